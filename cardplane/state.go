@@ -1,0 +1,60 @@
+package cardplane
+
+// State is a container's place in its life.
+//
+//	created ──► starting ──► running ──► stopping ──► exited
+//	   ▲            │           │            │           │
+//	   │            ▼           ▼            ▼           │
+//	   │          failed ◄──────┴────────────┘           │
+//	   └── a new run begins at starting ◄── failed, exited
+//
+// Starting and stopping are transient and carry a reason. A container is
+// removed from created, exited or failed only.
+type State string
+
+// The states of a container.
+const (
+	// Created: recorded, never run.
+	Created State = "created"
+	// Starting: its sandbox is being made.
+	Starting State = "starting"
+	// Running: its program runs.
+	Running State = "running"
+	// Stopping: its program was asked to end, or has ended and its last
+	// output is being collected.
+	Stopping State = "stopping"
+	// Exited: its program has ended and its exit code is known.
+	Exited State = "exited"
+	// Failed: it could not be started, or its virtual machine was lost.
+	Failed State = "failed"
+)
+
+// transitions is the whole state machine.
+var transitions = map[State][]State{
+	Created:  {Starting},
+	Starting: {Running, Stopping, Exited, Failed},
+	Running:  {Stopping, Exited, Failed},
+	Stopping: {Exited, Failed},
+	Exited:   {Starting},
+	Failed:   {Starting},
+}
+
+// CanBecome reports whether a container may go from s to next.
+func (s State) CanBecome(next State) bool {
+	for _, to := range transitions[s] {
+		if to == next {
+			return true
+		}
+	}
+	return false
+}
+
+// Active reports whether a container in s has, or may have, a sandbox.
+func (s State) Active() bool {
+	return s == Starting || s == Running || s == Stopping
+}
+
+// Ended reports whether a run is over in s.
+func (s State) Ended() bool {
+	return s == Exited || s == Failed
+}

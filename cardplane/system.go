@@ -1,0 +1,52 @@
+package cardplane
+
+import "context"
+
+// Version of this build of Cardplane. The Makefile sets it by -ldflags -X.
+var Version = "0.1.0-dev"
+
+// VersionInfo says what runs where.
+type VersionInfo struct {
+	Version, APIVersion, GoVersion string
+	// Epoch counts the starts of the control plane on its store.
+	Epoch int64
+	// GuestKernel is the release of the kernel that virtual machines boot.
+	GuestKernel string
+	Host        HostVersion
+}
+
+// HostVersion describes the compute host behind the link.
+type HostVersion struct {
+	Reachable bool
+	// Version of vmmd, and the VMM that new virtual machines get.
+	Version, VMM string
+	// Detail says why the host cannot be reached.
+	Detail string
+}
+
+// CheckStatus is the outcome of a check.
+type CheckStatus string
+
+// The outcomes of a check.
+const (
+	CheckOK   CheckStatus = "ok"
+	CheckWarn CheckStatus = "warn"
+	CheckFail CheckStatus = "fail"
+)
+
+// Check is one thing that doctor looked at.
+type Check struct {
+	// Where is "card" or "host".
+	Where, Name string
+	Status      CheckStatus
+	// Detail is what was found, Remedy the one step that mends it.
+	Detail, Remedy string
+}
+
+// SystemService describes the control plane itself.
+type SystemService interface {
+	// VersionInfo never fails because the host is away: it says so.
+	VersionInfo(ctx context.Context) (VersionInfo, error)
+	// Doctor checks card and host.
+	Doctor(ctx context.Context) ([]Check, error)
+}
