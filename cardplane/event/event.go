@@ -1,0 +1,170 @@
+// Package event keeps the journal of what happened to images, containers and
+// execs: a bounded, numbered list in the card's store, and the readers that
+// follow it.
+//
+// Events are durable when Publish returns, their numbers have no gaps, and
+// readers see them in order; a reader that falls behind the bound goes on
+// with the oldest event kept, and sees from the numbers how many it missed.
+package event
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"go.etcd.io/bbolt"
+)
+
+var (
+	_ cardplane.EventService   = (*Journal)(nil)
+	_ cardplane.EventPublisher = (*Journal)(nil)
+)
+
+// bucket holds the events: big-endian sequence number to JSON.
+var bucket = []byte("events")
+
+// pageSize is how many events a reader takes from the store at once.
+const pageSize = 128
+
+// Journal implements [cardplane.EventService] and [cardplane.EventPublisher].
+// It holds no goroutine and needs no Close; the database is its owner's.
+type Journal struct {
+	db    *bbolt.DB
+	limit int
+	now   func() time.Time
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at every Publish
+}
+
+// Open returns the journal in db, which keeps the newest limit events.
+func Open(db *bbolt.DB, limit int) (*Journal, error) {
+	err := db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(bucket)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open event journal: %w", err)
+	}
+	return &Journal{db: db, limit: limit, now: time.Now, changed: make(chan struct{})}, nil
+}
+
+// Publish implements [cardplane.EventPublisher].
+func (j *Journal) Publish(_ context.Context, e cardplane.Event) error {
+	err := j.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucket)
+		seq, err := b.NextSequence()
+		if err != nil {
+			return err
+		}
+		e.Sequence, e.Time = int64(seq), j.now().UTC()
+		value, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if err := b.Put(key(e.Sequence), value); err != nil {
+			return err
+		}
+		return trim(b, e.Sequence-int64(j.limit))
+	})
+	if err != nil {
+		return fmt.Errorf("record event %s of %s: %w", e.Type, e.Subject, err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	close(j.changed)
+	j.changed = make(chan struct{})
+	return nil
+}
+
+// trim deletes the events up to and including sequence number last.
+func trim(b *bbolt.Bucket, last int64) error {
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil && sequence(k) <= last; k, _ = c.First() {
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Events implements [cardplane.EventService].
+func (j *Journal) Events(_ context.Context, opts cardplane.EventOptions) (cardplane.EventReader, error) {
+	r := &reader{journal: j, next: opts.Since + 1, follow: opts.Follow}
+	if opts.Since >= 0 {
+		return r, nil
+	}
+	err := j.db.View(func(tx *bbolt.Tx) error {
+		r.next = int64(tx.Bucket(bucket).Sequence()) + 1
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return r, nil
+}
+
+// reader implements cardplane.EventReader.
+type reader struct {
+	journal *Journal
+	next    int64
+	follow  bool
+	page    []cardplane.Event
+}
+
+// Close implements cardplane.EventReader.
+func (r *reader) Close() error { return nil }
+
+// Next implements cardplane.EventReader.
+func (r *reader) Next(ctx context.Context) (cardplane.Event, error) {
+	for len(r.page) == 0 {
+		r.journal.mu.Lock()
+		changed := r.journal.changed // taken before the look, so that no event is missed
+		r.journal.mu.Unlock()
+		if err := r.fill(); err != nil {
+			return cardplane.Event{}, err
+		}
+		if len(r.page) > 0 {
+			break
+		}
+		if !r.follow {
+			return cardplane.Event{}, io.EOF
+		}
+		select {
+		case <-ctx.Done():
+			return cardplane.Event{}, ctx.Err()
+		case <-changed:
+		}
+	}
+	e := r.page[0]
+	r.page, r.next = r.page[1:], e.Sequence+1
+	return e, ctx.Err()
+}
+
+// fill takes the next page from the store.
+func (r *reader) fill() error {
+	err := r.journal.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucket).Cursor()
+		for k, v := c.Seek(key(r.next)); k != nil && len(r.page) < pageSize; k, v = c.Next() {
+			var e cardplane.Event
+			if err := json.Unmarshal(v, &e); err != nil {
+				return fmt.Errorf("event %d: %w", sequence(k), err)
+			}
+			r.page = append(r.page, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	return nil
+}
+
+func key(seq int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(seq)) }
+
+func sequence(key []byte) int64 { return int64(binary.BigEndian.Uint64(key)) }

@@ -1,0 +1,25 @@
+// Package logs keeps the output journal of a container: every byte that its
+// programs wrote to stdout and stderr, with the time at which the card
+// received it, across all runs of the container.
+//
+// # Contract
+//
+// A [Journal] has one writer, the container's output pump, and any number of
+// readers. The pump asks [Journal.RunOffset] where to resume, appends, and
+// only then acknowledges to the guest: what the guest has freed is in the
+// journal. Appends survive the death of the process; they are synced to disk
+// when a run ends, so that a power cut of the card may lose the tail of a
+// running container's output, and nothing else.
+//
+// # File
+//
+// One append-only file, "journal", holds records:
+//
+//	header (36 bytes, little endian)      data        trailer
+//	crc32 kind -- length time lost offset  <length>    length of the record
+//
+// The checksum covers all behind it. A record that is cut short or damaged,
+// as a power cut leaves it, ends the journal: [Open] truncates it there. The
+// trailer lets a reader walk backwards from the end to find the last lines
+// without reading the whole file.
+package logs
