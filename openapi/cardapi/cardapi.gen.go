@@ -381,7 +381,9 @@ type ExecSpec struct {
 	TerminalSize *TerminalSize      `json:"terminalSize,omitempty"`
 	Tty          *bool              `json:"tty,omitempty"`
 	User         *string            `json:"user,omitempty"`
-	WorkingDir   *string            `json:"workingDir,omitempty"`
+
+	// WorkingDir Absolute; replaces the container's.
+	WorkingDir *string `json:"workingDir,omitempty"`
 }
 
 // GuestInfo The VM of the present or last run.
@@ -418,17 +420,22 @@ type Image struct {
 	Architecture string `json:"architecture"`
 
 	// Config The execution parameters of the OCI image configuration.
-	Config    ImageConfig `json:"config"`
-	CreatedAt time.Time   `json:"createdAt"`
+	Config ImageConfig `json:"config"`
+
+	// CreatedAt As the image claims; absent where it does not.
+	CreatedAt *time.Time `json:"createdAt,omitempty"`
 
 	// Id sha256:<hex> of the image configuration.
 	Id string `json:"id"`
 
-	// Names Full references.
+	// Names Full references with a tag.
 	Names []string `json:"names"`
 	Os    string   `json:"os"`
 
-	// SizeBytes Bytes stored for the image's layers.
+	// RepoDigests References by digest under which the image was pulled.
+	RepoDigests []string `json:"repoDigests"`
+
+	// SizeBytes Length of the image's block file.
 	SizeBytes int64 `json:"sizeBytes"`
 }
 
@@ -457,7 +464,10 @@ type ImageList struct {
 
 // ImagePull defines model for ImagePull.
 type ImagePull struct {
-	Reference string `json:"reference"`
+	// Credentials A user name and password, or a token alone, used for this pull in place
+	// of what the card's docker configuration holds. They are not stored.
+	Credentials *RegistryCredentials `json:"credentials,omitempty"`
+	Reference   string               `json:"reference"`
 }
 
 // ImageRemoval defines model for ImageRemoval.
@@ -509,7 +519,7 @@ type Problem struct {
 	// Evidence Last lines of a console or log, oldest first.
 	Evidence *[]string `json:"evidence,omitempty"`
 
-	// Field JSON pointer (RFC 6901) of the offending request field.
+	// Field JSON pointer (RFC 6901) of the offending field of the request body, or the name of the offending parameter.
 	Field *string `json:"field,omitempty"`
 
 	// Status The HTTP status.
@@ -524,6 +534,14 @@ type Problem struct {
 
 // ProblemClass What a client can do about it.
 type ProblemClass string
+
+// RegistryCredentials A user name and password, or a token alone, used for this pull in place
+// of what the card's docker configuration holds. They are not stored.
+type RegistryCredentials struct {
+	Password *string `json:"password,omitempty"`
+	Token    *string `json:"token,omitempty"`
+	Username *string `json:"username,omitempty"`
+}
 
 // Resources defines model for Resources.
 type Resources struct {
