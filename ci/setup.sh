@@ -1,0 +1,140 @@
+#!/bin/bash
+# Installs what Cardplane needs on a fresh Debian 12, from Debian only. Run as
+# root. It can be run again at any time: with everything in place it asks no
+# mirror and returns at once.
+#
+#   ci/setup.sh            what building, testing and running need
+#   ci/setup.sh --kernel   also what `make kernel` needs
+#
+# Nothing goes into /boot: the guest kernel is unpacked from its package by
+# mkrootfs, never installed.
+set -euo pipefail
+
+readonly suite=bookworm-backports
+readonly sources=/etc/apt/sources.list.d/$suite.sources
+readonly qemu_major=10
+
+usage='usage: ci/setup.sh [--kernel]'
+want_kernel=no
+for arg in "$@"; do
+  case $arg in
+    --kernel) want_kernel=yes ;;
+    *) echo "setup: unknown argument '$arg'; $usage" >&2; exit 2 ;;
+  esac
+done
+
+# Each line: a command to look for (or a file), and the package that brings it.
+base_needs='
+mkfs.ext4 e2fsprogs
+dpkg-deb dpkg
+apt-get apt
+flock util-linux
+make make
+git git
+/etc/ssl/certs/ca-certificates.crt ca-certificates
+'
+kernel_needs='
+gcc gcc
+/usr/include/stdlib.h libc6-dev
+/usr/include/gelf.h libelf-dev
+flex flex
+bison bison
+bc bc
+xz xz-utils
+tar tar
+'
+
+present() {
+  case $1 in
+    /*) [ -e "$1" ] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+# missing_packages prints the packages whose command or file is not there.
+missing_packages() {
+  local probe package list=$base_needs
+  [ $want_kernel = no ] || list+=$kernel_needs
+  while read -r probe package; do
+    [ -z "$probe" ] || present "$probe" || echo "$package"
+  done <<<"$list"
+}
+
+# qemu_version prints the major version of QEMU, 0 where there is none.
+qemu_version() {
+  command -v qemu-system-x86_64 >/dev/null || { echo 0; return; }
+  qemu-system-x86_64 -version | sed -n 's/.*version \([0-9]*\).*/\1/p;q'
+}
+
+qemu_is_new_enough() {
+  local version
+  version=$(qemu_version)
+  [ "${version:-0}" -ge $qemu_major ]
+}
+
+# lists_present is true when apt knows any package: mkrootfs fetches through it.
+lists_present() {
+  compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+}
+
+complete() {
+  [ -z "$(missing_packages)" ] && qemu_is_new_enough && lists_present
+}
+
+# refuse says what to install by hand, for whoever cannot let us do it.
+refuse() {
+  local packages
+  packages=$(missing_packages | tr '\n' ' ')
+  qemu_is_new_enough || packages="qemu-system-x86 (QEMU $qemu_major or newer) $packages"
+  echo "setup: $1. Needed: ${packages:-apt package lists (apt-get update)}" >&2
+  exit 1
+}
+
+is_debian_12() {
+  (. /etc/os-release 2>/dev/null && [ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ])
+}
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"
+}
+
+add_backports() {
+  ! grep -rqs "$suite" /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list || return 0
+  cat >"$sources" <<SOURCES
+Types: deb
+URIs: http://deb.debian.org/debian
+Suites: $suite
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+SOURCES
+}
+
+# install_all brings in what is missing. QEMU is named with its suite because
+# backports never win over the stable version by themselves.
+install_all() {
+  local packages
+  add_backports
+  apt update
+  mapfile -t packages < <(missing_packages)
+  if [ ${#packages[@]} -gt 0 ]; then
+    apt install -y --no-install-recommends "${packages[@]}"
+  fi
+  if ! qemu_is_new_enough; then
+    apt install -y --no-install-recommends -t $suite qemu-system-x86
+  fi
+}
+
+main() {
+  # sbin is where Debian keeps mkfs.ext4, and is missing from a user's PATH.
+  PATH=$PATH:/usr/sbin:/sbin
+  ! complete || return 0
+  is_debian_12 || refuse 'this is not Debian 12, install these yourself'
+  [ "$(id -u)" = 0 ] || refuse 'not root, so run ci/setup.sh as root or install these yourself'
+  exec 9>/run/lock/cardplane-setup.lock
+  flock 9
+  ! complete || return 0
+  install_all
+  complete || refuse 'still incomplete after apt-get install'
+}
+
+main
