@@ -1,0 +1,120 @@
+package apimodel
+
+import (
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/cardapi"
+)
+
+// SpecToAPI returns the API's form of a container's specification.
+func SpecToAPI(s cardplane.ContainerSpec) cardapi.ContainerSpec {
+	out := cardapi.ContainerSpec{
+		Image:        s.Image,
+		Name:         optional(s.Name),
+		Entrypoint:   optionalSlice(s.Entrypoint),
+		Command:      optionalSlice(s.Command),
+		Env:          optionalMap(s.Env),
+		WorkingDir:   optional(s.WorkingDir),
+		User:         optional(s.User),
+		Hostname:     optional(s.Hostname),
+		Labels:       optionalMap(s.Labels),
+		Resources:    resourcesToAPI(s.Resources),
+		ReadOnlyRoot: optional(s.ReadOnlyRoot),
+		Tty:          optional(s.TTY),
+		Stdin:        optional(s.Stdin),
+		TerminalSize: optionalSize(s.TerminalSize),
+		AutoRemove:   optional(s.AutoRemove),
+		StopSignal:   optional(s.StopSignal),
+	}
+	if s.DropWhenFull {
+		drop := cardapi.Drop
+		out.Logs = &cardapi.LogPolicy{WhenFull: &drop}
+	}
+	return out
+}
+
+// SpecFromAPI returns the domain's form of a container's specification.
+func SpecFromAPI(s cardapi.ContainerSpec) cardplane.ContainerSpec {
+	return cardplane.ContainerSpec{
+		Image:        s.Image,
+		Name:         value(s.Name),
+		Entrypoint:   value(s.Entrypoint),
+		Command:      value(s.Command),
+		Env:          value(s.Env),
+		WorkingDir:   value(s.WorkingDir),
+		User:         value(s.User),
+		Hostname:     value(s.Hostname),
+		Labels:       value(s.Labels),
+		Resources:    resourcesFromAPI(value(s.Resources)),
+		ReadOnlyRoot: value(s.ReadOnlyRoot),
+		TTY:          value(s.Tty),
+		Stdin:        value(s.Stdin),
+		TerminalSize: SizeFromAPI(value(s.TerminalSize)),
+		AutoRemove:   value(s.AutoRemove),
+		StopSignal:   value(s.StopSignal),
+		DropWhenFull: s.Logs != nil && value(s.Logs.WhenFull) == cardapi.Drop,
+	}
+}
+
+func resourcesToAPI(r cardplane.Resources) *cardapi.Resources {
+	if r == (cardplane.Resources{}) {
+		return nil
+	}
+	return &cardapi.Resources{
+		Vcpus:        optional(int32(r.VCPUs)),
+		MemoryBytes:  optional(r.MemoryBytes),
+		StorageBytes: optional(r.StorageBytes),
+	}
+}
+
+func resourcesFromAPI(r cardapi.Resources) cardplane.Resources {
+	return cardplane.Resources{
+		VCPUs:        int(value(r.Vcpus)),
+		MemoryBytes:  value(r.MemoryBytes),
+		StorageBytes: value(r.StorageBytes),
+	}
+}
+
+func optionalSize(s cardplane.TerminalSize) *cardapi.TerminalSize {
+	if s == (cardplane.TerminalSize{}) {
+		return nil
+	}
+	out := SizeToAPI(s)
+	return &out
+}
+
+// SizeToAPI returns the API's form of a terminal's size.
+func SizeToAPI(s cardplane.TerminalSize) cardapi.TerminalSize {
+	return cardapi.TerminalSize{Rows: int(s.Rows), Cols: int(s.Cols)}
+}
+
+// SizeFromAPI returns the domain's form of a terminal's size, which must be
+// within the bounds of the document.
+func SizeFromAPI(s cardapi.TerminalSize) cardplane.TerminalSize {
+	return cardplane.TerminalSize{Rows: uint16(s.Rows), Cols: uint16(s.Cols)}
+}
+
+// ExecSpecToAPI returns the API's form of an exec's specification.
+func ExecSpecToAPI(s cardplane.ExecSpec) cardapi.ExecSpec {
+	return cardapi.ExecSpec{
+		Command:      list(s.Command),
+		Env:          optionalMap(s.Env),
+		WorkingDir:   optional(s.WorkingDir),
+		User:         optional(s.User),
+		Tty:          optional(s.TTY),
+		Stdin:        optional(s.Stdin),
+		TerminalSize: optionalSize(s.TerminalSize),
+	}
+}
+
+// ExecSpecFromAPI returns the domain's form of an exec's specification.
+func ExecSpecFromAPI(s cardapi.ExecSpec) cardplane.ExecSpec {
+	return cardplane.ExecSpec{
+		Command:      s.Command,
+		Env:          value(s.Env),
+		WorkingDir:   value(s.WorkingDir),
+		User:         value(s.User),
+		TTY:          value(s.Tty),
+		Stdin:        value(s.Stdin),
+		TerminalSize: SizeFromAPI(value(s.TerminalSize)),
+	}
+}
