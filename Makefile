@@ -1,0 +1,59 @@
+# Cardplane. `make help` lists the targets. Each is a few lines that call go
+# or a script; what they need on the machine, `make setup` installs.
+
+.DEFAULT_GOAL := help
+BIN    := build/bin
+# Programs for the guest: static, small, the same bytes on every machine.
+STATIC := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -buildid='
+GUEST_PROGRAMS := $(BIN)/guest-agent $(BIN)/initrd-init $(BIN)/bareinit
+
+.PHONY: help setup build guest guest-own kernel images demo test test-unit test-guest check generate bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what the project needs from Debian (root; does nothing when all is there)
+	@ci/setup.sh
+
+build: ## build every program into build/bin
+	@mkdir -p $(BIN)
+	@go build -trimpath -o $(BIN)/ ./cardplane/cmd/... ./vmm/cmd/... ./rootfs/cmd/mkrootfs
+	@$(STATIC) -o $(BIN)/guest-agent ./guest-agent/cmd/guest-agent
+	@$(STATIC) -o $(BIN)/initrd-init ./rootfs/initramfs/cmd/initrd-init
+	@$(STATIC) -o $(BIN)/bareinit ./rootfs/cmd/bareinit
+
+guest: build ## build the guest's kernel, initramfs, root and disk template into build/guest/debian
+	@$(BIN)/mkrootfs guest --kernel debian --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
+
+guest-own: build kernel ## the same with our own kernel, into build/guest/own
+	@$(BIN)/mkrootfs guest --kernel own --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
+
+kernel: build ## build our own guest kernel from Debian's source (once; minutes)
+	@ci/setup.sh --kernel
+	@$(BIN)/mkrootfs kernel
+
+images: ## build the demo's and the tests' images from Debian packages
+	@ci/images.sh
+
+demo: setup guest images ## run an OCI image in its own VM and show what ran where
+	@go run ./ci/cmd/demo
+
+test: setup test-unit test-guest ## run all tests, real guests included
+
+test-unit: ## run the tests that need no root and boot nothing
+	go test -race ./...
+
+test-guest: guest images ## run the tests that boot real guests
+	CARDPLANE_GUEST_TESTS=1 go test -count=1 -p 1 -timeout 30m ./vmm/vmmtest/... ./ci/suite/...
+
+check: ## generated code fresh, formatted, vetted, staticcheck clean, repository rules kept
+	@ci/check.sh
+
+generate: ## generate code from the OpenAPI documents
+	@go generate ./openapi
+
+bench: setup guest guest-own images ## measure; ratios within one run
+	@go run ./ci/cmd/bench
+
+clean: ## remove what was built; caches outside the checkout stay
+	rm -rf build

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The static checks. Each prints what to do when it fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { echo "check: $1" >&2; exit 1; }
+
+# fresh: generating must change nothing. The copy keeps the working tree as it is.
+fresh() {
+  local before after
+  before=$(find openapi -name '*.gen.go' -exec sha256sum {} + | sort)
+  go generate ./openapi
+  after=$(find openapi -name '*.gen.go' -exec sha256sum {} + | sort)
+  [ "$before" = "$after" ] || fail 'generated code was stale; it is fresh now: commit it'
+}
+
+tidy() { go mod tidy -diff >/dev/null || fail 'go.mod is not tidy: run go mod tidy'; }
+
+fresh
+tidy
+go vet ./...
+go tool staticcheck ./...
+go test ./ci/repo/ ./openapi/...
+for script in ci/*.sh .ci/run; do bash -n "$script"; done

@@ -1,0 +1,147 @@
+// Package harness runs a whole Cardplane on one machine for tests, the demo
+// and benchmarks: vmmd and cardplaned as the processes that users run, in a
+// directory of their own, and cardctl beside them.
+//
+// # Promise
+//
+// [Stack.Close] leaves nothing: it removes every container, stops the
+// daemons, and then looks for what is left — a process that has the stack's
+// directory among its arguments, a mount below it — and reports that as an
+// error after ending it.
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/httpclient"
+)
+
+// Config says what to run.
+type Config struct {
+	// Bin is the directory of the built binaries.
+	Bin string
+	// Guest is the directory of the guest artefacts.
+	Guest string
+	// CardArgs and HostArgs are further arguments of cardplaned and vmmd. A
+	// flag given here wins over the harness's own.
+	CardArgs, HostArgs []string
+	// HostEnv is vmmd's environment; nil means the caller's.
+	HostEnv []string
+}
+
+// startTimeout bounds how long a daemon may take until it answers.
+const startTimeout = 30 * time.Second
+
+// Stack is a running Cardplane. It is for one goroutine at a time.
+type Stack struct {
+	// Dir holds all that the stack makes.
+	Dir string
+	// Client speaks to cardplaned's public API.
+	Client *httpclient.Client
+
+	cfg  Config
+	host *daemon
+	card *daemon
+}
+
+// Start starts vmmd and cardplaned and returns once both answer.
+func Start(ctx context.Context, cfg Config) (*Stack, error) {
+	// Socket paths are bounded at 108 bytes, so the directory's is short.
+	dir, err := os.MkdirTemp("", "cp-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{Dir: dir, cfg: cfg}
+	s.host = &daemon{name: "vmmd", dir: dir, path: filepath.Join(cfg.Bin, "vmmd"), env: cfg.HostEnv, args: append([]string{
+		"--listen", "unix://" + s.hostSocket(), "--run-dir", filepath.Join(dir, "run"), "--data-dir", filepath.Join(dir, "host"),
+	}, cfg.HostArgs...)}
+	s.card = &daemon{name: "cardplaned", dir: dir, path: filepath.Join(cfg.Bin, "cardplaned"), args: append([]string{
+		"--listen", s.Endpoint(), "--link", "unix://" + s.hostSocket(), "--data-dir", filepath.Join(dir, "card"), "--guest", cfg.Guest,
+	}, cfg.CardArgs...)}
+	if s.Client, err = httpclient.New(s.Endpoint()); err == nil {
+		err = errors.Join(s.StartHost(ctx), s.StartCard(ctx))
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+// Endpoint is the address of the public API.
+func (s *Stack) Endpoint() string { return "unix://" + filepath.Join(s.Dir, "card.sock") }
+
+func (s *Stack) hostSocket() string { return filepath.Join(s.Dir, "vmmd.sock") }
+
+// StartHost starts vmmd, and StartCard cardplaned, after a kill.
+func (s *Stack) StartHost(ctx context.Context) error {
+	return s.host.start(ctx, socketAnswers(s.hostSocket()))
+}
+
+// StartCard starts cardplaned and returns once it answers.
+func (s *Stack) StartCard(ctx context.Context) error {
+	return s.card.start(ctx, func(ctx context.Context) error {
+		_, err := s.Client.VersionInfo(ctx)
+		return err
+	})
+}
+
+// KillHost kills vmmd with SIGKILL and waits for its end.
+func (s *Stack) KillHost() error { return s.host.kill() }
+
+// KillCard kills cardplaned with SIGKILL and waits for its end.
+func (s *Stack) KillCard() error { return s.card.kill() }
+
+// HostPID and CardPID are the daemons' process ids.
+func (s *Stack) HostPID() int { return s.host.pid() }
+
+// CardPID is cardplaned's process id.
+func (s *Stack) CardPID() int { return s.card.pid() }
+
+// Cardctl returns a cardctl command that speaks to this stack.
+func (s *Stack) Cardctl(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.cfg.Bin, "cardctl"), args...)
+	cmd.Env = append(os.Environ(), "CARDPLANE_HOST="+s.Endpoint())
+	return cmd
+}
+
+// Logs returns what the daemons have logged, for a failed test's output.
+func (s *Stack) Logs() string { return s.host.log() + s.card.log() }
+
+// Close removes all containers, stops the daemons, deletes the directory and
+// reports what had been left behind.
+func (s *Stack) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	var errs []error
+	if s.card.running() {
+		errs = append(errs, s.removeContainers(ctx))
+	}
+	errs = append(errs, s.card.stop(), s.host.stop(), reap(s.Dir), os.RemoveAll(s.Dir))
+	return errors.Join(errs...)
+}
+
+func (s *Stack) removeContainers(ctx context.Context) error {
+	if !s.host.running() {
+		if err := s.StartHost(ctx); err != nil {
+			return err
+		}
+	}
+	containers, err := s.Client.List(ctx, cardplane.ContainerFilter{All: true})
+	if err != nil {
+		return fmt.Errorf("list containers: %w", err)
+	}
+	var errs []error
+	for _, c := range containers {
+		if err := s.Client.Remove(ctx, c.ID, true); err != nil {
+			errs = append(errs, fmt.Errorf("remove container %s: %w", c.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
