@@ -167,3 +167,7 @@ func badJSON(err error) error {
 	}
 	return apierr.New(apierr.InvalidArgument, "invalid_json", "the request body is no valid JSON: %w", err)
 }
+
+// RawBody reports whether the operation takes a body that Check leaves alone,
+// because it is no JSON.
+func (o *Operation) RawBody() bool { return o.body != nil && o.body.schema == nil }

@@ -1,0 +1,201 @@
+package cardplanetest
+
+import (
+	"context"
+	"maps"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+// container is a container with what became of it. Memory.mu guards it.
+type container struct {
+	cardplane.Container
+	process *process // of the present or last run
+	log     []cardplane.LogRecord
+	offsets map[cardplane.Stream]int64
+	execs   []*exec
+	removed bool
+}
+
+type exec struct {
+	cardplane.Exec
+	process *process
+}
+
+// containerService is a Memory seen as a cardplane.ContainerService.
+type containerService Memory
+
+var _ cardplane.ContainerService = (*containerService)(nil)
+
+func (s *containerService) memory() *Memory { return (*Memory)(s) }
+
+func (s *containerService) Create(_ context.Context, spec cardplane.ContainerSpec, key string) (cardplane.Container, error) {
+	m := s.memory()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if id, ok := m.keys[key]; ok && key != "" {
+		c, err := m.findLocked(id)
+		if err == nil && !reflect.DeepEqual(c.Spec, spec) {
+			err = apierr.New(apierr.FailedPrecondition, "idempotency_key_reused", "the idempotency key %q was used with another body; use a new key", key)
+		}
+		if err != nil {
+			return cardplane.Container{}, err
+		}
+		return c.Container, nil
+	}
+	image, err := m.imageLocked(spec.Image)
+	if err != nil {
+		return cardplane.Container{}, apierr.From(err).At("/image")
+	}
+	if err := m.checkSpecLocked(spec); err != nil {
+		return cardplane.Container{}, err
+	}
+	c := &container{offsets: make(map[cardplane.Stream]int64)}
+	c.ID, c.Name, c.SandboxID, c.ImageID = newID(16), spec.Name, newID(8), image.ID
+	if c.Name == "" {
+		c.Name = "unnamed_" + c.ID[:6]
+	}
+	c.Spec, c.State, c.CreatedAt = spec, cardplane.Created, m.nowLocked()
+	m.containers = append(m.containers, c)
+	if key != "" {
+		m.keys[key] = c.ID
+	}
+	m.eventLocked(cardplane.ContainerCreated, c.ID, c.Name, nil)
+	return c.Container, nil
+}
+
+func (m *Memory) checkSpecLocked(spec cardplane.ContainerSpec) error {
+	r := spec.Resources
+	switch {
+	case spec.Name != "" && slices.ContainsFunc(m.containers, func(c *container) bool { return c.Name == spec.Name }):
+		return apierr.New(apierr.AlreadyExists, "name_taken", "the name %q is taken; remove the container or choose another name", spec.Name).At("/name")
+	case r.VCPUs < 0 || r.VCPUs > cardplane.MaxVCPUs:
+		return apierr.New(apierr.InvalidArgument, "invalid_field", "field /resources/vcpus is %d; 1 to %d are possible", r.VCPUs, cardplane.MaxVCPUs).At("/resources/vcpus")
+	case r.MemoryBytes != 0 && r.MemoryBytes < cardplane.MinMemoryBytes:
+		return apierr.New(apierr.InvalidArgument, "invalid_field", "field /resources/memoryBytes is %d; the minimum is %d", r.MemoryBytes, cardplane.MinMemoryBytes).At("/resources/memoryBytes")
+	}
+	return nil
+}
+
+// findLocked resolves an id, a name, or a unique prefix of an id.
+func (m *Memory) findLocked(ref string) (*container, error) {
+	var matches []*container
+	for _, c := range m.containers {
+		if c.ID == ref || c.Name == ref {
+			return c, nil
+		}
+		if ref != "" && strings.HasPrefix(c.ID, ref) {
+			matches = append(matches, c)
+		}
+	}
+	switch len(matches) {
+	case 1:
+		return matches[0], nil
+	case 0:
+		return nil, apierr.New(apierr.NotFound, "container_not_found", "there is no container %q; `cardctl ps -a` lists them", ref)
+	}
+	var names []string
+	for _, c := range matches {
+		names = append(names, c.ID[:12]+" ("+c.Name+")")
+	}
+	return nil, apierr.New(apierr.InvalidArgument, "ambiguous_id", "%q fits several containers: %s; give more digits", ref, strings.Join(names, ", "))
+}
+
+func (s *containerService) Get(_ context.Context, ref string) (cardplane.Container, error) {
+	m := s.memory()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.findLocked(ref)
+	if err != nil {
+		return cardplane.Container{}, err
+	}
+	return c.Container, nil
+}
+
+func (s *containerService) List(_ context.Context, filter cardplane.ContainerFilter) ([]cardplane.Container, error) {
+	m := s.memory()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []cardplane.Container
+	for _, c := range m.containers {
+		if (filter.All || c.State.Active()) && hasLabels(c.Spec.Labels, filter.Labels) {
+			out = append(out, c.Container)
+		}
+	}
+	return out, nil
+}
+
+func hasLabels(labels map[string]string, wanted []string) bool {
+	for _, want := range wanted {
+		key, value, exact := strings.Cut(want, "=")
+		if got, ok := labels[key]; !ok || exact && got != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *containerService) Wait(ctx context.Context, ref string) (cardplane.Container, error) {
+	m := s.memory()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.findLocked(ref)
+	if err != nil {
+		return cardplane.Container{}, err
+	}
+	err = m.untilLocked(ctx, func() bool { return c.State.Ended() || c.removed })
+	return c.Container, err
+}
+
+func (s *containerService) Remove(ctx context.Context, ref string, force bool) error {
+	m := s.memory()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.findLocked(ref)
+	if err != nil {
+		return err
+	}
+	if c.State.Active() {
+		if !force {
+			return apierr.New(apierr.FailedPrecondition, "container_running", "container %s runs; stop it first or force the removal", c.Name)
+		}
+		if c.process != nil {
+			c.process.endLocked(signalExit(sigkill))
+		}
+		if err := m.untilLocked(ctx, func() bool { return !c.State.Active() }); err != nil {
+			return err
+		}
+	}
+	m.removeLocked(c)
+	return nil
+}
+
+func (m *Memory) removeLocked(c *container) {
+	if c.removed {
+		return
+	}
+	c.removed = true
+	m.containers = slices.DeleteFunc(m.containers, func(other *container) bool { return other == c })
+	maps.DeleteFunc(m.keys, func(_, id string) bool { return id == c.ID })
+	m.eventLocked(cardplane.ContainerRemoved, c.ID, c.Name, nil)
+}
+
+// lookupLocked resolves a command to a program.
+func (m *Memory) lookupLocked(argv []string) (Program, error) {
+	program, ok := m.programs[argv[0]]
+	if !ok {
+		program, ok = m.programs[path.Base(argv[0])]
+	}
+	if !ok {
+		return program, apierr.New(apierr.InvalidArgument, "command_not_found", "there is no command %q in the image", argv[0])
+	}
+	if program.Run == nil {
+		return program, apierr.New(apierr.InvalidArgument, "command_not_executable", "%q in the image is not executable", argv[0])
+	}
+	return program, nil
+}
