@@ -51,7 +51,7 @@ func (c Class) String() string {
 type Error struct {
 	// Class decides the HTTP status.
 	Class Class
-	// Code is stable and machine-readable, in snake_case: "image_not_found".
+	// Code is stable and machine-readable, in snake_case: "vm_not_found".
 	Code string
 	// Message is one sentence that names the field or object, the value and
 	// the remedy. It is shown to the user as it is.

@@ -1,0 +1,78 @@
+package hosttest
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// VMM is a process that vmmd has spawned in place of a VMM.
+type VMM struct {
+	// APISocket is where the VMM's HTTP API is to be served.
+	APISocket string
+	// Events is the file of the event monitor.
+	Events string
+
+	mu sync.Mutex
+}
+
+// BecomeVMM returns at once in a test process. In a process that a [Host] has
+// spawned as a VMM it calls serve, with a context that ends at SIGTERM, and
+// exits: with code 0 when serve returns nil, 1 when it fails, serve's error on
+// standard error. It is the first thing in a TestMain.
+func BecomeVMM(serve func(ctx context.Context, v *VMM) error) {
+	if os.Getenv("CARDPLANE_VM") == "" {
+		return
+	}
+	v := &VMM{}
+	flags := flag.NewFlagSet("vmm", flag.ContinueOnError)
+	flags.StringVar(&v.APISocket, "api-socket", "", "path of the API socket")
+	flags.StringVar(&v.Events, "event-monitor", "", "path=FILE of the event monitor")
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		os.Exit(2)
+	}
+	v.Events = strings.TrimPrefix(v.Events, "path=")
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := serve(ctx, v); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// ServeAPI serves handler on the API socket until ctx is done.
+func (v *VMM) ServeAPI(ctx context.Context, handler http.Handler) error {
+	l, err := net.Listen("unix", v.APISocket)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler}
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Emit appends an event to the event monitor, in Cloud Hypervisor's form.
+func (v *VMM) Emit(source, event string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f, err := os.OpenFile(v.Events, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	_, err = fmt.Fprintf(f, "{\n  \"timestamp\": {\n    \"secs\": 0,\n    \"nanos\": 1000\n  },\n"+
+		"  \"source\": %q,\n  \"event\": %q,\n  \"properties\": null\n}\n\n", source, event)
+	return err
+}

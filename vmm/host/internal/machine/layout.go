@@ -1,0 +1,107 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/host/internal/durable"
+	"github.com/cardplane/cardplane/vmm/host/internal/procs"
+)
+
+// layout is one VM's run directory. Its name is short and of fixed length,
+// because the path of a unix socket has at most 107 bytes (unix(7)) and the
+// VMM appends "_<port>" to its vsock socket's.
+type layout string
+
+const (
+	keyLength  = 12
+	maxSunPath = 107
+	// longestSuffix is the longest thing beneath a VM's directory that is
+	// bound as a socket.
+	longestSuffix = len("/vsock_4294967295")
+)
+
+// keyOf returns the name of a VM's run directory and of its cgroup.
+func keyOf(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])[:keyLength]
+}
+
+// checkRunDir refuses a run directory whose sockets would have too long paths.
+func checkRunDir(dir string) error {
+	if longest := len(dir) + 1 + keyLength + longestSuffix; longest > maxSunPath {
+		return apierr.New(apierr.InvalidArgument, "run_dir_too_long",
+			"run directory %s is %d bytes too long for the unix sockets in it; choose a shorter one", dir, longest-maxSunPath)
+	}
+	return nil
+}
+
+func (l layout) key() string           { return filepath.Base(string(l)) }
+func (l layout) record() string        { return filepath.Join(string(l), "record.json") }
+func (l layout) api() string           { return filepath.Join(string(l), "api") }
+func (l layout) vsock() string         { return filepath.Join(string(l), "vsock") }
+func (l layout) consoleSocket() string { return filepath.Join(string(l), "tty") }
+func (l layout) console() string       { return filepath.Join(string(l), "console") }
+func (l layout) log() string           { return filepath.Join(string(l), "log") }
+func (l layout) events() string        { return filepath.Join(string(l), "events") }
+
+// token marks the VM's processes in their environment.
+func (l layout) token() procs.Token { return procs.Token(tokenName + "=" + string(l)) }
+
+// make makes the directory and, once the intent is recorded in it, the files
+// that readers may follow before the VMM has opened them.
+func (l layout) make(rec record) error {
+	if err := os.Mkdir(string(l), 0o700); err != nil {
+		return fmt.Errorf("make run directory: %w", err)
+	}
+	if err := durable.ReplaceJSON(l.record(), rec); err != nil {
+		return fmt.Errorf("record intent: %w", err)
+	}
+	for _, path := range []string{l.console(), l.log(), l.events()} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return fmt.Errorf("make %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// remove removes the directory, its record last. One that does not exist is
+// removed.
+func (l layout) remove() error {
+	entries, err := os.ReadDir(string(l))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove run directory: %w", err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(string(l), e.Name())
+		if path == l.record() {
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("remove run directory: %w", err)
+		}
+	}
+	if err := os.RemoveAll(string(l)); err != nil {
+		return fmt.Errorf("remove run directory: %w", err)
+	}
+	return nil
+}
+
+func (l layout) paths(attachments map[string]string) hostapi.VMPaths {
+	return hostapi.VMPaths{
+		Attachments:   attachments,
+		Vsock:         l.vsock(),
+		Console:       l.console(),
+		ConsoleSocket: l.consoleSocket(),
+	}
+}

@@ -1,0 +1,103 @@
+package procs
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Cgroups is a directory of cgroups (version 2) that this process may write
+// to. The nil Cgroups makes none: every method succeeds and does nothing.
+type Cgroups struct {
+	dir string
+}
+
+// OpenCgroups returns the cgroups beneath name at the root of the host's
+// cgroup v2 hierarchy, where no service manager kills them together with the
+// daemon. The error says why that cannot be had.
+func OpenCgroups(name string) (*Cgroups, error) {
+	mount, err := cgroup2Mount("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cgroups{dir: filepath.Join(mount, name)}
+	if err := os.Mkdir(c.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("cgroup %s: %w", c.dir, err)
+	}
+	if err := unix.Access(c.dir, unix.W_OK); err != nil {
+		return nil, fmt.Errorf("cgroup %s: %w", c.dir, err)
+	}
+	return c, nil
+}
+
+// cgroup2Mount returns where the cgroup v2 hierarchy is mounted, after
+// proc_pid_mountinfo(5).
+func cgroup2Mount(mountinfo string) (string, error) {
+	f, err := os.Open(mountinfo)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		before, after, ok := strings.Cut(lines.Text(), " - ")
+		fields := strings.Fields(before)
+		if ok && strings.HasPrefix(after, "cgroup2 ") && len(fields) > 4 {
+			return fields[4], nil
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return "", fmt.Errorf("%s: %w", mountinfo, err)
+	}
+	return "", errors.New("no cgroup v2 hierarchy is mounted")
+}
+
+// Make makes the cgroup name, which may exist, and returns its directory,
+// open for clone3(2)'s CLONE_INTO_CGROUP; nil for the nil Cgroups.
+func (c *Cgroups) Make(name string) (*os.File, error) {
+	if c == nil {
+		return nil, nil
+	}
+	dir := filepath.Join(c.dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make cgroup: %w", err)
+	}
+	f, err := os.OpenFile(dir, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		_ = os.Remove(dir)
+		return nil, fmt.Errorf("open cgroup: %w", err)
+	}
+	return f, nil
+}
+
+// Kill sends SIGKILL to every process of the cgroup name at once. A cgroup
+// that does not exist is empty.
+func (c *Cgroups) Kill(name string) error {
+	if c == nil {
+		return nil
+	}
+	err := os.WriteFile(filepath.Join(c.dir, name, "cgroup.kill"), []byte("1"), 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("kill cgroup: %w", err)
+	}
+	return nil
+}
+
+// Remove removes the cgroup name, which must have no live process. One that
+// does not exist is removed.
+func (c *Cgroups) Remove(name string) error {
+	if c == nil {
+		return nil
+	}
+	err := unix.Rmdir(filepath.Join(c.dir, name))
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove cgroup %s: %w", name, err)
+	}
+	return nil
+}
