@@ -21,6 +21,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/httpclient"
+	"github.com/cardplane/cardplane/vmm/link"
 )
 
 // Config says what to run.
@@ -77,6 +78,10 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 // Endpoint is the address of the public API.
 func (s *Stack) Endpoint() string { return "unix://" + filepath.Join(s.Dir, "card.sock") }
 
+// Link returns the card's side of the link to this stack's host. The caller
+// closes it.
+func (s *Stack) Link() (*link.Link, error) { return link.Open("unix://" + s.hostSocket()) }
+
 func (s *Stack) hostSocket() string { return filepath.Join(s.Dir, "vmmd.sock") }
 
 // StartHost starts vmmd, and StartCard cardplaned, after a kill.
@@ -87,7 +92,7 @@ func (s *Stack) StartHost(ctx context.Context) error {
 // StartCard starts cardplaned and returns once it answers.
 func (s *Stack) StartCard(ctx context.Context) error {
 	return s.card.start(ctx, func(ctx context.Context) error {
-		_, err := s.Client.VersionInfo(ctx)
+		_, err := s.Client.System().VersionInfo(ctx)
 		return err
 	})
 }
@@ -123,6 +128,9 @@ func (s *Stack) Close(ctx context.Context) error {
 	if s.card.running() {
 		errs = append(errs, s.removeContainers(ctx))
 	}
+	if s.Client != nil {
+		errs = append(errs, s.Client.Close())
+	}
 	errs = append(errs, s.card.stop(), s.host.stop(), reap(s.Dir), os.RemoveAll(s.Dir))
 	return errors.Join(errs...)
 }
@@ -133,13 +141,13 @@ func (s *Stack) removeContainers(ctx context.Context) error {
 			return err
 		}
 	}
-	containers, err := s.Client.List(ctx, cardplane.ContainerFilter{All: true})
+	containers, err := s.Client.Containers().List(ctx, cardplane.ContainerFilter{All: true})
 	if err != nil {
 		return fmt.Errorf("list containers: %w", err)
 	}
 	var errs []error
 	for _, c := range containers {
-		if err := s.Client.Remove(ctx, c.ID, true); err != nil {
+		if err := s.Client.Containers().Remove(ctx, c.ID, true); err != nil {
 			errs = append(errs, fmt.Errorf("remove container %s: %w", c.Name, err))
 		}
 	}
