@@ -153,3 +153,9 @@ func (s *Stack) removeContainers(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Guest is the directory of the guest artefacts.
+func (s *Stack) Guest() string { return s.cfg.Guest }
+
+// Bin is the directory of the binaries.
+func (s *Stack) Bin() string { return s.cfg.Bin }
