@@ -1,0 +1,88 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// listenFlags is a flag that may be given several times.
+type listenFlags []string
+
+// String implements flag.Value.
+func (l *listenFlags) String() string { return strings.Join(*l, " ") }
+
+// Set implements flag.Value.
+func (l *listenFlags) Set(value string) error {
+	*l = append(*l, value)
+	return nil
+}
+
+const (
+	defaultListen  = "unix:///run/cardplane/cardplane.sock"
+	defaultLink    = "unix:///run/cardplane/vmmd.sock"
+	defaultDataDir = "/var/lib/cardplane/card"
+	defaultGuest   = "/usr/lib/cardplane/guest"
+	// defaultBootTimeout is generous: emulated guests that share few
+	// processors take long, and a guest that panics is noticed at once.
+	defaultBootTimeout = time.Minute
+)
+
+// ParseFlags fills m from the command line's arguments.
+func (m *Main) ParseFlags(args []string) error {
+	flags := flag.NewFlagSet("cardplaned", flag.ContinueOnError)
+	var level string
+	flags.Var((*listenFlags)(&m.Listen), "listen", "where to serve the API: unix:///path or tcp://127.0.0.1:port; repeatable (default "+defaultListen+")")
+	flags.StringVar(&m.Link, "link", defaultLink, "where vmmd is: unix:///path or tcp://address:port")
+	flags.StringVar(&m.DataDir, "data-dir", defaultDataDir, "directory of everything that is kept")
+	flags.StringVar(&m.Guest, "guest", defaultGuest, "directory of the guest artefacts that mkrootfs made")
+	flags.DurationVar(&m.BootTimeout, "boot-timeout", defaultBootTimeout, "how long a guest may take to boot")
+	flags.StringVar(&level, "log-level", "info", "debug, info, warning or error")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; all settings are flags", flags.Arg(0))
+	}
+	if len(m.Listen) == 0 {
+		m.Listen = []string{defaultListen}
+	}
+	if m.BootTimeout <= 0 {
+		return fmt.Errorf("--boot-timeout %s is not positive", m.BootTimeout)
+	}
+	for _, endpoint := range m.Listen {
+		if _, _, err := parseListen(endpoint); err != nil {
+			return err
+		}
+	}
+	parsed, err := logrus.ParseLevel(level)
+	if err != nil {
+		return fmt.Errorf("--log-level %q is unknown; use debug, info, warning or error", level)
+	}
+	m.LogLevel = parsed
+	return nil
+}
+
+// parseListen takes an endpoint apart. It refuses addresses that others than
+// this machine reach, as nothing yet protects the API there.
+func parseListen(endpoint string) (network, address string, err error) {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+	case u.Scheme == "unix" && u.Host == "" && filepath.IsAbs(u.Path):
+		return "unix", u.Path, nil
+	case u.Scheme == "tcp" && u.Path == "" && u.Port() != "":
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
+			return "tcp", net.JoinHostPort(u.Hostname(), u.Port()), nil
+		}
+		return "", "", fmt.Errorf("--listen %s is refused: the API has no TLS and no authentication on TCP yet, so it listens on loopback addresses only, such as tcp://127.0.0.1:%s", endpoint, u.Port())
+	}
+	return "", "", fmt.Errorf("--listen %q is no endpoint; use unix:///path or tcp://127.0.0.1:port", endpoint)
+}

@@ -1,0 +1,26 @@
+// Package container implements cardplane.ContainerService: the life of
+// containers, each in a sandbox of its own.
+//
+// # Who does what
+//
+// A [Service] holds an entry for every container: the live copy of its stored
+// record, and who waits for it to change. An active container has a run, the
+// one goroutine that decides about it from starting to exited or failed, with
+// helpers that it owns: two output pumps and the wait for the exit code. API
+// calls change the record, or ask the run; they never act on a machine behind
+// its back, except that they pass signals and terminal sizes to the agent.
+//
+// # What a crash leaves
+//
+// The record is durable before anything it says is acted on:
+//
+//	starting  the machine's and disk's ids are in the ledger before either is made
+//	running   the program runs; until then a resumed start finishes the start
+//	stopping  with an exit: the code is safe and the machine may be destroyed
+//	exited    the machine is gone
+//
+// Ending a Service leaves all machines as they are, which is the same as
+// killing it: Open takes every active container up where its record says.
+// Output is journalled before the guest may free it, and resumes at the
+// journal's end.
+package container

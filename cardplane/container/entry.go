@@ -1,0 +1,162 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/logs"
+	"github.com/cardplane/cardplane/cardplane/store"
+)
+
+// entry is a container as the Service holds it.
+type entry struct {
+	svc *Service
+	id  string
+
+	mu      sync.Mutex
+	rec     store.Record  // what is stored, but for Container.Reason
+	changed chan struct{} // closed and replaced at every change of rec
+	removed bool
+	run     *run     // set while the container is active, but for the end of the Service
+	stdin   *session // the latest taker
+	execs   map[string]*exec
+
+	journal      *logs.Journal
+	journalUsers int
+}
+
+func newEntry(s *Service, rec store.Record) *entry {
+	return &entry{
+		svc: s, id: rec.Container.ID, rec: rec,
+		changed: make(chan struct{}), execs: make(map[string]*exec),
+	}
+}
+
+// snapshot returns the container as it is. Its maps and slices are never
+// written to.
+func (e *entry) snapshot() cardplane.Container {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.rec.Container
+}
+
+// update changes the record, durably, together with the ledger, and wakes
+// whoever waits for a change. When it fails, nothing has changed.
+func (e *entry) update(change func(*store.Record), ledger ...store.Change) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.updateLocked(change, ledger...)
+}
+
+func (e *entry) updateLocked(change func(*store.Record), ledger ...store.Change) error {
+	next := e.rec
+	change(&next)
+	from, to := e.rec.Container.State, next.Container.State
+	if from != to {
+		if !from.CanBecome(to) {
+			return fmt.Errorf("container %s cannot go from %s to %s", e.id, from, to)
+		}
+		next.Container.Reason = ""
+	}
+	if err := e.svc.cfg.Store.Save(next, ledger...); err != nil {
+		return err
+	}
+	e.rec = next
+	if !to.Active() {
+		e.run = nil
+	}
+	e.announceLocked()
+	return nil
+}
+
+// record returns a copy of the stored record.
+func (e *entry) record() store.Record {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.rec
+}
+
+// setReason says what the container waits for. It is not worth storing.
+func (e *entry) setReason(reason string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.rec.Container.Reason != reason {
+		e.rec.Container.Reason = reason
+		e.announceLocked()
+	}
+}
+
+func (e *entry) announceLocked() {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// waitUntil returns the container once it satisfies done or has been removed.
+func (e *entry) waitUntil(ctx context.Context, done func(cardplane.Container) bool) (cardplane.Container, error) {
+	for {
+		e.mu.Lock()
+		c, changed, removed := e.rec.Container, e.changed, e.removed
+		e.mu.Unlock()
+		if removed || done(c) {
+			return c, nil
+		}
+		select {
+		case <-ctx.Done():
+			return c, ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// useJournal returns the container's journal, which stays open until every
+// user has released it.
+func (e *entry) useJournal() (*logs.Journal, func(), error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.useJournalLocked()
+}
+
+func (e *entry) useJournalLocked() (*logs.Journal, func(), error) {
+	if e.removed {
+		return nil, nil, notFound(e.id)
+	}
+	if e.journal == nil {
+		journal, err := logs.Open(e.svc.journalDir(e.id))
+		if err != nil {
+			return nil, nil, err
+		}
+		e.journal = journal
+	}
+	e.journalUsers++
+	return e.journal, sync.OnceFunc(e.releaseJournal), nil
+}
+
+func (e *entry) releaseJournal() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.journalUsers--
+	if e.journalUsers == 0 && e.journal != nil {
+		e.closeJournalLocked()
+	}
+}
+
+func (e *entry) closeJournalLocked() {
+	if err := e.journal.Close(); err != nil {
+		e.svc.log.WithError(err).WithField("container", e.id).Error("a journal was not closed")
+	}
+	e.journal = nil
+}
+
+// closeJournal closes the journal under its users, at the Service's end.
+func (e *entry) closeJournal() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.journal == nil {
+		return nil
+	}
+	journal := e.journal
+	e.journal = nil
+	return journal.Close()
+}

@@ -1,0 +1,276 @@
+package container
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/cardplane/ocispec"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+// maxEnded bounds how many execs that have ended are remembered in a
+// container, with what is left of their output in the guest.
+const maxEnded = 32
+
+// exec is a further process in a container.
+type exec struct {
+	run  *run
+	spec cardplane.ExecSpec // what is not in info: TTY and Stdin
+	done chan struct{}      // closed when it has ended, or its run has
+
+	// Guarded by entry.mu.
+	info  cardplane.Exec
+	lost  bool      // the run ended first, so there is no exit code
+	endAt time.Time // when it ended
+}
+
+// Exec implements [cardplane.ContainerService].
+func (s *Service) Exec(ctx context.Context, ref string, spec cardplane.ExecSpec) (cardplane.Exec, error) {
+	e, err := s.lookup(ref)
+	if err != nil {
+		return cardplane.Exec{}, err
+	}
+	if err := checkExec(spec); err != nil {
+		return cardplane.Exec{}, err
+	}
+	r, err := e.runningRun()
+	if err != nil {
+		return cardplane.Exec{}, err
+	}
+	process, err := r.execProcess(ctx, spec)
+	if err != nil {
+		return cardplane.Exec{}, err
+	}
+	x := &exec{
+		run: r, spec: spec, done: make(chan struct{}),
+		info: cardplane.Exec{ID: newID(execBytes), ContainerID: e.id, Command: spec.Command, Running: true},
+	}
+	// A call that is cut must not leave a process that nobody knows.
+	if err := s.cfg.Store.SaveExec(e.id, store.Exec{ID: x.info.ID, Command: spec.Command, TTY: spec.TTY, Stdin: spec.Stdin}); err != nil {
+		return cardplane.Exec{}, err
+	}
+	_, err = r.sb.Guest().PutExec(ctx, e.id, x.info.ID, guestapi.ExecConfig{
+		Process: *process, Terminal: terminalSize(spec.TerminalSize), Stdin: stdinMode(spec.Stdin),
+	})
+	if err != nil {
+		r.forgetExec(x)
+		return cardplane.Exec{}, e.notRunning(err)
+	}
+	r.addExec(x)
+	c := e.snapshot()
+	s.publish(cardplane.ExecStarted, c.ID, c.Name, map[string]string{"exec": x.info.ID, "command": spec.Command[0]})
+	return x.info, nil
+}
+
+func checkExec(spec cardplane.ExecSpec) error {
+	if len(spec.Command) == 0 || spec.Command[0] == "" {
+		return invalid("/command", "missing_command", "the field \"command\" is empty; name a program")
+	}
+	if err := checkStrings("/command", spec.Command); err != nil {
+		return err
+	}
+	if err := checkEnv("/env", spec.Env); err != nil {
+		return err
+	}
+	if err := checkStrings("/user", []string{spec.User}); err != nil {
+		return err
+	}
+	return checkWorkingDir(spec.WorkingDir)
+}
+
+// execProcess builds the process of an exec from the container's first.
+func (r *run) execProcess(ctx context.Context, spec cardplane.ExecSpec) (*specs.Process, error) {
+	base, err := r.firstProcess(ctx)
+	if err != nil {
+		return nil, err
+	}
+	user := base.User
+	if spec.User != "" {
+		user, err = r.svc.cfg.Images.ResolveUser(ctx, r.e.snapshot().ImageID, spec.User)
+		if err != nil {
+			return nil, apierr.From(err).At("/user")
+		}
+	}
+	return ocispec.Exec(base, spec, user), nil
+}
+
+// firstProcess returns the container's first process.
+func (r *run) firstProcess(ctx context.Context) (*specs.Process, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.process == nil {
+		spec, err := r.svc.buildSpec(ctx, r.e.snapshot())
+		if err != nil {
+			return nil, err
+		}
+		r.process = spec.Process
+	}
+	return r.process, nil
+}
+
+func (r *run) setProcess(p *specs.Process) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.process = p
+}
+
+// addExec makes x known and watches it until it ends.
+func (r *run) addExec(x *exec) {
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	r.e.execs[x.info.ID] = x
+	if r.over {
+		x.info.Running, x.lost = false, true
+		close(x.done)
+		return
+	}
+	r.execs.Go(func() { r.watchExec(x) })
+}
+
+// endExecs waits for the watchers of all execs, after the run's context has
+// ended.
+func (r *run) endExecs() {
+	r.e.mu.Lock()
+	r.over = true
+	r.e.mu.Unlock()
+	r.execs.Wait()
+}
+
+// resumeExecs takes up the execs that an earlier process has started.
+func (r *run) resumeExecs() {
+	if !r.recovered {
+		return
+	}
+	known, err := r.svc.cfg.Store.LoadExecs(r.e.id)
+	if err != nil {
+		r.log.WithError(err).Error("the execs of the container are not known")
+		return
+	}
+	for _, k := range known {
+		r.addExec(&exec{
+			run: r, done: make(chan struct{}),
+			info: cardplane.Exec{ID: k.ID, ContainerID: r.e.id, Command: k.Command, Running: true},
+			spec: cardplane.ExecSpec{TTY: k.TTY, Stdin: k.Stdin},
+		})
+	}
+}
+
+// watchExec waits for the end of x and makes it known.
+func (r *run) watchExec(x *exec) {
+	defer close(x.done)
+	for retry := guestclient.NewBackoff(); ; {
+		state, err := r.sb.Guest().WaitExec(r.ctx, r.e.id, x.info.ID)
+		switch {
+		case err == nil && state.State == guestapi.StateExited:
+			r.endExec(x, state.ExitCode)
+			return
+		case guestclient.Permanent(err):
+			r.loseExec(x)
+			return
+		case err == nil:
+			retry.Reset()
+			continue
+		}
+		if retry.Wait(r.ctx) != nil {
+			r.loseExec(x)
+			return
+		}
+	}
+}
+
+func (r *run) endExec(x *exec, code int) {
+	r.e.mu.Lock()
+	x.info.Running, x.info.ExitCode, x.endAt = false, code, time.Now()
+	info := x.info
+	r.e.mu.Unlock()
+	c := r.e.snapshot()
+	r.svc.publish(cardplane.ExecExited, c.ID, c.Name, map[string]string{"exec": info.ID, "exitCode": strconv.Itoa(code)})
+	r.pruneExecs()
+}
+
+func (r *run) loseExec(x *exec) {
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	x.info.Running, x.lost = false, true
+}
+
+// pruneExecs forgets the oldest execs that have ended.
+func (r *run) pruneExecs() {
+	r.e.mu.Lock()
+	var ended []*exec
+	for _, x := range r.e.execs {
+		if !x.info.Running {
+			ended = append(ended, x)
+		}
+	}
+	slices.SortFunc(ended, func(a, b *exec) int { return a.endAt.Compare(b.endAt) })
+	ended = ended[:max(0, len(ended)-maxEnded)]
+	for _, x := range ended {
+		delete(r.e.execs, x.info.ID)
+	}
+	r.e.mu.Unlock()
+	for _, x := range ended {
+		r.forgetExec(x)
+		if err := r.sb.Guest().DeleteExec(r.ctx, r.e.id, x.info.ID); err != nil {
+			r.log.WithError(err).Debug("an exec was not deleted in the guest")
+		}
+	}
+}
+
+func (r *run) forgetExec(x *exec) {
+	if err := r.svc.cfg.Store.RemoveExec(r.e.id, x.info.ID); err != nil {
+		r.log.WithError(err).Error("an exec was not forgotten")
+	}
+}
+
+// lookupExec finds an exec of the container's present or last run.
+func (s *Service) lookupExec(ref, id string) (*entry, *exec, error) {
+	e, err := s.lookup(ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if x := e.execs[id]; x != nil {
+		return e, x, nil
+	}
+	return nil, nil, apierr.New(apierr.NotFound, "exec_not_found",
+		"container %s has no exec %q; it may have ended long ago", e.rec.Container.Name, id)
+}
+
+// GetExec implements [cardplane.ContainerService].
+func (s *Service) GetExec(_ context.Context, ref, execID string) (cardplane.Exec, error) {
+	e, x, err := s.lookupExec(ref, execID)
+	if err != nil {
+		return cardplane.Exec{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return x.info, nil
+}
+
+// ResizeExec implements [cardplane.ContainerService].
+func (s *Service) ResizeExec(ctx context.Context, ref, execID string, size cardplane.TerminalSize) error {
+	e, x, err := s.lookupExec(ref, execID)
+	if err != nil {
+		return err
+	}
+	return e.notRunning(x.run.sb.Guest().ResizeExec(ctx, e.id, execID, terminalSize(size)))
+}
+
+// AttachExec implements [cardplane.ContainerService].
+func (s *Service) AttachExec(_ context.Context, ref, execID string) (cardplane.Session, error) {
+	e, x, err := s.lookupExec(ref, execID)
+	if err != nil {
+		return nil, err
+	}
+	return newExecSession(e, x), nil
+}

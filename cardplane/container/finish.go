@@ -1,0 +1,139 @@
+package container
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+const (
+	// powerOffTimeout bounds the orderly end of a guest whose program has
+	// ended: file systems are synced and unmounted.
+	powerOffTimeout = 20 * time.Second
+	// destroyTimeout bounds how long a run's end waits for the host. What is
+	// left then is the janitor's.
+	destroyTimeout = 30 * time.Second
+)
+
+// finish takes the run's resources away and records how it has ended. When
+// the control plane ends meanwhile it stops where it is, and the next one
+// goes on from the record.
+func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
+	c := r.e.snapshot()
+	if end.exit != nil {
+		r.endJournal() // who is attached need not wait for the machine's end
+		r.e.setReason("switching the virtual machine off")
+	}
+	r.powerOff(sb, c, end)
+	gone := r.dismantle(c, end)
+	if r.svc.ctx.Err() != nil {
+		return
+	}
+	r.recordEnd(end, gone)
+	r.endJournal()
+	c = r.e.snapshot()
+	r.publishEnd(c, end)
+	if c.Spec.AutoRemove {
+		if err := r.svc.remove(r.e); err != nil {
+			r.log.WithError(err).Error("the container could not be removed after its end")
+		}
+	}
+	if len(gone) == 0 {
+		r.svc.wakeJanitor()
+	}
+}
+
+func (r *run) endJournal() {
+	if err := r.journal.EndRun(); err != nil {
+		r.log.WithError(err).Error("the end of the run was not journalled")
+	}
+}
+
+// powerOff ends the machine in order where something on its disk will be
+// wanted again.
+func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) {
+	if sb == nil {
+		return
+	}
+	defer sb.Close()
+	keep := !c.Spec.ReadOnlyRoot && !c.Spec.AutoRemove
+	if end.exit == nil || !keep || r.ctx.Err() != nil {
+		return
+	}
+	if err := sb.PowerOff(r.svc.ctx, powerOffTimeout); err != nil && r.svc.ctx.Err() == nil {
+		r.log.WithError(err).Warn("the virtual machine was not switched off in order; its disk is as after a power cut")
+	}
+}
+
+// dismantle deletes the machine, and the disk of a first start that failed.
+// It returns what is gone.
+func (r *run) dismantle(c cardplane.Container, end *ending) []store.Change {
+	ctx, cancel := context.WithTimeout(r.svc.ctx, destroyTimeout)
+	defer cancel()
+	vm := store.Resource{Kind: store.VM, ID: c.SandboxID, Owner: c.ID}
+	if !r.untilDone(ctx, func() error { return r.svc.cfg.Sandboxes.Destroy(ctx, c.SandboxID) }) {
+		return nil
+	}
+	gone := []store.Change{store.Release(vm)}
+	if end.exit != nil || r.e.record().Run.DiskUsed || c.Spec.ReadOnlyRoot {
+		return gone
+	}
+	disk := store.Resource{Kind: store.Disk, ID: r.svc.diskID(c.ID), Owner: c.ID}
+	if r.untilDone(ctx, func() error { return r.svc.cfg.Sandboxes.Host().DeleteDisk(ctx, disk.ID) }) {
+		gone = append(gone, store.Release(disk))
+	}
+	return gone
+}
+
+// untilDone repeats try until it succeeds, and reports whether it has before
+// ctx ended.
+func (r *run) untilDone(ctx context.Context, try func() error) bool {
+	for retry := guestclient.NewBackoff(); ; {
+		err := try()
+		if err == nil {
+			return true
+		}
+		r.e.setReason("waiting for the compute host to clean up")
+		if retry.Wait(ctx) != nil {
+			r.log.WithError(err).Error("something was left on the compute host; it will be removed later")
+			return false
+		}
+	}
+}
+
+// recordEnd makes the end durable.
+func (r *run) recordEnd(end *ending, gone []store.Change) {
+	r.persist(func(rec *store.Record) {
+		c := &rec.Container
+		c.FinishedAt = time.Now().UTC()
+		rec.Run.KillAt = time.Time{}
+		if end.exit != nil {
+			c.State = cardplane.Exited
+			c.ExitCode, c.OOMKilled = end.exit.Code, end.exit.OOMKilled
+			c.FinishedAt = end.exit.At
+			rec.Run.Exit = end.exit
+			return
+		}
+		c.State = cardplane.Failed
+		c.Error = apierr.From(end.err)
+	}, gone...)
+}
+
+func (r *run) publishEnd(c cardplane.Container, end *ending) {
+	if c.State == cardplane.Failed {
+		r.log.WithError(end.err).Error("the container has failed")
+		r.svc.publish(cardplane.ContainerFailed, c.ID, c.Name, map[string]string{"code": c.Error.Code})
+		return
+	}
+	attributes := map[string]string{"exitCode": strconv.Itoa(c.ExitCode)}
+	if c.OOMKilled {
+		attributes["oomKilled"] = "true"
+	}
+	r.svc.publish(cardplane.ContainerExited, c.ID, c.Name, attributes)
+}

@@ -1,0 +1,207 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/cardplane/logs"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+// ownerGuest owns the blobs that every guest boots from.
+const ownerGuest = "guest"
+
+// wakeJanitor makes the janitor look again soon.
+func (s *Service) wakeJanitor() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// janitor removes from the host what nothing needs any more: at the start,
+// and whenever something was left behind, until that has succeeded.
+func (s *Service) janitor(ctx context.Context) {
+	s.removeOrphanJournals()
+	for retry := guestclient.NewBackoff(); ; {
+		err := s.reconcile(ctx)
+		if err == nil {
+			retry.Reset()
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.kick:
+				continue
+			}
+		}
+		if ctx.Err() == nil {
+			s.log.WithError(err).Debug("the compute host is not clean yet")
+		}
+		if retry.Wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+// reconcile compares the host and the ledger with what is wanted.
+func (s *Service) reconcile(ctx context.Context) error {
+	candidates, err := s.onHost(ctx)
+	if err != nil {
+		return err
+	}
+	claimed, err := s.cfg.Store.Ledger()
+	if err != nil {
+		return err
+	}
+	var failed error
+	seen := make(map[string]bool)
+	for _, r := range append(claimed, candidates...) {
+		key := string(r.Kind) + "/" + r.ID
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		wanted, err := s.wanted(ctx, r)
+		if err == nil && !wanted {
+			err = s.clean(ctx, r)
+		}
+		if err != nil && !apierr.Is(err, "blob_in_use") {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// onHost lists the machines and disks on the host whose ids say that they are
+// of this store.
+func (s *Service) onHost(ctx context.Context) ([]store.Resource, error) {
+	host, prefix := s.cfg.Sandboxes.Host(), s.cfg.Store.ID()+"-"
+	vms, err := host.VMs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	disks, err := host.Disks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []store.Resource
+	for _, vm := range vms {
+		if strings.HasPrefix(vm.Id, prefix) {
+			list = append(list, store.Resource{Kind: store.VM, ID: vm.Id, Owner: vm.Spec.Labels[labelContainer]})
+		}
+	}
+	for _, disk := range disks {
+		if owner, ours := strings.CutPrefix(disk.Id, prefix); ours {
+			list = append(list, store.Resource{Kind: store.Disk, ID: disk.Id, Owner: owner})
+		}
+	}
+	return list, nil
+}
+
+// wanted reports whether something still needs r.
+func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
+	if r.Kind == store.Blob {
+		return s.blobWanted(ctx, r)
+	}
+	s.mu.Lock()
+	e := s.entries[r.Owner]
+	s.mu.Unlock()
+	if e == nil {
+		return false, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.Kind == store.VM {
+		return e.rec.Container.State.Active() && e.rec.Container.SandboxID == r.ID, nil
+	}
+	return !e.removed && (e.rec.Container.State.Active() || e.rec.Run.DiskUsed), nil
+}
+
+func (s *Service) blobWanted(ctx context.Context, r store.Resource) (bool, error) {
+	if r.Owner == ownerGuest {
+		return s.cfg.Sandboxes.Boots(r.ID), nil
+	}
+	_, err := s.cfg.Images.Get(ctx, r.Owner)
+	if apierr.ClassOf(err) == apierr.NotFound {
+		return false, nil
+	}
+	return true, err
+}
+
+// clean deletes r from the host and then from the ledger.
+func (s *Service) clean(ctx context.Context, r store.Resource) error {
+	host := s.cfg.Sandboxes.Host()
+	var err error
+	switch r.Kind {
+	case store.VM:
+		err = s.cfg.Sandboxes.Destroy(ctx, r.ID)
+	case store.Disk:
+		err = host.DeleteDisk(ctx, r.ID)
+	case store.Blob:
+		err = host.DeleteBlob(ctx, r.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s %s from the compute host: %w", r.Kind, r.ID, err)
+	}
+	s.log.WithField("kind", r.Kind).WithField("id", r.ID).Debug("removed from the compute host")
+	return s.cfg.Store.Update(store.Release(r))
+}
+
+// destroyStale deletes machines of earlier runs that could not be deleted at
+// their end, so that the disk is free.
+func (r *run) destroyStale() error {
+	claimed, err := r.svc.cfg.Store.Ledger()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, destroyTimeout)
+	defer cancel()
+	for _, res := range claimed {
+		if res.Kind != store.VM || res.Owner != r.e.id || res.ID == r.e.snapshot().SandboxID {
+			continue
+		}
+		if err := r.svc.clean(ctx, res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimBlob records that the host may have a copy of the image's block file,
+// and of what every guest boots from.
+func (s *Service) claimBlob(digest, image string) error {
+	claims := []store.Change{store.Claim(store.Resource{Kind: store.Blob, ID: digest, Owner: image})}
+	known, err := s.cfg.Store.Claimed(store.Blob, digest)
+	if err != nil || known {
+		return err
+	}
+	for _, d := range s.cfg.Sandboxes.BootDigests() {
+		claims = append(claims, store.Claim(store.Resource{Kind: store.Blob, ID: d, Owner: ownerGuest}))
+	}
+	return s.cfg.Store.Update(claims...)
+}
+
+// removeOrphanJournals deletes journals of containers that were removed when
+// the process died.
+func (s *Service) removeOrphanJournals() {
+	dirs, err := os.ReadDir(s.cfg.LogDir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.log.WithError(err).Error("the journals could not be listed")
+	}
+	for _, dir := range dirs {
+		s.mu.Lock()
+		known := s.entries[dir.Name()] != nil
+		s.mu.Unlock()
+		if known {
+			continue
+		}
+		if err := logs.Remove(s.journalDir(dir.Name())); err != nil {
+			s.log.WithError(err).WithField("container", dir.Name()).Error("a journal was not removed")
+		}
+	}
+}

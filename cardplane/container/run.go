@@ -1,0 +1,212 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/cardplane/logs"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+// Causes of the end of a run's context, beside sandbox.ErrDetached.
+var (
+	errStopped = errors.New("stopped while it was starting")
+	errRemoved = errors.New("removed by force")
+)
+
+const (
+	// drainTimeout bounds the wait for the rest of the output of a program
+	// that has ended.
+	drainTimeout = 30 * time.Second
+	// unresponsiveAfter is how long a guest may take to kill a program before
+	// its machine is destroyed.
+	unresponsiveAfter = time.Minute
+	// exitKilled is the exit code of a program that SIGKILL has ended.
+	exitKilled = 128 + 9
+)
+
+// run is one run of a container, from starting to its end. Its main goroutine
+// alone decides.
+type run struct {
+	e         *entry
+	svc       *Service
+	log       logrus.FieldLogger
+	journal   *logs.Journal
+	release   func() // of the journal
+	recovered bool   // an earlier process has begun it
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	stops  chan stopRequest
+
+	up       chan struct{}    // closed once the program runs; then sb is set
+	sb       *sandbox.Sandbox // written before up is closed
+	done     chan struct{}    // closed at the run's end
+	startErr error            // why up was never closed; written before done is closed
+
+	execs   sync.WaitGroup // watchers of execs
+	over    bool           // no more watchers; guarded by e.mu
+	mu      sync.Mutex
+	process *specs.Process // the first process, once somebody needed it
+}
+
+// ending is how a run has come to its end: the program's exit, or else why
+// there is none.
+type ending struct {
+	exit *store.Exit
+	err  error
+}
+
+// main is the run's goroutine.
+func (r *run) main() {
+	defer close(r.done)
+	defer r.release()
+	defer r.endExecs()
+	defer r.cancel(nil)
+	sb, end := r.bringUp()
+	if end == nil {
+		r.sb = sb
+		close(r.up)
+		end = r.supervise(sb)
+	} else {
+		r.startErr = end.err
+		if detached(r.ctx) {
+			r.startErr = shuttingDown()
+		}
+	}
+	if detached(r.ctx) {
+		if sb != nil {
+			sb.Close()
+		}
+		return
+	}
+	r.finish(sb, end)
+}
+
+// detached reports whether ctx has ended because the control plane ends, so
+// that nothing may be changed any more.
+func detached(ctx context.Context) bool {
+	return errors.Is(context.Cause(ctx), sandbox.ErrDetached)
+}
+
+// supervise looks after a program that runs, until it has ended.
+func (r *run) supervise(sb *sandbox.Sandbox) *ending {
+	ctx, cancel := context.WithCancel(r.ctx)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+
+	drained := r.startPumps(ctx, sb, &helpers)
+	exited := make(chan exitResult, 1)
+	helpers.Go(func() { exited <- r.awaitExit(ctx, sb) })
+	r.resumeExecs()
+
+	escalation := newEscalation(r.e.record().Run.KillAt)
+	defer escalation.stop()
+	for {
+		select {
+		case result := <-exited:
+			if result.err != nil {
+				return r.ended(sb, result.err)
+			}
+			r.recordExit(result.exit)
+			r.drain(sb, drained)
+			return &ending{exit: result.exit}
+		case <-sb.Lost():
+			return r.ended(sb, sb.LostError())
+		case req := <-r.stops:
+			r.beginStop(req, escalation)
+			helpers.Go(func() { r.signal(ctx, sb, req.signal) })
+		case <-escalation.timer.C:
+			if escalation.killed {
+				return r.ended(sb, unresponsive())
+			}
+			escalation.kill()
+			r.e.setReason("waiting for the program to end after SIGKILL")
+			helpers.Go(func() { r.signal(ctx, sb, sigKill) })
+		case <-r.ctx.Done():
+			return r.interrupted()
+		}
+	}
+}
+
+func unresponsive() error {
+	return apierr.New(apierr.Unavailable, "guest_unresponsive",
+		"the guest did not kill the program within %s, so its virtual machine was destroyed", unresponsiveAfter)
+}
+
+// ended is the ending of a run whose machine is of no more use. The exit that
+// may have been recorded before counts more.
+func (r *run) ended(sb *sandbox.Sandbox, err error) *ending {
+	if exit := r.e.record().Run.Exit; exit != nil {
+		return &ending{exit: exit}
+	}
+	return &ending{err: withEvidence(r.ctx, sb, err)}
+}
+
+// withEvidence adds the last console lines to an error that has none.
+func withEvidence(ctx context.Context, sb *sandbox.Sandbox, err error) error {
+	var e *apierr.Error
+	if sb != nil && errors.As(err, &e) && len(e.Evidence) == 0 {
+		e.Evidence = sb.Evidence(ctx)
+	}
+	return err
+}
+
+// interrupted is the ending of a run that was told to end at once.
+func (r *run) interrupted() *ending {
+	if detached(r.ctx) {
+		return nil
+	}
+	if exit := r.e.record().Run.Exit; exit != nil {
+		return &ending{exit: exit}
+	}
+	return &ending{exit: &store.Exit{Code: exitKilled, At: time.Now().UTC()}}
+}
+
+// recordExit makes the exit durable. From then on the machine is not needed.
+func (r *run) recordExit(exit *store.Exit) {
+	r.persist(func(rec *store.Record) {
+		rec.Container.State = cardplane.Stopping
+		rec.Run.Exit = exit
+	})
+	r.e.setReason("collecting the last output")
+}
+
+// drain waits until the rest of the output is in the journal.
+func (r *run) drain(sb *sandbox.Sandbox, drained <-chan struct{}) {
+	timer := time.NewTimer(drainTimeout)
+	defer timer.Stop()
+	select {
+	case <-drained:
+	case <-timer.C:
+		r.log.Error("the last output of the container did not arrive in time and is lost")
+	case <-sb.Lost():
+		r.log.WithError(sb.LostError()).Error("the last output of the container is lost")
+	case <-r.ctx.Done():
+	}
+}
+
+// persist changes the record, again and again until it is durable or the
+// control plane ends.
+func (r *run) persist(change func(*store.Record), ledger ...store.Change) {
+	for retry := guestclient.NewBackoff(); ; {
+		err := r.e.update(change, ledger...)
+		if err == nil {
+			return
+		}
+		r.log.WithError(err).Error("the container's state could not be stored; trying again")
+		if retry.Wait(r.svc.ctx) != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package container
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+var _ cardplane.ContainerService = (*Service)(nil)
+
+// Config is what a Service works with. Everything in it outlives the Service.
+type Config struct {
+	Store     *store.Store
+	Images    cardplane.ImageService
+	Events    cardplane.EventPublisher
+	Sandboxes *sandbox.Manager
+	// LogDir holds a directory for each container's output journal.
+	LogDir string
+	Log    logrus.FieldLogger
+}
+
+// Service implements [cardplane.ContainerService].
+type Service struct {
+	cfg Config
+	log logrus.FieldLogger
+
+	ctx    context.Context // ends with the cause sandbox.ErrDetached
+	cancel context.CancelCauseFunc
+	work   sync.WaitGroup // runs and the janitor
+	kick   chan struct{}  // wakes the janitor
+
+	mu      sync.Mutex
+	closed  bool
+	entries map[string]*entry // by id
+	names   map[string]string // to id
+	gone    []cardplane.Container
+}
+
+// maxGone bounds how many removed containers Wait still knows.
+const maxGone = 64
+
+// Open loads all containers and takes up those that are active. It does not
+// wait for the compute host.
+func Open(cfg Config) (*Service, error) {
+	records, err := cfg.Store.Load()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, log: cfg.Log, kick: make(chan struct{}, 1),
+		entries: make(map[string]*entry), names: make(map[string]string),
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	for _, rec := range records {
+		s.addLocked(rec)
+	}
+	for _, e := range s.entries {
+		if err := s.recoverEntry(e); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		s.janitor(s.ctx)
+	}()
+	return s, nil
+}
+
+// Close ends all work. Running containers go on, and the next Open takes them
+// up again.
+func (s *Service) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel(sandbox.ErrDetached)
+	s.work.Wait()
+	var err error
+	for _, e := range s.all() {
+		err = errors.Join(err, e.closeJournal())
+	}
+	return err
+}
+
+// addLocked makes the entry of a record. s.mu is held, or s is not yet shared.
+func (s *Service) addLocked(rec store.Record) *entry {
+	e := newEntry(s, rec)
+	s.entries[rec.Container.ID] = e
+	s.names[rec.Container.Name] = rec.Container.ID
+	return e
+}
+
+// all returns every entry, in no order.
+func (s *Service) all() []*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*entry, 0, len(s.entries))
+	for _, e := range s.entries {
+		list = append(list, e)
+	}
+	return list
+}
+
+// lookup finds the entry that ref means: an id, a name, or a prefix of an id.
+func (s *Service) lookup(ref string) (*entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[ref]; e != nil {
+		return e, nil
+	}
+	if id, ok := s.names[ref]; ok {
+		return s.entries[id], nil
+	}
+	var matches []string
+	for id := range s.entries {
+		if ref != "" && strings.HasPrefix(id, ref) {
+			matches = append(matches, id)
+		}
+	}
+	switch len(matches) {
+	case 0:
+		return nil, notFound(ref)
+	case 1:
+		return s.entries[matches[0]], nil
+	}
+	slices.Sort(matches)
+	return nil, apierr.New(apierr.InvalidArgument, "ambiguous_id",
+		"the id prefix %q matches %d containers (%s); give more digits", ref, len(matches), strings.Join(short(matches), ", "))
+}
+
+// short abbreviates ids for a message, and their list if it is long.
+func short(ids []string) []string {
+	const most = 8
+	var out []string
+	for _, id := range ids[:min(len(ids), most)] {
+		out = append(out, id[:12])
+	}
+	if len(ids) > most {
+		out = append(out, "…")
+	}
+	return out
+}
+
+func notFound(ref string) error {
+	return apierr.New(apierr.NotFound, "container_not_found",
+		"there is no container %q; `cardctl ps -a` lists all containers", ref)
+}
+
+// Get implements [cardplane.ContainerService].
+func (s *Service) Get(_ context.Context, ref string) (cardplane.Container, error) {
+	e, err := s.lookup(ref)
+	if err != nil {
+		return cardplane.Container{}, err
+	}
+	return e.snapshot(), nil
+}
+
+// List implements [cardplane.ContainerService].
+func (s *Service) List(_ context.Context, filter cardplane.ContainerFilter) ([]cardplane.Container, error) {
+	var list []cardplane.Container
+	for _, e := range s.all() {
+		c := e.snapshot()
+		if (filter.All || c.State.Active()) && hasLabels(c.Spec.Labels, filter.Labels) {
+			list = append(list, c)
+		}
+	}
+	slices.SortFunc(list, func(a, b cardplane.Container) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return list, nil
+}
+
+// hasLabels reports whether labels satisfy every "key" or "key=value".
+func hasLabels(labels map[string]string, wanted []string) bool {
+	for _, w := range wanted {
+		key, value, exact := strings.Cut(w, "=")
+		got, ok := labels[key]
+		if !ok || exact && got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// Wait implements [cardplane.ContainerService].
+func (s *Service) Wait(ctx context.Context, ref string) (cardplane.Container, error) {
+	e, err := s.lookup(ref)
+	if err != nil {
+		if c, ok := s.lookupGone(ref); ok {
+			return c, nil
+		}
+		return cardplane.Container{}, err
+	}
+	return e.waitUntil(ctx, func(c cardplane.Container) bool { return c.State.Ended() })
+}
+
+// lookupGone finds a container that was removed not long ago, by its id, so
+// that a Wait which comes late still learns the exit code.
+func (s *Service) lookupGone(id string) (cardplane.Container, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.gone {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return cardplane.Container{}, false
+}
+
+// Logs implements [cardplane.ContainerService].
+func (s *Service) Logs(_ context.Context, ref string, opts cardplane.LogOptions) (cardplane.LogReader, error) {
+	e, err := s.lookup(ref)
+	if err != nil {
+		return nil, err
+	}
+	journal, release, err := e.useJournal()
+	if err != nil {
+		return nil, err
+	}
+	reader, err := journal.Read(opts)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return &logReader{LogReader: reader, release: release}, nil
+}
+
+// logReader keeps the journal open for as long as it is read.
+type logReader struct {
+	cardplane.LogReader
+	release func()
+}
+
+// Close implements cardplane.LogReader.
+func (r *logReader) Close() error {
+	defer r.release()
+	return r.LogReader.Close()
+}
+
+// publish records an event. An event that cannot be recorded fails nothing.
+func (s *Service) publish(t cardplane.EventType, subject, name string, attributes map[string]string) {
+	err := s.cfg.Events.Publish(context.WithoutCancel(s.ctx), cardplane.Event{
+		Type: t, Subject: subject, Name: name, Attributes: attributes,
+	})
+	if err != nil {
+		s.log.WithError(err).WithField("subject", subject).Error("an event was not recorded")
+	}
+}
+
+func (s *Service) journalDir(id string) string { return filepath.Join(s.cfg.LogDir, id) }
+
+// diskID names a container's writable disk on the host.
+func (s *Service) diskID(container string) string {
+	return fmt.Sprintf("%s-%s", s.cfg.Store.ID(), container)
+}

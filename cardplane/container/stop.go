@@ -1,0 +1,219 @@
+package container
+
+import (
+	"context"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/cardplane/ocispec"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+const (
+	sigKill = 9
+	sigTerm = "SIGTERM"
+)
+
+// stopRequest asks a run to end its program.
+type stopRequest struct {
+	signal int
+	name   string
+	grace  time.Duration
+}
+
+// escalation is the way from the stop signal to SIGKILL.
+type escalation struct {
+	timer  *time.Timer
+	at     time.Time // when timer fires; zero while nobody has asked for a stop
+	killed bool      // SIGKILL was sent; timer now watches the guest
+}
+
+// newEscalation takes up a stop that was asked for before, if killAt says so.
+func newEscalation(killAt time.Time) *escalation {
+	e := &escalation{timer: time.NewTimer(time.Hour), at: killAt}
+	if killAt.IsZero() {
+		e.timer.Stop()
+	} else {
+		e.timer.Reset(time.Until(killAt))
+	}
+	return e
+}
+
+// sooner moves SIGKILL to at, unless it is due before.
+func (e *escalation) sooner(at time.Time) {
+	if !e.killed && (e.at.IsZero() || at.Before(e.at)) {
+		e.at = at
+		e.timer.Reset(time.Until(at))
+	}
+}
+
+// kill begins the watch over a guest that was sent SIGKILL.
+func (e *escalation) kill() {
+	e.killed = true
+	e.timer.Reset(unresponsiveAfter)
+}
+
+func (e *escalation) stop() { e.timer.Stop() }
+
+// beginStop records that the program was asked to end.
+func (r *run) beginStop(req stopRequest, esc *escalation) {
+	esc.sooner(time.Now().Add(req.grace))
+	r.persist(func(rec *store.Record) {
+		rec.Container.State = cardplane.Stopping
+		rec.Run.KillAt = esc.at
+	})
+	if !esc.killed {
+		r.e.setReason("waiting for the program to end after " + req.name)
+	}
+}
+
+// signal sends a signal to the program, for as long as it takes to reach the
+// agent.
+func (r *run) signal(ctx context.Context, sb *sandbox.Sandbox, signal int) {
+	for retry := guestclient.NewBackoff(); ; {
+		err := sb.Guest().KillContainer(ctx, r.e.id, signal)
+		if err == nil || ctx.Err() != nil || apierr.Is(err, "container_not_running") {
+			return
+		}
+		if guestclient.Permanent(err) {
+			r.log.WithError(err).Error("the program could not be signalled")
+			return
+		}
+		if retry.Wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+// Stop implements [cardplane.ContainerService].
+func (s *Service) Stop(ctx context.Context, ref string, opts cardplane.StopOptions) (cardplane.Container, error) {
+	e, err := s.lookup(ref)
+	if err != nil {
+		return cardplane.Container{}, err
+	}
+	req, err := s.stopRequest(ctx, e.snapshot(), opts)
+	if err != nil {
+		return cardplane.Container{}, err
+	}
+	c, r := e.active()
+	if r == nil {
+		return c, nil
+	}
+	if c.State == cardplane.Starting {
+		r.cancel(errStopped)
+	} else {
+		select {
+		case r.stops <- req:
+		case <-r.done:
+		case <-r.ctx.Done():
+		case <-ctx.Done():
+			return c, ctx.Err()
+		}
+	}
+	return e.waitUntil(ctx, func(c cardplane.Container) bool { return !c.State.Active() })
+}
+
+// active returns the container and its run, nil where it has none.
+func (e *entry) active() (cardplane.Container, *run) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.rec.Container, e.run
+}
+
+// stopRequest finds the signal: the request's, the container's, the image's.
+func (s *Service) stopRequest(ctx context.Context, c cardplane.Container, opts cardplane.StopOptions) (stopRequest, error) {
+	req := stopRequest{name: opts.Signal, grace: opts.Timeout}
+	if opts.Timeout <= 0 {
+		return stopRequest{signal: sigKill, name: "SIGKILL"}, nil
+	}
+	if req.name == "" {
+		req.name = c.Spec.StopSignal
+	}
+	if req.name == "" {
+		if image, err := s.cfg.Images.Get(ctx, c.ImageID); err == nil {
+			req.name = image.Config.StopSignal
+		}
+	}
+	if req.name == "" {
+		req.name = sigTerm
+	}
+	var err error
+	req.signal, err = ocispec.ParseSignal(req.name)
+	return req, err
+}
+
+// Kill implements [cardplane.ContainerService].
+func (s *Service) Kill(ctx context.Context, ref, signal string) error {
+	e, err := s.lookup(ref)
+	if err != nil {
+		return err
+	}
+	if signal == "" {
+		signal = "SIGKILL"
+	}
+	number, err := ocispec.ParseSignal(signal)
+	if err != nil {
+		return err
+	}
+	r, err := e.runningRun()
+	if err != nil {
+		return err
+	}
+	return e.notRunning(r.sb.Guest().KillContainer(ctx, e.id, number))
+}
+
+// Resize implements [cardplane.ContainerService].
+func (s *Service) Resize(ctx context.Context, ref string, size cardplane.TerminalSize) error {
+	e, err := s.lookup(ref)
+	if err != nil {
+		return err
+	}
+	r, err := e.runningRun()
+	if err != nil {
+		return err
+	}
+	return e.notRunning(r.sb.Guest().ResizeContainer(ctx, e.id, terminalSize(size)))
+}
+
+// runningRun returns the run of a container whose program runs and whose
+// guest is reached.
+func (e *entry) runningRun() (*run, error) {
+	c, r := e.active()
+	if r == nil {
+		return nil, notRunning(c)
+	}
+	select {
+	case <-r.up:
+		return r, nil
+	default:
+	}
+	if c.State == cardplane.Starting {
+		return nil, notRunning(c)
+	}
+	return nil, apierr.New(apierr.Unavailable, "host_unavailable",
+		"container %s cannot be reached: %s; try again when the compute host is back", c.Name, c.Reason)
+}
+
+// notRunning puts the guest's words for a program that has ended into ours.
+func (e *entry) notRunning(err error) error {
+	switch {
+	case apierr.Is(err, "container_not_running"):
+		return notRunning(e.snapshot())
+	case apierr.Is(err, "not_a_terminal"):
+		return noTerminal(e.snapshot())
+	}
+	return err
+}
+
+func notRunning(c cardplane.Container) error {
+	return apierr.New(apierr.FailedPrecondition, "container_not_running",
+		"container %s is %s; start it with `cardctl start %s`", c.Name, c.State, c.Name)
+}
+
+func noTerminal(c cardplane.Container) error {
+	return apierr.New(apierr.FailedPrecondition, "no_terminal",
+		"the process in container %s has no terminal; create it with \"tty\" to give it one", c.Name)
+}

@@ -1,0 +1,103 @@
+// Package guestclient speaks to the guest agent of one virtual machine: its
+// HTTP API and its streams, both over vsock (openapi/guest-agent.yaml).
+//
+// # Trust
+//
+// A guest may be hostile, its kernel and agent included. Every answer is
+// bounded in size and time, every offset is checked before it is used, only
+// error codes that the document lists are passed on, and text from the guest
+// reaches a user only after [Printable] has made it harmless to a terminal.
+//
+// # Epochs
+//
+// Whatever changes something carries the control plane's epoch. Once a newer
+// control plane has spoken, every such call fails with stale_epoch, for good.
+package guestclient
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/cardplane/cardplane/openapi/guestapi"
+	"github.com/cardplane/cardplane/openapi/guestwire"
+)
+
+const (
+	// maxBody bounds an answer's body, in bytes.
+	maxBody = 4 << 20
+	// maxHeader bounds an answer's header, in bytes.
+	maxHeader = 16 << 10
+	// idleTimeout is how long an unused control connection is kept.
+	idleTimeout = 30 * time.Second
+)
+
+// DialFunc opens a connection to a vsock port of the guest.
+type DialFunc func(ctx context.Context, port uint32) (net.Conn, error)
+
+// Client is a client of one guest's agent. Its methods are safe for
+// concurrent use.
+type Client struct {
+	dial      DialFunc
+	epoch     int64
+	transport *http.Transport
+	api       *guestapi.Client
+}
+
+// New returns a client that commands with epoch over connections of dial.
+// Nothing is dialled before the first call.
+func New(dial DialFunc, epoch int64) *Client {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dial(ctx, guestwire.ControlPort)
+		},
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConns:           2,
+		MaxIdleConnsPerHost:    2,
+		IdleConnTimeout:        idleTimeout,
+		DisableCompression:     true,
+		ReadBufferSize:         2 << 10,
+		WriteBufferSize:        2 << 10,
+	}
+	doer := &http.Client{Transport: bounded{transport}}
+	return &Client{
+		dial: dial, epoch: epoch, transport: transport,
+		api: &guestapi.Client{Server: "http://guest/", Client: doer},
+	}
+}
+
+// Close drops idle connections. Calls under way and streams go on.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// bounded limits the bodies that next returns.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxBody}
+	return resp, nil
+}
+
+// boundedBody fails, rather than ending, at its limit, so that a cut body is
+// never taken for a whole one.
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the guest's answer is longer than %d bytes", maxBody)
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}

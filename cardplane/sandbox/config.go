@@ -1,0 +1,134 @@
+package sandbox
+
+import (
+	"slices"
+
+	"github.com/cardplane/cardplane/openapi/chapi"
+	"github.com/cardplane/cardplane/openapi/hostapi"
+)
+
+const (
+	// SerialImage and SerialScratch are the serials by which the guest finds
+	// its disks.
+	SerialImage   = "image"
+	SerialScratch = "scratch"
+
+	attachKernel  = "kernel"
+	attachInitrd  = "initrd"
+	attachRootfs  = "rootfs"
+	attachImage   = "image"
+	attachScratch = "scratch"
+
+	// guestCID may be the same in every machine: a hybrid-vsock socket leads
+	// to one machine only.
+	guestCID = 3
+
+	diskBlock = 4096
+)
+
+// Spec describes a sandbox.
+type Spec struct {
+	// ID is the machine's id on the host, chosen by the caller.
+	ID string
+	// Labels are kept by the host.
+	Labels      map[string]string
+	VCPUs       int
+	MemoryBytes int64
+	// Image is the block file that the guest finds under SerialImage.
+	Image File
+	// Disk is the writable disk that the guest finds under SerialScratch, or
+	// nil for none.
+	Disk *Disk
+}
+
+// Disk is a writable disk. One that exists is used as it is.
+type Disk struct {
+	// ID is the disk's id on the host, chosen by the caller.
+	ID string
+	// SizeBytes is rounded up to whole blocks.
+	SizeBytes int64
+}
+
+// blobs lists what the host must have before the disk and the VM are made.
+func (a *Artefacts) blobs(spec Spec) []File {
+	list := []File{spec.Image}
+	for _, f := range a.files() {
+		if f == a.m.Scratch && spec.Disk == nil {
+			continue
+		}
+		list = append(list, a.file(f))
+	}
+	return list
+}
+
+func (a *Artefacts) diskSpec(d Disk) hostapi.DiskSpec {
+	template := a.m.Scratch.digest()
+	size := (max(d.SizeBytes, a.m.Scratch.Size) + diskBlock - 1) / diskBlock * diskBlock
+	return hostapi.DiskSpec{FromBlob: &template, SizeBytes: size}
+}
+
+// vmSpec tells vmmd what the VMM will open.
+func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
+	blob := func(name, digest string) hostapi.Attachment {
+		return hostapi.Attachment{Name: name, Blob: &digest, Readonly: true}
+	}
+	out := hostapi.VMSpec{
+		Vmm: hostapi.VMMChoiceAuto, Labels: spec.Labels, MemoryBytes: spec.MemoryBytes,
+		Attachments: []hostapi.Attachment{
+			blob(attachKernel, a.m.Kernel.digest()),
+			blob(attachRootfs, a.m.Rootfs.digest()),
+			blob(attachImage, spec.Image.Digest),
+		},
+	}
+	if a.m.Initrd != nil {
+		out.Attachments = append(out.Attachments, blob(attachInitrd, a.m.Initrd.digest()))
+	}
+	if spec.Disk != nil {
+		out.Attachments = append(out.Attachments, hostapi.Attachment{Name: attachScratch, Disk: &spec.Disk.ID})
+	}
+	return out
+}
+
+// vmConfig is the VMM's configuration, with the paths that vmmd gave.
+func (a *Artefacts) vmConfig(spec Spec, paths hostapi.VMPaths) chapi.VmConfig {
+	off := false
+	cfg := chapi.VmConfig{
+		Cpus: &chapi.CpusConfig{
+			BootVcpus: int32(spec.VCPUs), MaxVcpus: int32(spec.VCPUs),
+			Nested: &off, CoreScheduling: chapi.CoreSchedulingOff,
+		},
+		Memory: &chapi.MemoryConfig{Size: spec.MemoryBytes},
+		Payload: &chapi.PayloadConfig{
+			Kernel:    paths.Attachments[attachKernel],
+			Initramfs: paths.Attachments[attachInitrd],
+			Cmdline:   a.m.Cmdline,
+		},
+		Disks: []chapi.DiskConfig{
+			{Id: attachRootfs, Path: paths.Attachments[attachRootfs], Readonly: true, ImageType: chapi.Raw, Serial: attachRootfs},
+			{Id: attachImage, Path: paths.Attachments[attachImage], Readonly: true, ImageType: chapi.Raw, Serial: SerialImage},
+		},
+		Rng:     &chapi.RngConfig{Src: "/dev/urandom"},
+		Serial:  &chapi.SerialConfig{Mode: chapi.ConsoleModeFile, File: paths.Console},
+		Console: &chapi.ConsoleConfig{Mode: chapi.ConsoleModeOff},
+		Vsock:   &chapi.VsockConfig{Cid: guestCID, Socket: paths.Vsock},
+		Pvpanic: true,
+	}
+	if spec.Disk != nil {
+		cfg.Disks = append(cfg.Disks, chapi.DiskConfig{
+			Id: attachScratch, Path: paths.Attachments[attachScratch], ImageType: chapi.Raw, Serial: SerialScratch,
+		})
+	}
+	return cfg
+}
+
+// BootDigests lists the digests of what every guest boots from.
+func (m *Manager) BootDigests() []string {
+	var list []string
+	for _, f := range m.artefacts.files() {
+		list = append(list, f.digest())
+	}
+	return list
+}
+
+// Boots reports whether guests boot from the file of that digest.
+func (m *Manager) Boots(digest string) bool { return slices.Contains(m.BootDigests(), digest) }

@@ -1,0 +1,77 @@
+package sandbox
+
+import (
+	"context"
+	"io"
+	"net"
+	"time"
+
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/link"
+)
+
+// Host is the compute host behind the link. Puts and deletes are idempotent.
+// Errors carry the codes of openapi/host.yaml; HostAway knows those of a host
+// that cannot be reached.
+type Host interface {
+	// Host describes the host and its usage.
+	Host(ctx context.Context) (hostapi.Host, error)
+	// Checks runs the host's checks.
+	Checks(ctx context.Context) ([]hostapi.Check, error)
+
+	// Upload makes the host have the blob of that digest ("sha256:<hex>") and
+	// size. It goes on where an earlier upload was cut.
+	Upload(ctx context.Context, digest string, size int64, content io.ReaderAt) error
+	// DeleteBlob removes a blob that no VM uses.
+	DeleteBlob(ctx context.Context, digest string) error
+
+	Disks(ctx context.Context) ([]hostapi.Disk, error)
+	PutDisk(ctx context.Context, id string, spec hostapi.DiskSpec) (hostapi.Disk, error)
+	DeleteDisk(ctx context.Context, id string) error
+
+	VMs(ctx context.Context) ([]hostapi.VM, error)
+	VM(ctx context.Context, id string) (hostapi.VM, error)
+	PutVM(ctx context.Context, id string, spec hostapi.VMSpec) (hostapi.VM, error)
+	// DeleteVM kills the VMM after grace and returns when it is gone.
+	DeleteVM(ctx context.Context, id string, grace time.Duration) error
+	// ConsoleTail returns at most the newest n bytes of the guest's console.
+	ConsoleTail(ctx context.Context, id string, n int64) ([]byte, error)
+	// Events calls handle for each event of the VMM, from offset on, as they
+	// happen. It returns nil once the VMM has exited and all were handled.
+	Events(ctx context.Context, id string, offset int64, handle func(hostapi.VMEvent) error) error
+	// Tunnel connects to one of the VM's sockets.
+	Tunnel(ctx context.Context, id string, kind hostapi.TunnelKind) (net.Conn, error)
+}
+
+// OverLink returns the host at the other end of l.
+func OverLink(l *link.Link) Host { return linkHost{l} }
+
+type linkHost struct{ *link.Link }
+
+// Tunnel implements Host.
+func (h linkHost) Tunnel(ctx context.Context, id string, kind hostapi.TunnelKind) (net.Conn, error) {
+	conn, err := h.Link.Tunnel(ctx, id, kind)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// HostAway reports whether err says that the host cannot be reached, so that
+// the same call may succeed once it can.
+func HostAway(err error) bool {
+	return apierr.Is(err, "unreachable") || apierr.Is(err, "connection_lost") || apierr.Is(err, codeHostAway)
+}
+
+const codeHostAway = "host_unavailable"
+
+// Explain puts the error of a host that is away into words for the user. It
+// returns any other error as it is.
+func Explain(err error) error {
+	if !HostAway(err) {
+		return err
+	}
+	return apierr.New(apierr.Unavailable, codeHostAway,
+		"the compute host cannot be reached; see that vmmd runs there and that --link leads to it: %w", err)
+}

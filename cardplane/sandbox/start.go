@@ -1,0 +1,237 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/chapi"
+	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm"
+)
+
+// stopwatch times the steps of a start.
+type stopwatch struct {
+	last  time.Time
+	steps []cardplane.Timing
+}
+
+func (w *stopwatch) lap(step string) {
+	now := time.Now()
+	w.steps = append(w.steps, cardplane.Timing{Step: step, Duration: now.Sub(w.last)})
+	w.last = now
+}
+
+// Start makes and boots a sandbox and returns once its agent has answered.
+//
+// On failure nothing of the machine is left on the host; a disk stays, as the
+// caller alone knows what is on it. When ctx ends with the cause ErrDetached,
+// everything stays.
+//
+// Errors: guest_boot_failed with the console's last lines, and those of the
+// host and of the VMM.
+func (m *Manager) Start(ctx context.Context, spec Spec) (_ *Sandbox, err error) {
+	watch := &stopwatch{last: time.Now()}
+	vm, err := m.makeVM(ctx, spec, watch)
+	if HostAway(err) {
+		return nil, Explain(err) // nothing to undo, or no way to
+	}
+	if err != nil {
+		return nil, m.undo(ctx, spec.ID, err)
+	}
+	s := m.attach(ctx, vm)
+	if err := s.boot(ctx, spec, vm.Paths, ""); err != nil {
+		s.Close()
+		return nil, m.undo(ctx, spec.ID, err)
+	}
+	watch.lap("boot")
+	s.timings = watch.steps
+	return s, nil
+}
+
+// Resume finishes a Start that an earlier process began: it takes the steps
+// that were not taken. Once the machine exists it undoes nothing, as a program
+// may run in it: the caller decides, and HostAway tells it whether to try
+// again.
+func (m *Manager) Resume(ctx context.Context, spec Spec) (*Sandbox, error) {
+	vm, err := m.host.VM(ctx, spec.ID)
+	if apierr.Is(err, "vm_not_found") {
+		return m.Start(ctx, spec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if vm.State == hostapi.Exited {
+		return nil, bootFailed("the guest did not come up: its VMM has ended%s", exitText(vm.Exit)).With(m.Evidence(ctx, spec.ID))
+	}
+	s := m.attach(ctx, vm)
+	state, err := s.state(ctx)
+	if err == nil {
+		err = s.boot(ctx, spec, vm.Paths, state)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// undo deletes what a failed start has made. It returns err, which carries
+// evidence where the machine has left any.
+func (m *Manager) undo(ctx context.Context, id string, err error) error {
+	if errors.Is(context.Cause(ctx), ErrDetached) {
+		return err
+	}
+	var e *apierr.Error
+	if errors.As(err, &e) && len(e.Evidence) == 0 {
+		e.Evidence = m.Evidence(ctx, id)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	if derr := m.Destroy(ctx, id); derr != nil {
+		m.log.WithError(derr).WithField("sandbox", id).Error("a failed start could not be undone; it will be tried again")
+	}
+	return err
+}
+
+// makeVM brings the files and the disk to the host and has the VMM started.
+func (m *Manager) makeVM(ctx context.Context, spec Spec, watch *stopwatch) (hostapi.VM, error) {
+	vm, err := m.tryMakeVM(ctx, spec, watch)
+	if apierr.Is(err, "blob_not_found") || apierr.Is(err, "blob_incomplete") {
+		m.blobs.forget() // the host has lost what it had when it was asked last
+		watch.steps = nil
+		return m.tryMakeVM(ctx, spec, watch)
+	}
+	return vm, err
+}
+
+func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (hostapi.VM, error) {
+	if _, err := m.host.Host(ctx); err != nil {
+		return hostapi.VM{}, err // at once, where an upload would be patient
+	}
+	if err := m.blobs.ensure(ctx, m.artefacts.blobs(spec)...); err != nil {
+		return hostapi.VM{}, err
+	}
+	if spec.Disk != nil {
+		if _, err := m.host.PutDisk(ctx, spec.Disk.ID, m.artefacts.diskSpec(*spec.Disk)); err != nil {
+			return hostapi.VM{}, err
+		}
+	}
+	watch.lap("files")
+	vm, err := m.host.PutVM(ctx, spec.ID, m.artefacts.vmSpec(spec))
+	if err != nil {
+		return hostapi.VM{}, err
+	}
+	watch.lap("vmm")
+	return vm, nil
+}
+
+// boot takes the machine from state, "" where the VMM has none, to the
+// agent's first answer.
+func (s *Sandbox) boot(ctx context.Context, spec Spec, paths hostapi.VMPaths, state chapi.VmState) error {
+	handle := vmm.New(s.dialVMM)
+	defer handle.Close()
+	if state == "" {
+		if err := handle.Create(ctx, s.manager.artefacts.vmConfig(spec, paths)); err != nil {
+			return err
+		}
+		state = chapi.Created
+	}
+	if state == chapi.Created {
+		if err := handle.Boot(ctx); err != nil {
+			return err
+		}
+	}
+	return s.awaitAgent(ctx)
+}
+
+// state returns the state of the VMM's machine, "" where there is none.
+func (s *Sandbox) state(ctx context.Context) (chapi.VmState, error) {
+	handle := vmm.New(s.dialVMM)
+	defer handle.Close()
+	info, err := handle.Info(ctx)
+	if apierr.Is(err, "vm_not_created") {
+		return "", nil
+	}
+	return info.State, err
+}
+
+// awaitAgent returns once the agent has answered, or guest_boot_failed.
+func (s *Sandbox) awaitAgent(ctx context.Context) error {
+	bootCtx, cancel := context.WithTimeout(ctx, s.manager.bootTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.alive, cancel)()
+	err := s.firstAnswer(bootCtx)
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return err
+	case s.alive.Err() != nil:
+		return bootFailed("the guest did not come up: %w", context.Cause(s.alive))
+	case bootCtx.Err() != nil:
+		return bootFailed("the guest agent did not answer within %s; a slow host needs a longer --boot-timeout: %w", s.manager.bootTimeout, err)
+	}
+	return err
+}
+
+func bootFailed(format string, args ...any) *apierr.Error {
+	return apierr.New(apierr.Internal, "guest_boot_failed", format, args...)
+}
+
+// firstAnswer asks the agent until it answers. An attempt that gets lost in a
+// machine that is just coming up is given up, ever later.
+func (s *Sandbox) firstAnswer(ctx context.Context) error {
+	const maxAttempt = 20 * time.Second
+	const pause = 10 * time.Millisecond
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for timeout := time.Second; ; {
+		attempt, cancel := context.WithTimeout(ctx, timeout)
+		info, err := s.guest.Info(attempt)
+		if attempt.Err() != nil {
+			timeout = min(2*timeout, maxAttempt)
+		}
+		cancel()
+		if !apierr.Is(err, guestclient.CodeUnreachable) {
+			s.info = info
+			return err
+		}
+		timer.Reset(pause)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-timer.C:
+		}
+	}
+}
+
+// Adopt takes over the machine with that id and returns once its agent has
+// answered. It waits for as long as the machine runs and ctx lasts.
+//
+// Errors: vm_not_found when there is no such machine, vm_lost when it has
+// ended, and those of a host that is away.
+func (m *Manager) Adopt(ctx context.Context, id string) (*Sandbox, error) {
+	vm, err := m.host.VM(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s := m.attach(ctx, vm)
+	if err := s.answerOrLost(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Sandbox) answerOrLost(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.alive, cancel)()
+	err := s.firstAnswer(ctx)
+	if err != nil && s.alive.Err() != nil {
+		return s.LostError()
+	}
+	return err
+}

@@ -1,0 +1,39 @@
+package vmtest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Artefacts makes a directory of guest artefacts that a Serve VMM boots, with
+// behave on the kernel command line, and returns its path.
+func Artefacts(t testing.TB, behave string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file := func(name string, size int) map[string]any {
+		content := make([]byte, size)
+		copy(content, name)
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(content)
+		return map[string]any{"file": name, "sha256": hex.EncodeToString(sum[:]), "size": size, "source": []string{}}
+	}
+	kernel := file("vmlinux", 8192)
+	kernel["release"] = "6.12.0-test"
+	raw, err := json.Marshal(map[string]any{
+		"kernel": kernel, "initrd": file("initrd", 4096), "rootfs": file("rootfs.erofs", 4096),
+		"scratch": file("scratch.ext4", 4096), "cmdline": "console=ttyS0 " + behave,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

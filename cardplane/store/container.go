@@ -1,0 +1,229 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"go.etcd.io/bbolt"
+)
+
+// Record is a container with what only the control plane knows about it.
+type Record struct {
+	Container cardplane.Container
+	Run       Run
+}
+
+// Run is what must survive a crash of the control plane about a container's
+// present run. Which virtual machine it has is Container.SandboxID.
+type Run struct {
+	// DiskUsed tells that a program has run with the writable layer, so that
+	// a later start which fails must keep it.
+	DiskUsed bool `json:"diskUsed,omitempty"`
+	// Exit is how the program ended, recorded before its virtual machine is
+	// switched off. Nil while it runs or when it is not known.
+	Exit *Exit `json:"exit,omitempty"`
+	// KillAt is when a program that was asked to stop gets SIGKILL.
+	KillAt time.Time `json:"killAt,omitzero"`
+}
+
+// Exit is how a program ended.
+type Exit struct {
+	Code      int       `json:"code"`
+	OOMKilled bool      `json:"oomKilled,omitempty"`
+	At        time.Time `json:"at"`
+}
+
+// containerValue is a Record as it is stored. The domain type's field names
+// are the JSON keys; testdata/container-v1.json keeps them as they are.
+type containerValue struct {
+	versioned
+	Container cardplane.Container `json:"container"`
+	// Problem is Container.Error, which cannot be unmarshalled in place.
+	Problem *apierr.Problem `json:"problem,omitempty"`
+	Run     Run             `json:"run"`
+}
+
+// keyValue is what an idempotency key points at.
+type keyValue struct {
+	versioned
+	Container string `json:"container"`
+	// Digest of the request that the key came with.
+	Digest string `json:"digest"`
+}
+
+func encodeRecord(rec Record) containerValue {
+	v := containerValue{versioned: versioned{version}, Container: rec.Container, Run: rec.Run}
+	if rec.Container.Error != nil {
+		p := apierr.ToProblem(rec.Container.Error)
+		v.Problem, v.Container.Error = &p, nil
+	}
+	return v
+}
+
+func decodeRecord(raw []byte) (Record, error) {
+	var v containerValue
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return Record{}, err
+	}
+	if err := v.checkVersion(); err != nil {
+		return Record{}, err
+	}
+	if v.Problem != nil {
+		v.Container.Error = apierr.FromProblem(*v.Problem)
+	}
+	return Record{Container: v.Container, Run: v.Run}, nil
+}
+
+// Create records a new container and claims its name, and key if it is not
+// empty. request is what the user asked for, as a value whose JSON form is
+// the same whenever the request is. When key was used for the same request
+// before, Create returns the id of that container and changes nothing.
+//
+// Errors: name_taken, idempotency_key_reused.
+func (s *Store) Create(rec Record, key string, request any) (id string, err error) {
+	digest, err := digestOf(request)
+	if err != nil {
+		return "", fmt.Errorf("create container %s: %w", rec.Container.ID, err)
+	}
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		if key != "" {
+			if id, err = takeKey(tx, key, rec.Container.ID, digest); err != nil || id != rec.Container.ID {
+				return err
+			}
+		}
+		id = rec.Container.ID
+		if err := takeName(tx, rec.Container.Name, id); err != nil {
+			return err
+		}
+		return put(tx.Bucket(bucketContainers), id, encodeRecord(rec))
+	})
+	return id, wrap(err, "create", rec.Container.ID)
+}
+
+// takeKey returns the container that key belongs to, which is id if it is new.
+func takeKey(tx *bbolt.Tx, key, id, digest string) (string, error) {
+	keys := tx.Bucket(bucketKeys)
+	raw := keys.Get([]byte(key))
+	if raw == nil {
+		return id, put(keys, key, keyValue{versioned{version}, id, digest})
+	}
+	var v keyValue
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return "", err
+	}
+	if err := v.checkVersion(); err != nil {
+		return "", err
+	}
+	if v.Digest != digest {
+		return "", apierr.New(apierr.FailedPrecondition, "idempotency_key_reused",
+			"the idempotency key %q was used for another request; use a new key for a new container", key)
+	}
+	return v.Container, nil
+}
+
+func takeName(tx *bbolt.Tx, name, id string) error {
+	names := tx.Bucket(bucketNames)
+	if owner := names.Get([]byte(name)); owner != nil {
+		return NameTaken(name, string(owner))
+	}
+	return names.Put([]byte(name), []byte(id))
+}
+
+// NameTaken is the error about a name that container owner has.
+func NameTaken(name, owner string) error {
+	return apierr.New(apierr.AlreadyExists, "name_taken",
+		"the name %q is taken by container %.12s; remove that container or choose another name", name, owner).At("/name")
+}
+
+// Save replaces the record of a container, with changes to the ledger in the
+// same transaction.
+func (s *Store) Save(rec Record, changes ...Change) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		for _, change := range changes {
+			if err := change(tx); err != nil {
+				return err
+			}
+		}
+		return put(tx.Bucket(bucketContainers), rec.Container.ID, encodeRecord(rec))
+	})
+	return wrap(err, "save", rec.Container.ID)
+}
+
+// Remove forgets a container, its name, its idempotency keys and its execs.
+// It leaves the ledger as it is.
+func (s *Store) Remove(rec Record) error {
+	id := []byte(rec.Container.ID)
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		names := tx.Bucket(bucketNames)
+		if bytes.Equal(names.Get([]byte(rec.Container.Name)), id) {
+			if err := names.Delete([]byte(rec.Container.Name)); err != nil {
+				return err
+			}
+		}
+		if err := removeKeys(tx, rec.Container.ID); err != nil {
+			return err
+		}
+		if err := removeExecs(tx, rec.Container.ID); err != nil {
+			return err
+		}
+		return tx.Bucket(bucketContainers).Delete(id)
+	})
+	return wrap(err, "remove", rec.Container.ID)
+}
+
+func removeKeys(tx *bbolt.Tx, id string) error {
+	c := tx.Bucket(bucketKeys).Cursor()
+	for k, raw := c.First(); k != nil; k, raw = c.Next() {
+		var v keyValue
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return err
+		}
+		if v.Container != id {
+			continue
+		}
+		return c.Delete() // a container has one key at most
+	}
+	return nil
+}
+
+// Load returns every container, ordered by id.
+func (s *Store) Load() ([]Record, error) {
+	var all []Record
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketContainers).ForEach(func(k, raw []byte) error {
+			rec, err := decodeRecord(raw)
+			if err != nil {
+				return fmt.Errorf("container %s: %w", k, err)
+			}
+			all = append(all, rec)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load containers: %w", err)
+	}
+	return all, nil
+}
+
+func digestOf(request any) (string, error) {
+	raw, err := json.Marshal(request)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// wrap names the operation and the container, unless err is for the user.
+func wrap(err error, op, id string) error {
+	if err == nil || apierr.ClassOf(err) != apierr.Internal {
+		return err
+	}
+	return fmt.Errorf("%s container %s: %w", op, id, err)
+}

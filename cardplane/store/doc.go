@@ -1,0 +1,30 @@
+// Package store is the card's durable state: containers with their private
+// run records, the names and idempotency keys that point at them, the ledger
+// of what may exist on the compute host, and the epoch counter. It is one
+// bbolt file.
+//
+// # Contract
+//
+// Every method that changes something is one transaction and is durable when
+// it returns. The store decides nothing about a container's life; package
+// container does, and holds the live copy of each record.
+//
+// # Ledger
+//
+// A resource is claimed in the ledger before it is made on the compute host
+// and released after it is gone, so that whatever of ours exists there is
+// always in the ledger. The opposite need not hold: a claim whose resource
+// was never made is released by the first clean-up that finds it.
+//
+// # Format
+//
+// Values are JSON objects with a version in "v"; a value of a version that
+// this build does not know is an error, never a guess. Buckets:
+//
+//	meta        format, store id, epoch
+//	containers  container id -> record
+//	names       container name -> container id
+//	keys        idempotency key -> container id and digest of the request
+//	ledger      kind/resource id -> owner
+//	execs       container id/exec id -> exec
+package store
