@@ -111,6 +111,9 @@ func (d device) dialRaw(t testing.TB, text string) *net.UnixConn {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
+	if text == "" {
+		return c.(*net.UnixConn)
+	}
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}

@@ -128,8 +128,8 @@ func (m *muxer) handleShutdown(c *conn, flags uint8) {
 	if c.shutIn&packet.ShutdownSend != 0 && len(c.backlog) == 0 {
 		_ = unix.Shutdown(c.fd, unix.SHUT_WR)
 	}
-	if c.shutIn&packet.ShutdownReceive != 0 {
-		_ = unix.Shutdown(c.fd, unix.SHUT_RD)
+	if flags&packet.ShutdownReceive != 0 {
+		m.stopReading(c)
 	}
 }
 

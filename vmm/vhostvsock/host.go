@@ -18,7 +18,7 @@ const connEvents = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 // client sees its connection close.
 func (m *muxer) welcome(fd int) {
 	if len(m.byToken) >= maxConns {
-		_ = unix.Close(fd)
+		m.hangUp(fd)
 		m.log.WithField("limit", maxConns).Info("refused a vsock connection at the limit")
 		return
 	}
@@ -192,7 +192,7 @@ func (m *muxer) flush(c *conn) {
 	c.backlog = nil
 	switch {
 	case c.state == stateDraining:
-		m.finish(c)
+		m.remove(c)
 		return
 	case c.shutIn&packet.ShutdownSend != 0:
 		_ = unix.Shutdown(c.fd, unix.SHUT_WR)
@@ -227,19 +227,30 @@ func (m *muxer) drain(c *conn) {
 		c.state = stateDraining
 		return
 	}
-	m.finish(c)
+	m.remove(c)
 }
 
-// finish closes the host socket so that its peer sees an end of file. Closing
-// with unread bytes would show it ECONNRESET instead, so these are read first;
-// after the shutdown no more can come.
-func (m *muxer) finish(c *conn) {
-	_ = unix.Shutdown(c.fd, unix.SHUT_RDWR)
+// stopReading makes writes of the host fail. What it has written is thrown
+// away: a writer that waits for room would not be woken otherwise.
+func (m *muxer) stopReading(c *conn) {
+	_ = unix.Shutdown(c.fd, unix.SHUT_RD)
+	m.discard(c.fd)
+}
+
+// hangUp closes a host socket so that its peer sees an end of file. Closing
+// with unread bytes would show it ECONNRESET instead, so these are read first.
+func (m *muxer) hangUp(fd int) {
+	_ = unix.Shutdown(fd, unix.SHUT_RDWR)
+	m.discard(fd)
+	_ = unix.Close(fd)
+}
+
+// discard reads what is left in a socket to which nothing can be added.
+func (m *muxer) discard(fd int) {
 	for {
-		n, err := unix.Read(c.fd, m.junk[:])
+		n, err := unix.Read(fd, m.junk[:])
 		if n <= 0 && err != unix.EINTR {
-			break
+			return
 		}
 	}
-	m.remove(c)
 }

@@ -147,7 +147,8 @@ func (m *muxer) forget(c *conn) {
 	c.known = false
 }
 
-// remove ends c at once, without a word to the guest.
+// remove ends c at once, without a word to the guest. The host sees an end of
+// file.
 func (m *muxer) remove(c *conn) {
 	if c.state == stateGone {
 		return
@@ -156,7 +157,8 @@ func (m *muxer) remove(c *conn) {
 	delete(m.byToken, c.token)
 	m.disarm(c)
 	c.state, c.backlog = stateGone, nil
-	closeFD(&c.fd)
+	m.hangUp(c.fd)
+	c.fd = -1
 }
 
 // abort ends c at once and tells the guest, if it knows c.

@@ -31,9 +31,9 @@ type Conn struct {
 	shutOut   uint32
 }
 
-func (c *Conn) sendLocked(op packet.Op, flags uint32, payload []byte) error {
+func (c *Conn) sendLocked(op packet.Op, flags uint32, payload []byte) {
 	c.told = c.taken
-	return c.g.Driver.Send(packet.Header{
+	c.g.postLocked(packet.Header{
 		SrcPort: c.key.guestPort, DstPort: c.key.hostPort, Op: op, Flags: flags,
 		BufAlloc: c.alloc, FwdCnt: c.taken,
 	}, payload)
@@ -53,18 +53,18 @@ func (c *Conn) receiveLocked(payload []byte) error {
 
 // shutdownLocked does as Linux: a connection that the host has shut both ways
 // is answered with a reset once nothing is left to read.
-func (c *Conn) shutdownLocked(flags uint32) error {
+func (c *Conn) shutdownLocked(flags uint32) {
 	c.shutIn |= flags
-	return c.finishLocked()
+	c.finishLocked()
 }
 
-func (c *Conn) finishLocked() error {
+func (c *Conn) finishLocked() {
 	if c.shutIn != packet.ShutdownBoth || len(c.buf) > 0 || c.err != nil {
-		return nil
+		return
 	}
 	c.failLocked(io.EOF)
 	delete(c.g.conns, c.key)
-	return c.sendLocked(packet.OpReset, 0, nil)
+	c.sendLocked(packet.OpReset, 0, nil)
 }
 
 func (c *Conn) failLocked(err error) {
@@ -95,11 +95,10 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	if c.alloc-(c.taken-c.told) < c.alloc/2 || len(c.buf) == 0 {
-		if err := c.sendLocked(packet.OpCreditUpdate, 0, nil); err != nil {
-			return n, err
-		}
+		c.sendLocked(packet.OpCreditUpdate, 0, nil)
 	}
-	return n, c.finishLocked()
+	c.finishLocked()
+	return n, nil
 }
 
 // Write implements io.Writer. It waits for credit.
@@ -119,9 +118,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 			continue
 		}
 		n := min(len(b)-done, credit, packet.MaxPayload)
-		if err := c.sendLocked(packet.OpData, 0, b[done:done+n]); err != nil {
-			return done, err
-		}
+		c.sendLocked(packet.OpData, 0, b[done:done+n])
 		c.sent += uint32(n)
 		done += n
 	}
@@ -136,10 +133,10 @@ func (c *Conn) Shutdown(flags uint32) error {
 	c.g.mu.Lock()
 	defer c.g.mu.Unlock()
 	c.shutOut |= flags
-	if c.err != nil {
-		return nil
+	if c.err == nil {
+		c.sendLocked(packet.OpShutdown, c.shutOut, nil)
 	}
-	return c.sendLocked(packet.OpShutdown, c.shutOut, nil)
+	return nil
 }
 
 // Close shuts both directions down; the device answers with a reset.
@@ -151,7 +148,8 @@ func (c *Conn) Reset() error {
 	defer c.g.mu.Unlock()
 	c.failLocked(unix.ECONNRESET)
 	delete(c.g.conns, c.key)
-	return c.sendLocked(packet.OpReset, 0, nil)
+	c.sendLocked(packet.OpReset, 0, nil)
+	return nil
 }
 
 // WaitReset waits until the device has reset the connection or it has ended.

@@ -1,6 +1,7 @@
 package vhosttest
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -59,7 +60,8 @@ type Driver struct {
 	opt  Options
 	stop int // eventfd that ends Recv
 
-	rx map[uint16][]Buffer // head to its receive buffer; Recv's
+	event uint64              // address of the event buffer
+	rx    map[uint16][]Buffer // head to its receive buffer; Recv's
 
 	txMu    sync.Mutex // guards what follows and Queues[TX]
 	txFree  []uint64   // addresses of transmit slots
@@ -170,7 +172,26 @@ func (d *Driver) Reset(base uint16) error {
 	return nil
 }
 
-// fill gives the device its receive buffers.
+// RecvEvent waits for an event on the event queue.
+func (d *Driver) RecvEvent(limit time.Duration) (uint32, error) {
+	q := d.Queues[Event]
+	for {
+		if _, n, ok := q.Used(); ok {
+			if n != packet.EventSize {
+				return 0, fmt.Errorf("event of %d bytes", n)
+			}
+			return binary.LittleEndian.Uint32(d.Memory.At(d.event, packet.EventSize)), nil
+		}
+		if q.EnableSignal() {
+			continue
+		}
+		if err := waitFD(limit, q.CallFD()); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// fill gives the device its receive and event buffers.
 func (d *Driver) fill() error {
 	for i := 0; d.opt.RXBuffers == 0 || i < d.opt.RXBuffers; i++ {
 		if len(d.Queues[RX].free) < len(d.opt.RXBuffer) || i == int(d.opt.QueueSize)/2 {
@@ -186,7 +207,11 @@ func (d *Driver) fill() error {
 		}
 		d.giveBuffer(bufs)
 	}
-	return nil
+	// A second event would overwrite the first: one buffer is enough here.
+	var err error
+	d.event, err = d.Memory.Alloc(packet.EventSize, 4)
+	d.Queues[Event].Add([]Buffer{{Addr: d.event, Len: packet.EventSize, Writable: true}})
+	return err
 }
 
 func (d *Driver) giveBuffer(bufs []Buffer) {

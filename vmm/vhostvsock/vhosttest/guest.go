@@ -1,6 +1,7 @@
 package vhosttest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync"
@@ -21,31 +22,48 @@ type Guest struct {
 	Driver *Driver
 	Buffer uint32 // receive buffer of new connections
 
-	done chan struct{} // closed when the receiver has ended
+	running sync.WaitGroup // receive and transmit
 
-	mu        sync.Mutex
+	mu        sync.Mutex // guards what follows
+	changed   sync.Cond  // outbox or closing has changed
+	outbox    []outPacket
+	closing   bool
 	err       error
 	nextPort  uint32
 	conns     map[connKey]*Conn
 	listeners map[uint32]*Listener
 }
 
+// outPacket waits for the transmitter. The queue between has no limit: a
+// driver that stopped receiving while it waits to send could stand still for
+// ever together with the device.
+type outPacket struct {
+	h       packet.Header
+	payload []byte
+}
+
 type connKey struct{ guestPort, hostPort uint32 }
 
-// NewGuest starts a goroutine that receives for d until Close.
+// NewGuest starts goroutines that receive and transmit for d until Close.
 func NewGuest(d *Driver) *Guest {
 	g := &Guest{
-		Driver: d, Buffer: DefaultBuffer, done: make(chan struct{}), nextPort: 50000,
+		Driver: d, Buffer: DefaultBuffer, nextPort: 50000,
 		conns: map[connKey]*Conn{}, listeners: map[uint32]*Listener{},
 	}
-	go g.receive()
+	g.changed.L = &g.mu
+	g.running.Go(g.receive)
+	g.running.Go(g.transmit)
 	return g
 }
 
 // Close ends the guest and its Driver. Its connections fail.
 func (g *Guest) Close() error {
 	err := g.Driver.Interrupt()
-	<-g.done
+	g.mu.Lock()
+	g.closing = true
+	g.changed.Broadcast()
+	g.mu.Unlock()
+	g.running.Wait()
 	g.mu.Lock()
 	for _, c := range g.conns {
 		c.failLocked(errors.New("guest is closed"))
@@ -63,7 +81,6 @@ func (g *Guest) Err() error {
 }
 
 func (g *Guest) receive() {
-	defer close(g.done)
 	for {
 		h, payload, err := g.Driver.Recv(time.Hour)
 		if errors.Is(err, ErrStopped) {
@@ -73,14 +90,44 @@ func (g *Guest) receive() {
 		if err == nil {
 			err = g.handleLocked(&h, payload)
 		}
-		if err != nil && g.err == nil {
-			g.err = err
-		}
+		g.failLocked(err)
 		g.mu.Unlock()
 		if err != nil {
 			return
 		}
 	}
+}
+
+func (g *Guest) failLocked(err error) {
+	if g.err == nil {
+		g.err = err
+	}
+}
+
+// transmit sends what is in the outbox, in order.
+func (g *Guest) transmit() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for !g.closing {
+		if len(g.outbox) == 0 {
+			g.changed.Wait()
+			continue
+		}
+		batch := g.outbox
+		g.outbox = nil
+		g.mu.Unlock()
+		var err error
+		for i := 0; i < len(batch) && err == nil; i++ {
+			err = g.Driver.Send(batch[i].h, batch[i].payload)
+		}
+		g.mu.Lock()
+		g.failLocked(err)
+	}
+}
+
+func (g *Guest) postLocked(h packet.Header, payload []byte) {
+	g.outbox = append(g.outbox, outPacket{h, bytes.Clone(payload)})
+	g.changed.Signal()
 }
 
 func (g *Guest) handleLocked(h *packet.Header, payload []byte) error {
@@ -101,11 +148,11 @@ func (g *Guest) handleLocked(h *packet.Header, payload []byte) error {
 		c.failLocked(unix.ECONNRESET)
 		delete(g.conns, key)
 	case packet.OpShutdown:
-		return c.shutdownLocked(h.Flags)
+		c.shutdownLocked(h.Flags)
 	case packet.OpData:
 		return c.receiveLocked(payload)
 	case packet.OpCreditRequest:
-		return c.sendLocked(packet.OpCreditUpdate, 0, nil)
+		c.sendLocked(packet.OpCreditUpdate, 0, nil)
 	case packet.OpCreditUpdate:
 	default:
 		return fmt.Errorf("unexpected packet on a connection: %+v", *h)
@@ -120,13 +167,12 @@ func (g *Guest) strangerLocked(key connKey, h *packet.Header) error {
 	}
 	l := g.listeners[key.guestPort]
 	if h.Op != packet.OpRequest || l == nil {
-		return g.Driver.Send(packet.Header{SrcPort: key.guestPort, DstPort: key.hostPort, Op: packet.OpReset}, nil)
+		g.postLocked(packet.Header{SrcPort: key.guestPort, DstPort: key.hostPort, Op: packet.OpReset}, nil)
+		return nil
 	}
 	c := g.newConnLocked(key)
 	c.open, c.peerAlloc, c.peerFwd = true, h.BufAlloc, h.FwdCnt
-	if err := c.sendLocked(packet.OpResponse, 0, nil); err != nil {
-		return err
-	}
+	c.sendLocked(packet.OpResponse, 0, nil)
 	select {
 	case l.backlog <- c:
 		return nil
@@ -170,9 +216,7 @@ func (g *Guest) Dial(port uint32) (*Conn, error) {
 	defer g.mu.Unlock()
 	g.nextPort++
 	c := g.newConnLocked(connKey{guestPort: g.nextPort, hostPort: port})
-	if err := c.sendLocked(packet.OpRequest, 0, nil); err != nil {
-		return nil, err
-	}
+	c.sendLocked(packet.OpRequest, 0, nil)
 	for !c.open && c.err == nil {
 		c.changed.Wait()
 	}

@@ -162,6 +162,9 @@ func (q *Queue) SetAvailable(idx uint16) {
 	store16(q.mem.At(q.avail+2, 2), idx)
 }
 
+// Overwrite writes b over the descriptor table.
+func (q *Queue) Overwrite(b []byte) { copy(q.mem.At(q.desc, 16*uint64(q.size)), b) }
+
 // Kick notifies the device unless it has asked not to be.
 func (q *Queue) Kick() error {
 	old := q.old
