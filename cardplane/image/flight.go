@@ -22,7 +22,9 @@ type flight struct {
 }
 
 // share runs work under the given key, or joins the run under way. The work's
-// context has the values of the first caller's and ends with the store.
+// context has the values of the first caller's and ends with the store. The
+// last caller to leave waits until the work has stopped, so that it can rely
+// on its clean-up.
 func share[T any](ctx context.Context, s *Store, key string, work func(context.Context) (T, error)) (T, error) {
 	var none T
 	f, err := s.flights.join(ctx, s, key, func(ctx context.Context) (any, error) { return work(ctx) })
@@ -32,7 +34,9 @@ func share[T any](ctx context.Context, s *Store, key string, work func(context.C
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		s.flights.leave(key, f)
+		if last := s.flights.leave(key, f); last {
+			<-f.done
+		}
 		return none, context.Cause(ctx)
 	}
 	if f.err != nil {
@@ -68,18 +72,19 @@ func (g *flights) join(ctx context.Context, s *Store, key string, work func(cont
 	return f, nil
 }
 
-// leave takes one waiter away, and with the last one the work. A caller that
-// comes later starts it anew.
-func (g *flights) leave(key string, f *flight) {
+// leave takes one waiter away, and cancels the work with the last one. A
+// caller that comes later starts it anew.
+func (g *flights) leave(key string, f *flight) (last bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if f.waiters--; f.waiters > 0 {
-		return
+		return false
 	}
 	f.cancel()
 	if g.calls[key] == f {
 		delete(g.calls, key)
 	}
+	return true
 }
 
 func (g *flights) forget(key string, f *flight) {

@@ -106,14 +106,14 @@ func (a *archive) unpack(ctx context.Context, r io.Reader) error {
 	defer free()
 	limited := &io.LimitedReader{R: plain, N: limit + 1}
 	tr := tar.NewReader(limited)
-	entries := 0
-	for ; ; entries++ {
+	done := false
+	for entries := 0; !done; entries++ {
 		hdr, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
 		if err == nil {
 			err = a.add(ctx, hdr, tr, entries)
+		} else if errors.Is(err, io.EOF) {
+			_, err = io.Copy(io.Discard, limited)
+			done = true
 		}
 		if limited.N <= 0 {
 			return tooLarge("the archive has more than %d bytes", limit)
@@ -121,12 +121,6 @@ func (a *archive) unpack(ctx context.Context, r io.Reader) error {
 		if err != nil {
 			return a.blame(in, err, entries)
 		}
-	}
-	if _, err := io.Copy(io.Discard, limited); err != nil {
-		return a.blame(in, err, entries)
-	}
-	if entries == 0 {
-		return formatUnknown("it is empty or no tar")
 	}
 	return nil
 }

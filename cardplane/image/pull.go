@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -66,7 +67,7 @@ func (s *Store) pull(ctx context.Context, ref name.Reference, c *cardplane.Regis
 		return cardplane.Image{}, err
 	}
 	defer w.remove()
-	r, err := s.newRegistry(ref, c)
+	r, err := s.newRemoteRepo(ref, c)
 	if err != nil {
 		return cardplane.Image{}, err
 	}
@@ -85,14 +86,15 @@ func (s *Store) pull(ctx context.Context, ref name.Reference, c *cardplane.Regis
 	return s.ingest(ctx, w, m, refs, r.provide)
 }
 
-// registry fetches from the repository of one reference.
-type registry struct {
+// remoteRepo fetches from the repository of one reference.
+type remoteRepo struct {
 	store  *Store
 	repo   name.Repository
 	puller *remote.Puller
+	asks   string // distinguishes credentials
 }
 
-func (s *Store) newRegistry(ref name.Reference, c *cardplane.RegistryCredentials) (*registry, error) {
+func (s *Store) newRemoteRepo(ref name.Reference, c *cardplane.RegistryCredentials) (*remoteRepo, error) {
 	auth := remote.WithAuthFromKeychain(s.options.Keychain)
 	if c != nil {
 		auth = remote.WithAuth(authn.FromConfig(authn.AuthConfig{
@@ -103,11 +105,11 @@ func (s *Store) newRegistry(ref name.Reference, c *cardplane.RegistryCredentials
 	if err != nil {
 		return nil, fmt.Errorf("registry client for %s: %w", ref, err)
 	}
-	return &registry{store: s, repo: ref.Context(), puller: puller}, nil
+	return &remoteRepo{store: s, repo: ref.Context(), puller: puller, asks: credentialsKey(c)}, nil
 }
 
 // document fetches a manifest or index. If ref is by digest the content has it.
-func (r *registry) document(ctx context.Context, ref name.Reference) ([]byte, error) {
+func (r *remoteRepo) document(ctx context.Context, ref name.Reference) ([]byte, error) {
 	ctx, watch, stop := watchProgress(ctx)
 	defer stop()
 	d, err := r.puller.Get(ctx, ref)
@@ -125,23 +127,23 @@ func (r *registry) document(ctx context.Context, ref name.Reference) ([]byte, er
 }
 
 // manifest fetches the document that d describes.
-func (r *registry) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+func (r *remoteRepo) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	return r.document(ctx, r.repo.Digest(d.Digest.String()))
 }
 
 // provide is a [provider]. Pulls of different images fetch a blob that they
 // share once.
-func (r *registry) provide(ctx context.Context, d v1.Descriptor) error {
-	// Registries check who may read a blob by repository; callers of others
-	// repositories fetch for themselves.
-	key := "blob:" + r.repo.Name() + "@" + d.Digest.String()
+func (r *remoteRepo) provide(ctx context.Context, d v1.Descriptor) error {
+	// Registries decide by repository and credentials who may read a blob, so
+	// those who come by other ones fetch for themselves.
+	key := "blob:" + r.repo.Name() + "@" + d.Digest.String() + r.asks
 	_, err := share(ctx, r.store, key, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, r.fetch(ctx, d)
 	})
 	return err
 }
 
-func (r *registry) fetch(ctx context.Context, d v1.Descriptor) error {
+func (r *remoteRepo) fetch(ctx context.Context, d v1.Descriptor) error {
 	s := r.store
 	defer s.hold(d.Digest.String())()
 	if s.hasBlob(d.Digest) {
@@ -198,7 +200,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 }
 
 // userError explains an error of the registry about what was asked for.
-func (r *registry) userError(ctx context.Context, what string, err error) error {
+func (r *remoteRepo) userError(ctx context.Context, what string, err error) error {
 	host := r.repo.RegistryStr()
 	if ctx.Err() != nil {
 		cause := context.Cause(ctx)
@@ -206,6 +208,10 @@ func (r *registry) userError(ctx context.Context, what string, err error) error 
 			return cause
 		}
 		return unavailable(host, cause)
+	}
+	// go-containerregistry has no type for this one.
+	if strings.Contains(err.Error(), "does not match requested digest") {
+		return corrupt("%w", err)
 	}
 	var answer *transport.Error
 	if !errors.As(err, &answer) {

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -22,6 +23,9 @@ func parseReference(ref string) (name.Reference, error) {
 	parsed, err := name.ParseReference(text, options...)
 	if err != nil {
 		return nil, invalidReference(ref, err)
+	}
+	if strings.HasPrefix(parsed.Context().RegistryStr(), ".") {
+		return nil, invalidReference(ref, errors.New("the registry begins with a dot"))
 	}
 	return parsed, nil
 }

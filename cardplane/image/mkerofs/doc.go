@@ -22,8 +22,8 @@
 // package follow the latter.
 //
 // Why not the Writer of github.com/erofs/go-erofs, whose reader serves the
-// rest of the project: it gives each name of a hard-linked file an inode and a
-// copy of the data of its own, writes holes as zeros, stores POSIX ACLs under
-// a name that Linux does not know, and needs every file's content at hand when
-// the metadata is written.
+// rest of the store: it gives each name of a hard-linked file an inode and a
+// copy of the data of its own, stores the holes of sparse files as zeros, and
+// wants a file's content, or a copy of it in a temporary file, when the file is
+// added.
 package mkerofs
