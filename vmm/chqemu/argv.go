@@ -1,0 +1,185 @@
+package chqemu
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/cardplane/cardplane/openapi/chapi"
+	"github.com/cardplane/cardplane/vmm/chvmm"
+)
+
+// machineType is a q35 without what a cloud guest never uses. Each part that
+// is left out saves boot time under translation.
+const machineType = "q35,smm=off,hpet=off,vmport=off,sata=off,smbus=off,usb=off,memory-backend=ram"
+
+// invocation is a QEMU to be started: its arguments, the files it inherits,
+// and the devices behind its bridge.
+type invocation struct {
+	args    []string
+	files   []*os.File // descriptors 3, 4, …
+	devices []*device
+	tty     bool // it owns our standard input and output
+}
+
+// qmpFD is the descriptor of the QMP connection in QEMU.
+const qmpFD = 3
+
+// argvOf renders cfg. monitor is QEMU's end of the QMP connection.
+func argvOf(cfg *chapi.VmConfig, consoles chvmm.Consoles, monitor *os.File, sandbox bool) *invocation {
+	inv := &invocation{files: []*os.File{monitor}}
+	inv.add("-machine", machineType)
+	inv.add("-accel", "tcg,thread=multi")
+	inv.add("-cpu", cpuModel(cfg))
+	inv.add("-smp", smp(cfg))
+	inv.add("-m", fmt.Sprintf("%dB", cfg.Memory.Size))
+	inv.args = append(inv.args, "-nodefaults", "-no-user-config")
+	inv.add("-display", "none")
+	inv.add("-action", "reboot=shutdown,shutdown=poweroff,panic=none,watchdog=none")
+	if sandbox {
+		inv.add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
+	}
+	inv.add("-chardev", fmt.Sprintf("socket,id=qmp,fd=%d", qmpFD))
+	inv.add("-mon", "chardev=qmp,mode=control")
+	inv.option("object", props{
+		{"qom-type", "memory-backend-memfd"}, {"id", "ram"}, {"size", cfg.Memory.Size}, {"share", true},
+	}.when(cfg.Memory.Prefault, "prealloc", true))
+	inv.payload(cfg.Payload)
+	inv.platform(cfg.Platform)
+	inv.consoles(cfg, consoles)
+	inv.singletons(cfg)
+	inv.option("device", props{{"driver", "pcie-pci-bridge"}, {"id", bridge}})
+	inv.plug(cfg)
+	return inv
+}
+
+func (inv *invocation) add(option, argument string) { inv.args = append(inv.args, option, argument) }
+
+func (inv *invocation) option(name string, p props) { inv.add("-"+name, p.argument()) }
+
+// cpuModel offers everything that the translator has. It has SVM, which is
+// what Cloud Hypervisor's "nested" means for a guest.
+func cpuModel(cfg *chapi.VmConfig) string {
+	if *cfg.Cpus.Nested {
+		return "max,svm=on"
+	}
+	return "max,svm=off"
+}
+
+func smp(cfg *chapi.VmConfig) string {
+	c := cfg.Cpus
+	if t := c.Topology; t != nil {
+		return fmt.Sprintf("cpus=%d,maxcpus=%d,sockets=%d,dies=%d,cores=%d,threads=%d",
+			c.BootVcpus, c.MaxVcpus, t.Packages, t.DiesPerPackage, t.CoresPerDie, t.ThreadsPerCore)
+	}
+	return fmt.Sprintf("cpus=%d,maxcpus=%d,sockets=1", c.BootVcpus, c.BootVcpus)
+}
+
+func (inv *invocation) payload(p *chapi.PayloadConfig) {
+	inv.add("-kernel", p.Kernel)
+	if p.Initramfs != "" {
+		inv.add("-initrd", p.Initramfs)
+	}
+	if p.Cmdline != "" {
+		inv.add("-append", p.Cmdline)
+	}
+}
+
+// platform renders the SMBIOS tables (types 1, 3 and 11).
+func (inv *invocation) platform(p *chapi.PlatformConfig) {
+	if p == nil {
+		return
+	}
+	system := props{{"type", 1}}.
+		when(p.SystemManufacturer != "", "manufacturer", p.SystemManufacturer).
+		when(p.SystemProductName != "", "product", p.SystemProductName).
+		when(p.SystemVersion != "", "version", p.SystemVersion).
+		when(p.SystemSerialNumber != "", "serial", p.SystemSerialNumber).
+		when(p.SystemUuid != "", "uuid", p.SystemUuid).
+		when(p.SystemSkuNumber != "", "sku", p.SystemSkuNumber).
+		when(p.SystemFamily != "", "family", p.SystemFamily)
+	if len(system) > 1 {
+		inv.option("smbios", system)
+	}
+	if p.ChassisAssetTag != "" {
+		inv.option("smbios", props{{"type", 3}, {"asset", p.ChassisAssetTag}})
+	}
+	if len(p.OemStrings) == 0 {
+		return
+	}
+	oem := props{{"type", 11}}
+	for _, s := range p.OemStrings {
+		oem = oem.set("value", s)
+	}
+	inv.option("smbios", oem)
+}
+
+// consoles renders the serial port and the virtio console. Two devices of
+// mode Tty share one character device, as they share one terminal.
+func (inv *invocation) consoles(cfg *chapi.VmConfig, files chvmm.Consoles) {
+	inv.tty = cfg.Serial.Mode == chapi.ConsoleModeTty || cfg.Console.Mode == chapi.ConsoleModeTty
+	if inv.tty {
+		both := cfg.Serial.Mode == cfg.Console.Mode
+		inv.option("chardev", props{{"backend", "stdio"}, {"id", "tty"}, {"signal", false}}.when(both, "mux", true))
+	}
+	if chardev := inv.chardev("serial0", cfg.Serial.Mode, files.Serial); chardev != "" {
+		inv.option("device", props{{"driver", "isa-serial"}, {"chardev", chardev}})
+	}
+	if chardev := inv.chardev("console0", cfg.Console.Mode, files.Console); chardev != "" {
+		inv.option("device", props{{"driver", "virtio-serial-pci"}, {"id", "vserial"}, {"disable-legacy", "on"}})
+		inv.option("device", props{{"driver", "virtconsole"}, {"bus", "vserial.0"}, {"chardev", chardev}})
+	}
+}
+
+// chardev renders the host's side of a console and returns its id, or "" for
+// a device that does not exist.
+func (inv *invocation) chardev(id string, mode chapi.ConsoleMode, file *os.File) string {
+	switch mode {
+	case chapi.ConsoleModeTty:
+		return "tty"
+	case chapi.ConsoleModeFile:
+		fd := qmpFD + len(inv.files)
+		inv.files = append(inv.files, file)
+		inv.add("-add-fd", fmt.Sprintf("fd=%d,set=%d", fd, fd))
+		inv.option("chardev", props{{"backend", "file"}, {"id", id}, {"path", fmt.Sprintf("/dev/fdset/%d", fd)}, {"append", true}})
+		return id
+	case chapi.ConsoleModeNull:
+		inv.option("chardev", props{{"backend", "null"}, {"id", id}})
+		return id
+	}
+	return ""
+}
+
+// singletons renders the devices that exist at most once and stay.
+func (inv *invocation) singletons(cfg *chapi.VmConfig) {
+	inv.option("object", props{{"qom-type", "rng-random"}, {"id", "rng"}, {"filename", cfg.Rng.Src}})
+	inv.option("device", props{{"driver", "virtio-rng-pci"}, {"rng", "rng"}, {"disable-legacy", "on"}})
+	if b := cfg.Balloon; b != nil {
+		inv.option("device", props{
+			{"driver", "virtio-balloon-pci"}, {"disable-legacy", "on"},
+			{"deflate-on-oom", b.DeflateOnOom}, {"free-page-reporting", b.FreePageReporting},
+		})
+	}
+	if cfg.Pvpanic {
+		inv.option("device", props{{"driver", "pvpanic-pci"}})
+	}
+}
+
+// plug renders the devices behind the bridge, in the order of cfg, which is
+// the order in which the guest finds them.
+func (inv *invocation) plug(cfg *chapi.VmConfig) {
+	slot := 0
+	next := func() int { slot++; return slot }
+	for _, d := range cfg.Disks {
+		inv.devices = append(inv.devices, newDisk(d, next()))
+	}
+	for _, n := range cfg.Net {
+		inv.devices = append(inv.devices, newNet(n, next()))
+	}
+	if cfg.Vsock != nil {
+		inv.devices = append(inv.devices, newVsock(*cfg.Vsock, vhostSocket(*cfg.Vsock), next()))
+	}
+	for _, d := range inv.devices {
+		inv.option(d.backend.option, d.backend.props)
+		inv.option("device", d.props)
+	}
+}
