@@ -32,6 +32,7 @@ type Server struct {
 	lock     *os.File
 	blobs    *blob.Store
 	disks    *disk.Store
+	cgroups  *procs.Cgroups
 	machines *machine.Manager
 	watcher  *tail.Watcher
 	relay    relay.Relay
@@ -41,6 +42,7 @@ type Server struct {
 	cancel  context.CancelFunc
 	http    *http.Server
 	tunnels sync.WaitGroup
+	close   func() error
 }
 
 // New opens the directories, takes over the VMs that run, and returns a
@@ -49,6 +51,7 @@ type Server struct {
 func New(cfg Config) (_ *Server, err error) {
 	cfg.setDefaults()
 	s := &Server{cfg: cfg}
+	s.close = sync.OnceValue(s.shutdown)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -92,9 +95,8 @@ func (s *Server) openDirs() (err error) {
 }
 
 func (s *Server) openMachines() (err error) {
-	var groups *procs.Cgroups
 	if s.cfg.Cgroups {
-		if groups, err = procs.OpenCgroups("cardplane"); err != nil {
+		if s.cgroups, err = procs.OpenCgroups("cardplane"); err != nil {
 			s.cfg.Log.WithError(err).Info("VMMs get no cgroup of their own")
 		}
 	}
@@ -102,7 +104,7 @@ func (s *Server) openMachines() (err error) {
 		Dir:          filepath.Join(s.cfg.RunDir, "vm"),
 		BootID:       s.bootID,
 		Resolve:      s.resolveAttachments,
-		Cgroups:      groups,
+		Cgroups:      s.cgroups,
 		StartTimeout: s.cfg.StartTimeout,
 		TrimInterval: trimInterval,
 		Step:         s.cfg.Step,
@@ -142,7 +144,10 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Close ends requests, streams and tunnels and lets go of the directories. It
 // leaves the VMs running. No goroutine of the server is left when it returns.
-func (s *Server) Close() error {
+// It may be called more than once.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) shutdown() error {
 	s.cancel()
 	var failed []error
 	if s.http != nil {
@@ -157,6 +162,7 @@ func (s *Server) Close() error {
 	if s.machines != nil {
 		s.machines.Close()
 	}
+	s.cgroups.Close()
 	if s.watcher != nil {
 		failed = append(failed, s.watcher.Close())
 	}

@@ -36,6 +36,7 @@ func BecomeVMM(serve func(ctx context.Context, v *VMM) error) {
 	flags := flag.NewFlagSet("vmm", flag.ContinueOnError)
 	flags.StringVar(&v.APISocket, "api-socket", "", "path of the API socket")
 	flags.StringVar(&v.Events, "event-monitor", "", "path=FILE of the event monitor")
+	flags.Bool("v", false, "log more")
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		os.Exit(2)
 	}

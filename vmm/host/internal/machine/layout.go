@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
@@ -28,17 +29,23 @@ const (
 	longestSuffix = len("/vsock_4294967295")
 )
 
-// keyOf returns the name of a VM's run directory and of its cgroup.
-func keyOf(id string) string {
-	sum := sha256.Sum256([]byte(id))
+// keyOf returns the name of a VM's run directory in dir and of its cgroup,
+// which it has for itself even among several daemons.
+func keyOf(dir, id string) string {
+	sum := sha256.Sum256([]byte(dir + "\x00" + id))
 	return hex.EncodeToString(sum[:])[:keyLength]
 }
 
-// checkRunDir refuses a run directory whose sockets would have too long paths.
+// checkRunDir refuses a run directory whose sockets would have too long paths,
+// or whose path a VMM would misread.
 func checkRunDir(dir string) error {
 	if longest := len(dir) + 1 + keyLength + longestSuffix; longest > maxSunPath {
 		return apierr.New(apierr.InvalidArgument, "run_dir_too_long",
 			"run directory %s is %d bytes too long for the unix sockets in it; choose a shorter one", dir, longest-maxSunPath)
+	}
+	if strings.ContainsAny(dir, ",=") {
+		return apierr.New(apierr.InvalidArgument, "run_dir_invalid",
+			"run directory %s holds ',' or '=', which a VMM's command line cannot; choose another", dir)
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func (m *Manager) claim(id string, spec hostapi.VMSpec, program Program) (*vm, e
 	if err := m.checkWriters(spec.Attachments); err != nil {
 		return nil, err
 	}
-	dir := layout(filepath.Join(m.cfg.Dir, keyOf(id)))
+	dir := layout(filepath.Join(m.cfg.Dir, keyOf(m.cfg.Dir, id)))
 	v := newVM(m.ctx, dir, record{
 		ID: id, Spec: spec, Kind: program.Kind, Attachments: paths,
 		CreatedAt: time.Now().UTC(), BootID: m.cfg.BootID,

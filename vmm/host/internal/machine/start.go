@@ -89,7 +89,8 @@ func (m *Manager) spawn(v *vm, program Program) error {
 	}
 	cmd := exec.Command(program.Path,
 		"--api-socket", v.dir.api(),
-		"--event-monitor", "path="+v.dir.events())
+		"--event-monitor", "path="+v.dir.events(),
+		"-v")
 	cmd.Dir = string(v.dir)
 	cmd.Env = append(inheritedEnv(), string(v.dir.token()))
 	cmd.Stdout, cmd.Stderr = log, log

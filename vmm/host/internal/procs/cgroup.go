@@ -36,6 +36,18 @@ func OpenCgroups(name string) (*Cgroups, error) {
 	return c, nil
 }
 
+// CheckCgroups says why this process cannot make cgroups, nil if it can.
+func CheckCgroups() error {
+	mount, err := cgroup2Mount("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	if err := unix.Access(mount, unix.W_OK); err != nil {
+		return fmt.Errorf("cgroup %s: %w", mount, err)
+	}
+	return nil
+}
+
 // cgroup2Mount returns where the cgroup v2 hierarchy is mounted, after
 // proc_pid_mountinfo(5).
 func cgroup2Mount(mountinfo string) (string, error) {
@@ -58,6 +70,13 @@ func cgroup2Mount(mountinfo string) (string, error) {
 	return "", errors.New("no cgroup v2 hierarchy is mounted")
 }
 
+// Close removes the parent of all cgroups, if none is left.
+func (c *Cgroups) Close() {
+	if c != nil {
+		_ = unix.Rmdir(c.dir) // fails while it is in use
+	}
+}
+
 // Make makes the cgroup name, which may exist, and returns its directory,
 // open for clone3(2)'s CLONE_INTO_CGROUP; nil for the nil Cgroups.
 func (c *Cgroups) Make(name string) (*os.File, error) {
@@ -65,7 +84,7 @@ func (c *Cgroups) Make(name string) (*os.File, error) {
 		return nil, nil
 	}
 	dir := filepath.Join(c.dir, name)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
 	f, err := os.OpenFile(dir, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -24,11 +24,13 @@ func Trim(path string) error {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return fmt.Errorf("stat %s: %w", path, err)
 	}
-	const statUnit = 512
+	const statUnit, page = 512, 4096
 	if st.Blocks*statUnit <= 2*Keep {
 		return nil
 	}
-	err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, st.Size-Keep)
+	// Whole pages only: of a part of one the bytes would be zeroed and left.
+	end := (st.Size - Keep) &^ (page - 1)
+	err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, end)
 	if err != nil {
 		return fmt.Errorf("trim %s: %w", path, err)
 	}

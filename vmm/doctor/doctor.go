@@ -1,0 +1,74 @@
+// Package doctor says what a compute host has for running VMs, what it
+// lacks, and the one act that mends each lack. It changes nothing.
+package doctor
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cardplane/cardplane/openapi/hostapi"
+)
+
+// Names of the checks, in their order. They are stable.
+const (
+	CheckVMM             = "vmm"
+	CheckKVM             = "kvm"
+	CheckCloudHypervisor = "cloud-hypervisor"
+	CheckCHQemu          = "ch-qemu"
+	CheckQEMU            = "qemu"
+	CheckPrivileges      = "privileges"
+	CheckTun             = "tun"
+	CheckCgroup          = "cgroup"
+	CheckRunDir          = "run-dir"
+	CheckDataDir         = "data-dir"
+	CheckMemory          = "memory"
+)
+
+// commandTimeout bounds a program that is asked for its version.
+const commandTimeout = 10 * time.Second
+
+// Config says where to look.
+type Config struct {
+	// KVM says why KVM cannot be used; nil means that guests really run on
+	// it. The device node alone proves nothing.
+	KVM func() error
+	// Cgroups says why VMMs get no cgroup of their own.
+	Cgroups func() error
+	// CloudHypervisor, CHQemu and QEMU are paths, or names to look up in
+	// PATH.
+	CloudHypervisor, CHQemu, QEMU string
+	// RunDir and DataDir are vmmd's directories; they may not exist yet.
+	RunDir, DataDir string
+}
+
+// Run runs all checks.
+func Run(ctx context.Context, cfg Config) []hostapi.Check {
+	found := look(ctx, cfg)
+	checks := []hostapi.Check{
+		checkVMM(found.vmms()), found.checkKVM(), found.checkCloudHypervisor(), found.checkCHQemu(), found.checkQEMU(),
+		checkPrivileges(), checkTun(tunDevice), checkCgroup(cfg.Cgroups),
+	}
+	return append(checks,
+		checkSpace(CheckRunDir, cfg.RunDir, runDirNeeds),
+		checkSpace(CheckDataDir, cfg.DataDir, dataDirNeeds),
+		checkMemory(memInfo),
+	)
+}
+
+// Failed reports whether a check has failed.
+func Failed(checks []hostapi.Check) bool {
+	return slices.ContainsFunc(checks, func(c hostapi.Check) bool { return c.Status == hostapi.Fail })
+}
+
+func ok(name, detail string) hostapi.Check {
+	return hostapi.Check{Name: name, Status: hostapi.Ok, Detail: detail}
+}
+
+func warn(name, detail, remedy string) hostapi.Check {
+	return hostapi.Check{Name: name, Status: hostapi.Warn, Detail: detail, Remedy: remedy}
+}
+
+func fail(name, detail, remedy string) hostapi.Check {
+	return hostapi.Check{Name: name, Status: hostapi.Fail, Detail: detail, Remedy: remedy}
+}
