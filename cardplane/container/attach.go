@@ -18,6 +18,7 @@ type session struct {
 	reader  cardplane.LogReader
 	release func()
 	feeds   bool // has asked for stdin
+	joined  bool // a run was active at the beginning
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -46,7 +47,8 @@ func (s *Service) Attach(_ context.Context, ref string, opts cardplane.AttachOpt
 		release()
 		return nil, err
 	}
-	a := &session{e: e, reader: reader, release: release, feeds: opts.Stdin}
+	_, r := e.active()
+	a := &session{e: e, reader: reader, release: release, feeds: opts.Stdin, joined: r != nil}
 	a.ctx, a.cancel = context.WithCancel(s.ctx)
 	if opts.Stdin {
 		e.takeStdin(a)
@@ -141,13 +143,12 @@ func (a *session) feeder() (*guestclient.Stdin, error) {
 // awaitRun waits for the container's program to run, which may have to be
 // started first.
 func (a *session) awaitRun() (*run, error) {
-	begun := false
-	for {
+	for begun := a.joined; ; {
 		a.e.mu.Lock()
-		r, state, removed, changed := a.e.run, a.e.rec.Container.State, a.e.removed, a.e.changed
+		r, over, removed, changed := a.e.run, a.e.overLocked(), a.e.removed, a.e.changed
 		a.e.mu.Unlock()
 		begun = begun || r != nil
-		if removed || begun && state.Ended() {
+		if removed || begun && over {
 			return nil, io.ErrClosedPipe
 		}
 		if r != nil {
@@ -164,6 +165,11 @@ func (a *session) awaitRun() (*run, error) {
 		case <-upOf(r):
 		}
 	}
+}
+
+// overLocked reports whether the program of the latest run has ended.
+func (e *entry) overLocked() bool {
+	return e.rec.Run.Exit != nil || e.rec.Container.State.Ended()
 }
 
 // upOf returns the channel that tells that r's program runs, nil without one.

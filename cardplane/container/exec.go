@@ -49,25 +49,29 @@ func (s *Service) Exec(ctx context.Context, ref string, spec cardplane.ExecSpec)
 	if err != nil {
 		return cardplane.Exec{}, err
 	}
-	x := &exec{
-		run: r, spec: spec, done: make(chan struct{}),
-		info: cardplane.Exec{ID: newID(execBytes), ContainerID: e.id, Command: spec.Command, Running: true},
-	}
+	return r.startExec(ctx, spec, process)
+}
+
+// startExec has the agent start process and makes it known.
+func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *specs.Process) (cardplane.Exec, error) {
+	s, e := r.svc, r.e
+	info := cardplane.Exec{ID: newID(execBytes), ContainerID: e.id, Command: spec.Command, Running: true}
+	x := &exec{run: r, spec: spec, done: make(chan struct{}), info: info}
 	// A call that is cut must not leave a process that nobody knows.
-	if err := s.cfg.Store.SaveExec(e.id, store.Exec{ID: x.info.ID, Command: spec.Command, TTY: spec.TTY, Stdin: spec.Stdin}); err != nil {
+	saved := store.Exec{ID: info.ID, Command: spec.Command, TTY: spec.TTY, Stdin: spec.Stdin}
+	if err := s.cfg.Store.SaveExec(e.id, saved); err != nil {
 		return cardplane.Exec{}, err
 	}
-	_, err = r.sb.Guest().PutExec(ctx, e.id, x.info.ID, guestapi.ExecConfig{
+	_, err := r.sb.Guest().PutExec(ctx, e.id, info.ID, guestapi.ExecConfig{
 		Process: *process, Terminal: terminalSize(spec.TerminalSize), Stdin: stdinMode(spec.Stdin),
 	})
 	if err != nil {
-		r.forgetExec(x)
+		r.forgetExec(info.ID)
 		return cardplane.Exec{}, e.notRunning(err)
 	}
+	s.publish(cardplane.ExecStarted, e.id, e.snapshot().Name, map[string]string{"exec": info.ID, "command": spec.Command[0]})
 	r.addExec(x)
-	c := e.snapshot()
-	s.publish(cardplane.ExecStarted, c.ID, c.Name, map[string]string{"exec": x.info.ID, "command": spec.Command[0]})
-	return x.info, nil
+	return info, nil
 }
 
 func checkExec(spec cardplane.ExecSpec) error {
@@ -218,15 +222,15 @@ func (r *run) pruneExecs() {
 	}
 	r.e.mu.Unlock()
 	for _, x := range ended {
-		r.forgetExec(x)
+		r.forgetExec(x.info.ID)
 		if err := r.sb.Guest().DeleteExec(r.ctx, r.e.id, x.info.ID); err != nil {
 			r.log.WithError(err).Debug("an exec was not deleted in the guest")
 		}
 	}
 }
 
-func (r *run) forgetExec(x *exec) {
-	if err := r.svc.cfg.Store.RemoveExec(r.e.id, x.info.ID); err != nil {
+func (r *run) forgetExec(id string) {
+	if err := r.svc.cfg.Store.RemoveExec(r.e.id, id); err != nil {
 		r.log.WithError(err).Error("an exec was not forgotten")
 	}
 }

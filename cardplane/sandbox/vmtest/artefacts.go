@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Artefacts makes a directory of guest artefacts that a Serve VMM boots, with
-// behave on the kernel command line, and returns its path.
-func Artefacts(t testing.TB, behave string) string {
+// Artefacts makes a directory of guest artefacts that the VMM boots, with
+// cmdline as the kernel command line, and returns its path.
+func Artefacts(t testing.TB, cmdline string) string {
 	t.Helper()
 	dir := t.TempDir()
 	file := func(name string, size int) map[string]any {
@@ -27,7 +27,7 @@ func Artefacts(t testing.TB, behave string) string {
 	kernel["release"] = "6.12.0-test"
 	raw, err := json.Marshal(map[string]any{
 		"kernel": kernel, "initrd": file("initrd", 4096), "rootfs": file("rootfs.erofs", 4096),
-		"scratch": file("scratch.ext4", 4096), "cmdline": "console=ttyS0 " + behave,
+		"scratch": file("scratch.ext4", 4096), "cmdline": "console=ttyS0 " + cmdline,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,13 @@
-// Package vmtest is a VMM for tests of the control plane: it speaks the API,
-// the events and the hybrid-vsock socket of Cloud Hypervisor as far as package
-// sandbox drives them, and in place of a guest it runs what the test gives it.
-// It is a process of its own, spawned by a real vmmd (package hosttest), so
-// that it outlives the control plane and can be killed like any VMM.
+// Package vmtest is a compute host for tests of the control plane. A real vmmd
+// (package hosttest) spawns a process that speaks the API, the events and the
+// hybrid-vsock socket of Cloud Hypervisor as far as package sandbox drives
+// them, and that outlives the control plane and can be killed like any VMM. In
+// place of a guest it leads to a guest agent that the test runs (see
+// [Agents]).
 package vmtest
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +16,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,31 +38,23 @@ const (
 // PanicText is what a guest that panics writes to its console last.
 const PanicText = "Kernel panic - not syncing: VFS: Unable to mount root fs"
 
-// Guest is what runs in the machine.
-type Guest interface {
-	// Serve accepts connections to the guest's vsock ports, by port, until
-	// ctx ends. poweroff ends the machine as a guest's own power-off does.
-	Serve(ctx context.Context, ports map[uint32]net.Listener, poweroff func()) error
-}
-
-// Serve is a hosttest.BecomeVMM function: it is the VMM until ctx ends.
-func Serve(guest Guest, ports ...uint32) func(ctx context.Context, v *hosttest.VMM) error {
-	return func(ctx context.Context, v *hosttest.VMM) error {
+// BecomeVMM is hosttest.BecomeVMM for the VMM of this package: the first thing
+// in a TestMain.
+func BecomeVMM() {
+	hosttest.BecomeVMM(func(ctx context.Context, v *hosttest.VMM) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		m := &machine{process: v, guest: guest, ports: ports, ctx: ctx, end: cancel}
+		m := &machine{process: v, ctx: ctx, end: cancel}
 		if err := v.Emit("vmm", "starting"); err != nil {
 			return err
 		}
 		return v.ServeAPI(ctx, m.handler())
-	}
+	})
 }
 
 // machine is the VMM's one virtual machine.
 type machine struct {
 	process *hosttest.VMM
-	guest   Guest
-	ports   []uint32
 	ctx     context.Context
 	end     context.CancelFunc
 
@@ -172,23 +165,38 @@ func (m *machine) start() error {
 		time.AfterFunc(10*time.Millisecond, m.end) // lets the answer out
 		return nil
 	case strings.Contains(cmdline, BehaveSilent):
-		return m.listen(nil)
+		return m.listen("")
 	}
-	ports := make(map[uint32]net.Listener)
-	doors := make(map[uint32]*door)
-	for _, port := range m.ports {
-		d := newDoor()
-		ports[port], doors[port] = d, d
-	}
-	if err := m.listen(doors); err != nil {
+	_, agents, _ := strings.Cut(cmdline, agentsWord)
+	agent, err := m.join(agents)
+	if err != nil {
 		return err
 	}
+	if err := m.listen(agent); err != nil {
+		return err
+	}
+	return m.process.Emit("vm", "booted")
+}
+
+// join asks the test for an agent of this machine's own, and returns its
+// socket. The test says on the same connection when the agent powers off.
+func (m *machine) join(agents string) (string, error) {
+	conn, err := net.Dial("unix", agents)
+	if err != nil {
+		return "", err
+	}
+	context.AfterFunc(m.ctx, func() { _ = conn.Close() })
+	lines := bufio.NewScanner(conn)
+	if !lines.Scan() {
+		return "", fmt.Errorf("the test has no agent: %w", lines.Err())
+	}
+	socket := lines.Text()
 	go func() {
-		if err := m.guest.Serve(m.ctx, ports, m.poweroff); err != nil && m.ctx.Err() == nil {
-			fmt.Fprintln(os.Stderr, "guest:", err)
+		if lines.Scan() && lines.Text() == poweredOff {
+			m.poweroff()
 		}
 	}()
-	return m.process.Emit("vm", "booted")
+	return socket, nil
 }
 
 // poweroff ends the machine and its VMM.
@@ -199,8 +207,8 @@ func (m *machine) poweroff() {
 	m.end()
 }
 
-// listen serves the hybrid-vsock socket.
-func (m *machine) listen(doors map[uint32]*door) error {
+// listen serves the hybrid-vsock socket by leading it to agent's, or nowhere.
+func (m *machine) listen(agent string) error {
 	l, err := net.Listen("unix", m.config.Vsock.Socket)
 	if err != nil {
 		return err
@@ -212,69 +220,34 @@ func (m *machine) listen(doors map[uint32]*door) error {
 			if err != nil {
 				return
 			}
-			go connect(conn, doors)
+			go relay(conn.(*net.UnixConn), agent)
 		}
 	}()
 	return nil
 }
 
-// connect hands a connection to the port that its first line asks for.
-func connect(conn net.Conn, doors map[uint32]*door) {
-	var line []byte
-	for one := make([]byte, 1); len(line) < 32 && !strings.HasSuffix(string(line), "\n"); line = append(line, one...) {
-		if _, err := io.ReadFull(conn, one); err != nil {
-			_ = conn.Close()
-			return
-		}
-	}
-	port, err := strconv.ParseUint(strings.TrimSpace(strings.TrimPrefix(string(line), "CONNECT ")), 10, 32)
-	d := doors[uint32(port)]
-	if err != nil || d == nil {
-		_ = conn.Close()
+// relay joins conn and the agent's socket until both ways have ended.
+func relay(conn *net.UnixConn, agent string) {
+	defer func() { _ = conn.Close() }()
+	if agent == "" {
 		return
 	}
-	if _, err := fmt.Fprintln(conn, "OK 1073741824"); err != nil {
-		_ = conn.Close()
+	to, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: agent, Net: "unix"})
+	if err != nil {
 		return
 	}
-	d.enter(conn)
+	defer func() { _ = to.Close() }()
+	var ways sync.WaitGroup
+	ways.Go(func() {
+		_, _ = io.Copy(to, conn)
+		_ = to.CloseWrite()
+	})
+	ways.Go(func() {
+		_, _ = io.Copy(conn, to)
+		_ = conn.CloseWrite()
+	})
+	ways.Wait()
 }
-
-// door is a listener that is given its connections.
-type door struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func newDoor() *door { return &door{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (d *door) enter(conn net.Conn) {
-	select {
-	case d.conns <- conn:
-	case <-d.closed:
-		_ = conn.Close()
-	}
-}
-
-// Accept implements net.Listener.
-func (d *door) Accept() (net.Conn, error) {
-	select {
-	case conn := <-d.conns:
-		return conn, nil
-	case <-d.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (d *door) Close() error {
-	d.once.Do(func() { close(d.closed) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (d *door) Addr() net.Addr { return &net.UnixAddr{Name: "guest", Net: "unix"} }
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
@@ -285,4 +258,3 @@ func refuse(w http.ResponseWriter, status int, cause string) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode([]string{cause})
 }
-

@@ -1,0 +1,150 @@
+package container_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/cardplanetest"
+	"github.com/cardplane/cardplane/cardplane/container"
+	"github.com/cardplane/cardplane/cardplane/event"
+	"github.com/cardplane/cardplane/cardplane/image"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/cardplane/sandbox/vmtest"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/cardplane/system"
+	"github.com/cardplane/cardplane/guest-agent/agenttest"
+	"github.com/cardplane/cardplane/vmm/host/hosttest"
+)
+
+func TestMain(m *testing.M) {
+	vmtest.BecomeVMM()
+	goleak.VerifyTestMain(m)
+}
+
+// patience bounds a test that would otherwise hang. No test depends on it.
+const patience = time.Minute
+
+// world is a compute host with guests, and the card's directories: what
+// outlives a control plane.
+type world struct {
+	t           *testing.T
+	ctx         context.Context
+	host        *hosttest.Host
+	dir         string
+	guest       string
+	bootTimeout time.Duration
+
+	mu     sync.Mutex
+	agents []*agenttest.Agent
+}
+
+// newWorld makes a world whose guests boot as cmdline says; empty means that
+// they have an agent.
+func newWorld(t *testing.T, cmdline string) *world {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	w := &world{t: t, ctx: ctx, dir: t.TempDir(), bootTimeout: patience}
+	if cmdline == "" {
+		cmdline = vmtest.NewAgents(t, w.startAgent).Cmdline
+	}
+	w.host = hosttest.New(t, nil)
+	w.guest = vmtest.Artefacts(t, cmdline)
+	return w
+}
+
+func (w *world) startAgent() (string, <-chan struct{}) {
+	a := agenttest.Start(w.t)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.agents = append(w.agents, a)
+	return a.Socket, a.PoweredOff()
+}
+
+// plane is a control plane.
+type plane struct {
+	*container.Service
+	w         *world
+	store     *store.Store
+	images    *image.Store
+	events    *event.Journal
+	host      *faultyHost
+	artefacts *sandbox.Artefacts
+	closed    bool
+}
+
+// open starts a control plane in the world, ended at the test's end at the
+// latest. fault may be nil.
+func (w *world) open(fault func(op string) bool) *plane {
+	w.t.Helper()
+	p := &plane{w: w}
+	log := logrus.New()
+	log.SetOutput(w.t.Output())
+	log.SetLevel(logrus.DebugLevel)
+	var err error
+	if p.store, err = store.Open(filepath.Join(w.dir, "state.db")); err != nil {
+		w.t.Fatal(err)
+	}
+	if p.events, err = event.Open(p.store.DB(), 1000); err != nil {
+		w.t.Fatal(err)
+	}
+	if p.images, err = image.Open(image.Options{Dir: filepath.Join(w.dir, "images"), Log: log}); err != nil {
+		w.t.Fatal(err)
+	}
+	if p.artefacts, err = sandbox.OpenArtefacts(w.guest); err != nil {
+		w.t.Fatal(err)
+	}
+	p.host = &faultyHost{realHost: sandbox.OverLink(w.host.Link()), crash: p.freeze, fault: fault}
+	p.Service, err = container.Open(container.Config{
+		Store: p.store, Images: p.images, Events: p.events, LogDir: filepath.Join(w.dir, "logs"), Log: log,
+		Sandboxes: sandbox.NewManager(sandbox.Config{
+			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
+		}),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(p.close)
+	if _, err := p.images.Load(w.ctx, bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest"))); err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// close ends the control plane.
+func (p *plane) close() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	err := errors.Join(p.Service.Close(), p.images.Close(), p.store.Close())
+	if err != nil {
+		p.w.t.Errorf("close the control plane: %v", err)
+	}
+}
+
+// freeze lets nothing that the control plane does from now on take effect, as
+// if it had been killed.
+func (p *plane) freeze() { _ = p.store.Close() }
+
+func (p *plane) system() cardplane.SystemService {
+	return system.New(system.Config{Host: p.host, Artefacts: p.artefacts, DataDir: p.w.dir, Epoch: p.store.Epoch()})
+}
+
+func TestConformance(t *testing.T) {
+	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
+		p := newWorld(t, "").open(nil)
+		return cardplanetest.Harness{
+			Containers: p, Images: p.Images(), Events: p.events, System: p.system(), Image: "test",
+		}
+	})
+}
