@@ -743,8 +743,7 @@ type ClientInterface interface {
 	//
 	// Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 	// file systems are synced and unmounted and the machine powers off. The
-	// answer comes before any of it. A second request changes nothing but
-	// can shorten the grace.
+	// answer comes before any of it. A second request changes nothing.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -755,8 +754,7 @@ type ClientInterface interface {
 	//
 	// Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 	// file systems are synced and unmounted and the machine powers off. The
-	// answer comes before any of it. A second request changes nothing but
-	// can shorten the grace.
+	// answer comes before any of it. A second request changes nothing.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1132,8 +1130,7 @@ func (c *Client) GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 //
 // Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 // file systems are synced and unmounted and the machine powers off. The
-// answer comes before any of it. A second request changes nothing but
-// can shorten the grace.
+// answer comes before any of it. A second request changes nothing.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1154,8 +1151,7 @@ func (c *Client) PowerOffWithBody(ctx context.Context, params *PowerOffParams, c
 //
 // Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 // file systems are synced and unmounted and the machine powers off. The
-// answer comes before any of it. A second request changes nothing but
-// can shorten the grace.
+// answer comes before any of it. A second request changes nothing.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2257,8 +2253,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 	// file systems are synced and unmounted and the machine powers off. The
-	// answer comes before any of it. A second request changes nothing but
-	// can shorten the grace.
+	// answer comes before any of it. A second request changes nothing.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2269,8 +2264,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 	// file systems are synced and unmounted and the machine powers off. The
-	// answer comes before any of it. A second request changes nothing but
-	// can shorten the grace.
+	// answer comes before any of it. A second request changes nothing.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3313,8 +3307,7 @@ func (c *ClientWithResponses) GetInfoWithResponse(ctx context.Context, reqEditor
 //
 // Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 // file systems are synced and unmounted and the machine powers off. The
-// answer comes before any of it. A second request changes nothing but
-// can shorten the grace.
+// answer comes before any of it. A second request changes nothing.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3331,8 +3324,7 @@ func (c *ClientWithResponses) PowerOffWithBodyWithResponse(ctx context.Context, 
 //
 // Every container gets SIGTERM, and SIGKILL after `graceSeconds`. Then
 // file systems are synced and unmounted and the machine powers off. The
-// answer comes before any of it. A second request changes nothing but
-// can shorten the grace.
+// answer comes before any of it. A second request changes nothing.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

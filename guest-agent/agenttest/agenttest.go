@@ -1,0 +1,126 @@
+// Package agenttest runs the agent's real HTTP API and stream server in a
+// test's own process, without a VM and without root, for tests of the side
+// that talks to it.
+//
+// Programs are run as they are on the machine that runs the test, in process
+// groups of their own: a container's command is looked up on the test's PATH,
+// devices and mounts are not looked at. A container's end ends its execs, as
+// in a PID namespace.
+package agenttest
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/cardplane/cardplane/guest-agent/container"
+	"github.com/cardplane/cardplane/guest-agent/server"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+	"github.com/cardplane/cardplane/openapi/guestwire"
+)
+
+// Agent is a running agent.
+type Agent struct {
+	// Socket is the path of a unix socket that speaks the hybrid-vsock
+	// protocol ("CONNECT <port>\n", "OK <port>\n") for the agent's two ports.
+	Socket string
+	// Containers are the agent's.
+	Containers *container.Manager
+
+	mux        *portMux
+	cancel     context.CancelFunc
+	done       chan error
+	poweredOff atomic.Bool
+	off        chan struct{}
+	offOnce    sync.Once
+}
+
+// Start starts an agent that is closed when the test ends.
+func Start(tb testing.TB) *Agent {
+	tb.Helper()
+	log := logrus.New()
+	log.SetOutput(tb.Output())
+	// Not tb.TempDir, whose path may be too long for a socket.
+	dir, err := os.MkdirTemp("", "agent")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a := &Agent{Socket: filepath.Join(dir, "vsock"), done: make(chan error, 1), off: make(chan struct{})}
+	a.Containers = container.NewManager(log, newRuntime(), roots{dir: dir})
+	if a.mux, err = listenMux(a.Socket); err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	srv := server.New(log, a.Containers, machine{a})
+	control, streams := a.mux.port(guestwire.ControlPort), a.mux.port(guestwire.StreamPort)
+	go func() { a.done <- srv.Serve(ctx, control, streams) }()
+	tb.Cleanup(func() {
+		if err := a.close(); err != nil {
+			tb.Error(err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Error(err)
+		}
+	})
+	return a
+}
+
+// Dial connects to a port of the agent.
+func (a *Agent) Dial(ctx context.Context, port uint32) (net.Conn, error) {
+	return dialHybrid(ctx, a.Socket, port)
+}
+
+// CutStreams breaks every connection there is at this moment, to both ports,
+// as a controller that is killed does.
+func (a *Agent) CutStreams() { a.mux.cut() }
+
+// PoweredOff is closed once a power-off was asked for and has ended every
+// container.
+func (a *Agent) PoweredOff() <-chan struct{} { return a.off }
+
+func (a *Agent) close() error {
+	a.cancel()
+	err := <-a.done
+	a.mux.close()
+	if a.poweredOff.Load() {
+		<-a.off
+	}
+	if closeErr := a.Containers.Close(context.Background()); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// machine implements server.Machine.
+type machine struct{ agent *Agent }
+
+var started = time.Now()
+
+// Info implements server.Machine with made-up figures.
+func (machine) Info() (guestapi.Info, error) {
+	return guestapi.Info{
+		AgentVersion: "test", KernelRelease: "6.12.0-test", BootId: "00000000-0000-4000-8000-000000000000",
+		BootSteps:     []guestapi.BootStep{{Name: "mount", Milliseconds: 1}},
+		Memory:        guestapi.Memory{TotalBytes: 256 << 20, AvailableBytes: 200 << 20, AgentResidentBytes: 10 << 20},
+		UptimeSeconds: time.Since(started).Seconds(),
+	}, nil
+}
+
+// PowerOff implements server.Machine.
+func (m machine) PowerOff(grace time.Duration) {
+	m.agent.offOnce.Do(func() {
+		m.agent.poweredOff.Store(true)
+		go func() {
+			defer close(m.agent.off)
+			m.agent.Containers.Shutdown(context.Background(), grace)
+		}()
+	})
+}

@@ -1,0 +1,168 @@
+package agenttest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/cardplane/cardplane/guest-agent/container"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+// runtime implements container.Runtime with plain processes.
+type runtime struct {
+	mu sync.Mutex
+	// running holds the processes of each container, its own first.
+	running map[string][]*process
+}
+
+var _ container.Runtime = (*runtime)(nil)
+
+func newRuntime() *runtime { return &runtime{running: map[string][]*process{}} }
+
+// Run implements container.Runtime.
+func (r *runtime) Run(_ context.Context, id string, spec *specs.Spec, io container.IO) (container.Process, error) {
+	return r.start(id, spec.Process, io)
+}
+
+// Exec implements container.Runtime.
+func (r *runtime) Exec(_ context.Context, id string, p *specs.Process, io container.IO) (container.Process, error) {
+	return r.start(id, p, io)
+}
+
+func (r *runtime) start(id string, spec *specs.Process, io container.IO) (container.Process, error) {
+	path, err := exec.LookPath(spec.Args[0])
+	if err != nil {
+		return nil, startError(spec.Args[0], err)
+	}
+	p := &process{runtime: r, id: id, done: make(chan struct{}), cmd: &exec.Cmd{
+		Path: path, Args: spec.Args, Env: spec.Env,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}}
+	// The container's directories do not exist here, save for the lucky one.
+	if stat, err := os.Stat(spec.Cwd); err == nil && stat.IsDir() {
+		p.cmd.Dir = spec.Cwd
+	}
+	files := io.Files
+	if io.Terminal {
+		master, slave, err := openTerminal(spec.ConsoleSize)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = slave.Close() }()
+		files = [3]*os.File{slave, slave, slave}
+		p.cmd.SysProcAttr.Setctty = true
+		io.OnTerminal(master)
+	}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = files[0], files[1], files[2]
+	return p, r.launch(p)
+}
+
+func (r *runtime) launch(p *process) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := p.cmd.Start(); err != nil {
+		return startError(p.cmd.Path, err)
+	}
+	first := len(r.running[p.id]) == 0
+	r.running[p.id] = append(r.running[p.id], p)
+	go p.wait(first)
+	return nil
+}
+
+func startError(command string, err error) error {
+	switch {
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist):
+		return apierr.New(apierr.InvalidArgument, "command_not_found", "the command %q was not found: %w", command, err)
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOEXEC):
+		return apierr.New(apierr.InvalidArgument, "command_not_executable", "the command %q is not executable: %w", command, err)
+	}
+	return apierr.New(apierr.FailedPrecondition, "start_failed", "%q could not be started: %w", command, err)
+}
+
+// SignalAll implements container.Runtime.
+func (r *runtime) SignalAll(id string, sig syscall.Signal) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.running[id] {
+		// A group that has ended is no error.
+		_ = syscall.Kill(-p.Pid(), sig)
+	}
+	return nil
+}
+
+// OOMKilled implements container.Runtime.
+func (r *runtime) OOMKilled(string) bool { return false }
+
+// Delete implements container.Runtime.
+func (r *runtime) Delete(_ context.Context, id string) error {
+	if err := r.SignalAll(id, syscall.SIGKILL); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.running, id)
+	return nil
+}
+
+// process implements container.Process.
+type process struct {
+	runtime *runtime
+	id      string
+	cmd     *exec.Cmd
+	done    chan struct{}
+	exit    container.Exit
+}
+
+// wait records the end. That of a container's first process ends the others.
+func (p *process) wait(first bool) {
+	// The state tells all; an exit code other than 0 is no error here.
+	_ = p.cmd.Wait()
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	p.exit = container.Exit{Code: p.cmd.ProcessState.ExitCode(), At: time.Now()}
+	if ok && status.Signaled() {
+		p.exit.Signal = int(status.Signal())
+		p.exit.Code = 128 + p.exit.Signal
+	}
+	if first {
+		_ = p.runtime.SignalAll(p.id, syscall.SIGKILL)
+	}
+	close(p.done)
+}
+
+// Pid implements container.Process.
+func (p *process) Pid() int { return p.cmd.Process.Pid }
+
+// Done implements container.Process.
+func (p *process) Done() <-chan struct{} { return p.done }
+
+// Exit implements container.Process.
+func (p *process) Exit() container.Exit { return p.exit }
+
+// Signal implements container.Process.
+func (p *process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// roots implements container.Roots with empty directories.
+type roots struct{ dir string }
+
+var _ container.Roots = roots{}
+
+// Prepare implements container.Roots.
+func (r roots) Prepare(_ context.Context, id string, _ *guestapi.ContainerConfig) (container.Root, error) {
+	path := filepath.Join(r.dir, "root-"+id)
+	return container.Root{Path: path}, os.MkdirAll(path, 0o700)
+}
+
+// Release implements container.Roots.
+func (r roots) Release(_ context.Context, id string) error {
+	return os.RemoveAll(filepath.Join(r.dir, "root-"+id))
+}

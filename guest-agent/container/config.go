@@ -1,0 +1,175 @@
+package container
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/cardplane/cardplane/guest-agent/stdio"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+const (
+	// defaultOutputBuffer bounds an output stream's buffer, in bytes.
+	defaultOutputBuffer = 1 << 20
+	maxOutputBuffer     = 1 << 30
+	maxFiles            = 64
+	maxFileBytes        = 1 << 20
+	maxSerial           = 20 // virtio specification 1.2, section 5.2.6.1
+	maxTerminal         = 0xffff
+	maxFileMode         = 0o777
+)
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+func invalid(field, format string, args ...any) error {
+	return apierr.New(apierr.InvalidArgument, "invalid_config", format, args...).At(field)
+}
+
+func checkID(id string) error {
+	if !idPattern.MatchString(id) {
+		return apierr.New(apierr.InvalidArgument, "bad_request", "%q is no id; ids match %s", id, idPattern)
+	}
+	return nil
+}
+
+// digestOf tells configurations apart.
+func digestOf(config any) ([32]byte, error) {
+	text, err := json.Marshal(config)
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("encode configuration: %w", err)
+	}
+	return sha256.Sum256(text), nil
+}
+
+func checkContainer(c *guestapi.ContainerConfig) error {
+	if c.Spec.Process == nil {
+		return invalid("/spec/process", "the spec has no process")
+	}
+	if err := checkProcess("/spec/process", c.Spec.Process); err != nil {
+		return err
+	}
+	if err := checkRootfs(&c.Rootfs); err != nil {
+		return err
+	}
+	if err := checkFiles(c.Files); err != nil {
+		return err
+	}
+	return checkStreams(c.Stdin, c.OutputBufferBytes, c.WhenFull, c.Terminal)
+}
+
+func checkProcess(field string, p *specs.Process) error {
+	if len(p.Args) == 0 || p.Args[0] == "" {
+		return invalid(field+"/args", "the process has no command")
+	}
+	if !path.IsAbs(p.Cwd) {
+		return invalid(field+"/cwd", "the working directory %q is not an absolute path", p.Cwd)
+	}
+	return nil
+}
+
+func checkRootfs(r *guestapi.Rootfs) error {
+	if err := checkSerial("/rootfs/image/device", r.Image.Device); err != nil {
+		return err
+	}
+	switch r.Writable.Kind {
+	case guestapi.WritableDisk:
+		return checkSerial("/rootfs/writable/device", r.Writable.Device)
+	case guestapi.WritableTmpfs:
+		if r.Writable.SizeBytes < 0 {
+			return invalid("/rootfs/writable/sizeBytes", "a tmpfs cannot have %d bytes", r.Writable.SizeBytes)
+		}
+		return nil
+	case guestapi.WritableNone:
+		return nil
+	}
+	return invalid("/rootfs/writable/kind", "%q is none of disk, tmpfs and none", r.Writable.Kind)
+}
+
+func checkSerial(field, serial string) error {
+	if serial == "" || len(serial) > maxSerial {
+		return invalid(field, "%q is no virtio-blk serial; it has 1 to %d bytes", serial, maxSerial)
+	}
+	return nil
+}
+
+func checkFiles(files []guestapi.File) error {
+	if len(files) > maxFiles {
+		return invalid("/files", "%d files are too many; there may be %d", len(files), maxFiles)
+	}
+	total := 0
+	for i, f := range files {
+		field := fmt.Sprintf("/files/%d", i)
+		if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" {
+			return invalid(field+"/path", "%q is not a clean absolute path of a file", f.Path)
+		}
+		if f.Mode < 0 || f.Mode > maxFileMode {
+			return invalid(field+"/mode", "%d is no file mode; it is 0 to %d (0777)", f.Mode, maxFileMode)
+		}
+		total += len(f.ContentBase64)
+	}
+	if total > maxFileBytes {
+		return invalid("/files", "%d bytes of files are too many; there may be %d", total, maxFileBytes)
+	}
+	return nil
+}
+
+func checkStreams(stdin guestapi.StdinMode, buffer int64, full guestapi.WhenFull, size guestapi.TerminalSize) error {
+	switch {
+	case stdin != "" && !stdin.Valid():
+		return invalid("/stdin", "%q is neither open nor closed", stdin)
+	case full != "" && !full.Valid():
+		return invalid("/whenFull", "%q is neither block nor drop", full)
+	case buffer < 0 || buffer > maxOutputBuffer:
+		return invalid("/outputBufferBytes", "a buffer cannot have %d bytes; it may have up to %d", buffer, maxOutputBuffer)
+	case !inUint16(size.Rows) || !inUint16(size.Cols):
+		return invalid("/terminal", "a terminal cannot have %d rows and %d columns; use 0 to %d", size.Rows, size.Cols, maxTerminal)
+	}
+	return nil
+}
+
+func streamOptions(terminal bool, stdin guestapi.StdinMode, buffer int64, full guestapi.WhenFull) stdio.Options {
+	opts := stdio.Options{Terminal: terminal, StdinOpen: stdin == guestapi.StdinOpen, Limit: buffer}
+	if opts.Limit == 0 {
+		opts.Limit = defaultOutputBuffer
+	}
+	if full == guestapi.WhenFullDrop {
+		opts.WhenFull = stdio.Drop
+	}
+	return opts
+}
+
+// consoleSize returns p with its terminal's first size set.
+func consoleSize(p specs.Process, size guestapi.TerminalSize) *specs.Process {
+	if p.Terminal && size.Rows > 0 && size.Cols > 0 {
+		p.ConsoleSize = &specs.Box{Height: uint(size.Rows), Width: uint(size.Cols)}
+	}
+	return &p
+}
+
+// runtimeSpec returns the spec that the runtime gets: the card's, with the
+// root, the extra mounts, the cgroup and the terminal's size filled in.
+func runtimeSpec(id string, config *guestapi.ContainerConfig, root Root) *specs.Spec {
+	spec := config.Spec
+	spec.Root = &specs.Root{Path: root.Path}
+	if config.Spec.Root != nil {
+		spec.Root.Readonly = config.Spec.Root.Readonly
+	}
+	if config.Rootfs.Writable.Kind == guestapi.WritableNone {
+		spec.Root.Readonly = true
+	}
+	spec.Mounts = append(spec.Mounts[:len(spec.Mounts):len(spec.Mounts)], root.Mounts...)
+	linux := specs.Linux{}
+	if config.Spec.Linux != nil {
+		linux = *config.Spec.Linux
+	}
+	linux.CgroupsPath = "/containers/" + id
+	spec.Linux = &linux
+	spec.Process = consoleSize(*config.Spec.Process, config.Terminal)
+	return &spec
+}

@@ -1,0 +1,100 @@
+// Package container is the agent's domain: containers and execs, their
+// states, and what may be asked of them in which state.
+//
+//	PUT ─► created ─► running ─► exited ─► DELETE
+//
+// A Manager owns them all. It asks a Runtime to start and clean up processes
+// and Roots to make root directories, and connects their streams. It keeps an
+// exit status until the container is deleted, and never loses one: a process
+// that ends before its start has been reported is as well known as any other.
+//
+// A start that fails leaves nothing behind. A request that was begun is
+// finished even if the client goes away, and the same request again gets the
+// result of the first.
+package container
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+// Runtime starts processes in containers.
+//
+// Its errors are *apierr.Error where the user can see them: command_not_found,
+// command_not_executable, container_not_running, start_failed. After an error
+// nothing that the call made is left.
+type Runtime interface {
+	// Run creates the container id from spec and starts it. It returns when
+	// the program was executed, which may have ended since.
+	Run(ctx context.Context, id string, spec *specs.Spec, io IO) (Process, error)
+	// Exec starts a further process in the running container id.
+	Exec(ctx context.Context, id string, process *specs.Process, io IO) (Process, error)
+	// SignalAll sends sig to every process of the container.
+	SignalAll(id string, sig syscall.Signal) error
+	// OOMKilled reports whether the kernel's OOM killer has killed a process
+	// of the container.
+	OOMKilled(id string) bool
+	// Delete removes what is left of a container whose process has ended. It
+	// kills what still runs in it. It may be repeated.
+	Delete(ctx context.Context, id string) error
+}
+
+// IO are the standard streams that a Runtime gives to a process.
+type IO struct {
+	// Files become descriptors 0, 1 and 2. The Runtime does not close them.
+	Files [3]*os.File
+	// Terminal: a new terminal takes the place of Files.
+	Terminal bool
+	// OnTerminal takes over the terminal's master side, non-blocking, as soon
+	// as it is there, so that what is printed during the start is read.
+	OnTerminal func(master *os.File)
+	// Head returns the first bytes, at most n, that the process has printed to
+	// its standard error, or its terminal, once there are as many, or the
+	// stream has ended, or ctx is done.
+	Head func(ctx context.Context, n int) []byte
+}
+
+// Process is a process that a Runtime has started.
+type Process interface {
+	// Pid is the process's id in the agent's PID namespace.
+	Pid() int
+	// Done is closed when the process has ended.
+	Done() <-chan struct{}
+	// Exit returns how it ended, once Done is closed.
+	Exit() Exit
+	// Signal sends sig, never to another process. After the end it fails.
+	Signal(sig syscall.Signal) error
+}
+
+// Exit is how a process ended.
+type Exit struct {
+	// Code is 0 to 255, 128 plus Signal where a signal ended it.
+	Code int
+	// Signal is 0 where none ended it.
+	Signal int
+	// At is when.
+	At time.Time
+}
+
+// Roots makes the root directories of containers.
+type Roots interface {
+	// Prepare mounts the root of container id and writes its files. After an
+	// error nothing is left of it.
+	Prepare(ctx context.Context, id string, config *guestapi.ContainerConfig) (Root, error)
+	// Release undoes Prepare. It may be repeated.
+	Release(ctx context.Context, id string) error
+}
+
+// Root is a prepared root directory.
+type Root struct {
+	// Path is the directory.
+	Path string
+	// Mounts are to be added to the container's mounts, after its own.
+	Mounts []specs.Mount
+}

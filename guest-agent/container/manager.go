@@ -1,0 +1,156 @@
+package container
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/cardplane/cardplane/guest-agent/stdio"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+const (
+	maxContainers = 256
+	maxExecs      = 256 // of one container
+	// startTimeout bounds a start and a clean-up on a very slow machine.
+	startTimeout = 2 * time.Minute
+	// killTimeout bounds the wait for a process after SIGKILL.
+	killTimeout = 30 * time.Second
+)
+
+// Manager owns every container of the machine.
+type Manager struct {
+	log     logrus.FieldLogger
+	runtime Runtime
+	roots   Roots
+	pool    stdio.Pool
+	// watchers wait for the ends of processes.
+	watchers sync.WaitGroup
+
+	mu         sync.Mutex
+	containers map[string]*container
+	closing    bool
+}
+
+// container is one container and its execs.
+type container struct {
+	*process
+	id string
+
+	// execs is under the Manager's lock.
+	execs map[string]*process
+}
+
+// NewManager returns a Manager without containers.
+func NewManager(log logrus.FieldLogger, runtime Runtime, roots Roots) *Manager {
+	return &Manager{log: log, runtime: runtime, roots: roots, containers: map[string]*container{}}
+}
+
+// List returns all containers, ordered by id.
+func (m *Manager) List() []guestapi.Container {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]guestapi.Container, 0, len(m.containers))
+	for _, c := range m.containers {
+		list = append(list, c.view())
+	}
+	slices.SortFunc(list, func(a, b guestapi.Container) int { return cmp.Compare(a.Id, b.Id) })
+	return list
+}
+
+func (c *container) view() guestapi.Container {
+	out := c.snapshot()
+	out.Id = c.id
+	return out
+}
+
+func (m *Manager) find(id string) (*container, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c, ok := m.containers[id]; ok {
+		return c, nil
+	}
+	return nil, apierr.New(apierr.NotFound, "container_not_found", "no container has the id %q", id)
+}
+
+// Get returns the container id.
+func (m *Manager) Get(id string) (guestapi.Container, error) {
+	c, err := m.find(id)
+	if err != nil {
+		return guestapi.Container{}, err
+	}
+	return c.view(), nil
+}
+
+// Wait waits until the container has exited or ctx is done, and returns it.
+func (m *Manager) Wait(ctx context.Context, id string) (guestapi.Container, error) {
+	c, err := m.find(id)
+	if err != nil {
+		return guestapi.Container{}, err
+	}
+	c.awaitExit(ctx)
+	return c.view(), nil
+}
+
+// Kill sends a signal to the container's process, or to all of its processes.
+func (m *Manager) Kill(id string, sig syscall.Signal, all bool) error {
+	c, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	if !all {
+		return c.signal(sig)
+	}
+	if _, err := c.running(); err != nil {
+		return err
+	}
+	return m.runtime.SignalAll(id, sig)
+}
+
+// Resize sets the size of the container's terminal.
+func (m *Manager) Resize(id string, size guestapi.TerminalSize) error {
+	c, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	return c.resize(size)
+}
+
+// Streams returns the streams of a container, or of an exec of it where exec
+// is not "".
+func (m *Manager) Streams(id, exec string) (*stdio.Streams, error) {
+	c, err := m.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if exec == "" {
+		return c.streams, nil
+	}
+	e, err := m.findExec(id, exec)
+	if err != nil {
+		return nil, err
+	}
+	return e.streams, nil
+}
+
+// watch records the end of p when it comes.
+func (m *Manager) watch(p *process, handle Process, oomKilled func() bool) {
+	m.watchers.Go(func() {
+		<-handle.Done()
+		exit := handle.Exit()
+		p.ended(exit, oomKilled())
+		m.log.WithFields(logrus.Fields{"process": p.name, "code": exit.Code}).Info("exited")
+	})
+}
+
+// cleanUpContext is ctx without its end, with a bound of its own: what was
+// begun is finished even when the client has gone.
+func cleanUpContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+}
