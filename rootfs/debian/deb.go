@@ -37,7 +37,9 @@ func Walk(ctx context.Context, debPath string, visit Visit) error {
 	}
 	walkErr := walkTar(out, visit)
 	if walkErr != nil {
-		// The rest is not wanted, so dpkg-deb is not left to write it.
+		// The rest is not wanted. dpkg-deb has children, which only learn of it
+		// by their pipe.
+		out.Close()
 		cancel()
 	}
 	waitErr := cmd.Wait()

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // File types in cpio's mode field, as in stat(2).
@@ -36,7 +37,7 @@ const trailer = "TRAILER!!!"
 // Documentation/driver-api/early-userspace/buffer-format.rst of Linux.
 // A directory must be given before what it holds: the kernel makes no parents.
 func WriteCPIO(w io.Writer, entries []Entry) error {
-	seen := map[string]bool{"": true}
+	seen := map[string]bool{"": true} // name to whether it is a directory
 	for i, e := range entries {
 		if err := checkEntry(e, seen); err != nil {
 			return fmt.Errorf("initramfs entry %q: %w", e.Name, err)
@@ -49,25 +50,21 @@ func WriteCPIO(w io.Writer, entries []Entry) error {
 }
 
 func checkEntry(e Entry, seen map[string]bool) error {
-	parent := ""
-	for i := range len(e.Name) {
-		if e.Name[i] == '/' {
-			parent = e.Name[:i]
-		}
-	}
+	parent := e.Name[:max(strings.LastIndexByte(e.Name, '/'), 0)]
+	_, twice := seen[e.Name]
 	switch {
 	case e.Name == trailer:
 		return errors.New("is the name that ends an archive")
 	case e.Name == "" || e.Name[0] == '/':
 		return errors.New("name is empty or absolute")
-	case seen[e.Name]:
+	case twice:
 		return errors.New("is there twice")
 	case !seen[parent]:
 		return fmt.Errorf("directory %q does not come before it", parent)
 	case len(e.Content) > 1<<31-1:
 		return errors.New("is larger than 2 GiB")
 	}
-	seen[e.Name] = e.Dir || seen[e.Name]
+	seen[e.Name] = e.Dir
 	return nil
 }
 

@@ -18,6 +18,12 @@ var Cmdline = strings.Join([]string{
 	"random.trust_cpu=on",
 	// The check waits for timer ticks to tell broken chip sets from whole ones.
 	"no_timer_check",
+	// With several guests on one core the watchdog takes scheduling gaps for a
+	// broken TSC, and every reading of the clock becomes a VM exit. Under KVM
+	// the clock source is kvmclock, which has a say of its own.
+	"tsc=reliable",
+	// Debian's kernel otherwise tests each cipher in each guest.
+	"cryptomgr.notests=1",
 	// Namespaces and cgroups wait for RCU many times during a container start.
 	"rcupdate.rcu_expedited=1",
 }, " ")

@@ -87,12 +87,12 @@ func unzstd(payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer dec.Close()
-	out := make([]byte, size)
-	if _, err := io.ReadFull(dec, out); err != nil {
+	out, err := io.ReadAll(io.LimitReader(dec, int64(size)+1))
+	if err != nil {
 		return nil, err
 	}
-	if n, err := dec.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-		return nil, fmt.Errorf("more than the stated %d bytes (%v)", size, err)
+	if len(out) != int(size) {
+		return nil, fmt.Errorf("unpacks to %d bytes or more, %d were stated", len(out), size)
 	}
 	return out, nil
 }
