@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cardplane/cardplane/guest-agent/boot"
+	"github.com/cardplane/cardplane/guest-agent/container"
+	"github.com/cardplane/cardplane/guest-agent/crun"
+	"github.com/cardplane/cardplane/guest-agent/reap"
+	"github.com/cardplane/cardplane/guest-agent/rootdir"
+	"github.com/cardplane/cardplane/guest-agent/server"
+	"github.com/cardplane/cardplane/openapi/guestwire"
+)
+
+const (
+	// gcPercent trades a little time for memory: the agent's heap is small,
+	// and there is an agent in every VM.
+	gcPercent = 50
+	// signalGrace is the time for containers to end when PID 1 is told to end
+	// by a signal, as Ctrl-Alt-Del does.
+	signalGrace = 10 * time.Second
+	// runDir takes mounts and bundles. It is on a tmpfs.
+	runDir = "/run/cardplane"
+	// logEnv is the environment variable for the log level. The kernel hands
+	// unknown words of its command line to PID 1 as environment.
+	logEnv = "CARDPLANE_LOG"
+)
+
+// Main is the agent.
+type Main struct {
+	log *logrus.Logger
+	// timings are of the boot steps, once they have all run.
+	timings atomic.Pointer[[]boot.Timing]
+	// powerOff takes the first power-off request.
+	powerOff         chan time.Duration
+	control, streams net.Listener
+}
+
+// NewMain returns an agent that logs to console.
+func NewMain(console io.Writer) *Main {
+	// A line on an emulated serial port costs milliseconds: errors only.
+	log := &logrus.Logger{Out: console, Formatter: &logrus.TextFormatter{DisableColors: true}, Hooks: logrus.LevelHooks{}, Level: logrus.ErrorLevel}
+	if level, err := logrus.ParseLevel(os.Getenv(logEnv)); err == nil {
+		log.SetLevel(level)
+	}
+	return &Main{log: log, powerOff: make(chan time.Duration, 1)}
+}
+
+// Run boots, serves, and returns when the machine is to be powered off: nil
+// when that was asked for.
+func (m *Main) Run(ctx context.Context) error {
+	debug.SetGCPercent(gcPercent)
+	steps := append(boot.Steps(boot.Kernel{}, "/"), boot.Step{Name: "listen", Run: m.listen})
+	timings, err := boot.Run(ctx, steps)
+	if err != nil {
+		return err
+	}
+	m.timings.Store(&timings)
+	m.log.WithField("steps", timings).Info("ready")
+
+	reaper := reap.New()
+	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
+	manager := container.NewManager(m.log, runtime, rootdir.New(runDir, rootdir.Kernel{}))
+	// A power-off still needs the reaper and the streams: it ends them last.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, running := errgroup.WithContext(running)
+	group.Go(func() error { return reaper.Run(running) })
+	group.Go(func() error { return server.New(m.log, manager, machine{m}).Serve(running, m.control, m.streams) })
+	group.Go(func() error {
+		defer stop()
+		if grace, ok := m.awaitPowerOff(ctx, running); ok {
+			manager.Shutdown(running, grace)
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// awaitPowerOff waits for a request or a signal. It returns false when the
+// agent has failed meanwhile.
+func (m *Main) awaitPowerOff(signalled, running context.Context) (time.Duration, bool) {
+	select {
+	case grace := <-m.powerOff:
+		return grace, true
+	case <-signalled.Done():
+		return signalGrace, true
+	case <-running.Done():
+		return 0, false
+	}
+}
+
+// listen is the last boot step: who can connect finds a machine that is ready.
+func (m *Main) listen(context.Context) (err error) {
+	if m.control, err = listenHost(guestwire.ControlPort); err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	if m.streams, err = listenHost(guestwire.StreamPort); err != nil {
+		return fmt.Errorf("streams: %w", err)
+	}
+	return nil
+}

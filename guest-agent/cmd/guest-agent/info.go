@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+// machine implements server.Machine.
+type machine struct{ main *Main }
+
+// PowerOff implements server.Machine. Only the first request counts.
+func (m machine) PowerOff(grace time.Duration) {
+	select {
+	case m.main.powerOff <- grace:
+	default:
+	}
+}
+
+// Info implements server.Machine.
+func (m machine) Info() (guestapi.Info, error) {
+	var info guestapi.Info
+	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return info, err
+	}
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return info, err
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return info, fmt.Errorf("uptime: %w", err)
+	}
+	if info.Memory, err = memory(); err != nil {
+		return info, err
+	}
+	info.AgentVersion = version()
+	info.KernelRelease = strings.TrimSpace(string(release))
+	info.BootId = strings.TrimSpace(string(bootID))
+	info.UptimeSeconds = time.Duration(now.Nano()).Seconds()
+	for _, t := range *m.main.timings.Load() {
+		info.BootSteps = append(info.BootSteps, guestapi.BootStep{Name: t.Name, Milliseconds: float64(t.Took) / float64(time.Millisecond)})
+	}
+	return info, nil
+}
+
+// version returns the version that the go command has stamped.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+func memory() (guestapi.Memory, error) {
+	machine, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return guestapi.Memory{}, err
+	}
+	self, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return guestapi.Memory{}, err
+	}
+	return guestapi.Memory{
+		TotalBytes:         kilobytes(machine, "MemTotal:"),
+		AvailableBytes:     kilobytes(machine, "MemAvailable:"),
+		AgentResidentBytes: kilobytes(self, "VmRSS:"),
+	}, nil
+}
+
+// kilobytes returns the value of a line "key: n kB", in bytes, or 0 if there
+// is none.
+func kilobytes(text []byte, key string) int64 {
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 || fields[0] != key {
+			continue
+		}
+		n, err := strconv.ParseInt(fields[1], 10, 53)
+		if err != nil {
+			return 0
+		}
+		return n << 10
+	}
+	return 0
+}
