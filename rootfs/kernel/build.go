@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -40,7 +42,7 @@ type Own struct {
 	Release string
 	// Vmlinux is the path of the PVH ELF file, in the cache.
 	Vmlinux string
-	// Source names the source package and the configuration.
+	// Source names the source package and the build's key.
 	Source []string
 }
 
@@ -56,18 +58,23 @@ type Builder struct {
 }
 
 // Key names a build: all that decides over its bytes but the compiler, which
-// is the one of Debian 12.
-func Key(source debian.Package, config []byte) string {
+// is the one of Debian 12. Comments in the configuration do not count.
+func Key(source debian.Package, config Config) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %s %s\n", source.Name, source.Version, source.SHA256)
-	h.Write(config)
+	for _, name := range slices.Sorted(maps.Keys(config)) {
+		fmt.Fprintf(h, "%s=%s\n", name, config[name])
+	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // Cached returns the kernel built from source with GuestConfig, ErrNotBuilt
 // when there is none. It needs only name, version and digest of source.
 func (b *Builder) Cached(source debian.Package) (*Own, error) {
-	dir := b.dir(source)
+	key, dir, err := b.place(source)
+	if err != nil {
+		return nil, err
+	}
 	release, err := os.ReadFile(filepath.Join(dir, releaseName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotBuilt
@@ -75,11 +82,10 @@ func (b *Builder) Cached(source debian.Package) (*Own, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cached kernel: %w", err)
 	}
-	configDigest := sha256.Sum256(GuestConfig)
 	return &Own{
 		Release: strings.TrimSpace(string(release)),
 		Vmlinux: filepath.Join(dir, vmlinuxName),
-		Source:  []string{source.String(), "guest.config sha256:" + hex.EncodeToString(configDigest[:])},
+		Source:  []string{source.String(), "build " + key},
 	}, nil
 }
 
@@ -100,14 +106,24 @@ func (b *Builder) Build(ctx context.Context, source debian.Package) (*Own, error
 	if err := b.compile(ctx, work, source); err != nil {
 		return nil, fmt.Errorf("build kernel from %s: %w", source, err)
 	}
-	if err := b.keep(work, b.dir(source)); err != nil {
+	_, dir, err := b.place(source)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.keep(work, dir); err != nil {
 		return nil, fmt.Errorf("cache kernel from %s: %w", source, err)
 	}
 	return b.Cached(source)
 }
 
-func (b *Builder) dir(source debian.Package) string {
-	return filepath.Join(b.CacheDir, "own-"+Key(source, GuestConfig))
+// place returns the key of a build with GuestConfig and its directory.
+func (b *Builder) place(source debian.Package) (key, dir string, err error) {
+	config, err := ParseConfig(GuestConfig)
+	if err != nil {
+		return "", "", err
+	}
+	key = Key(source, config)
+	return key, filepath.Join(b.CacheDir, "own-"+key), nil
 }
 
 // treeDir is the directory that the source unpacks to, inside the work directory.

@@ -73,18 +73,19 @@ func TestVerifyConfig(t *testing.T) {
 
 func TestKeyFollowsSourceAndConfig(t *testing.T) {
 	source := debian.Package{Name: "linux-source", Version: "1", SHA256: "aa"}
-	key := Key(source, []byte("CONFIG_A=y"))
+	on := Config{"CONFIG_A": "y", "CONFIG_B": "y"}
+	key := Key(source, on)
 	other := source
 	other.Version = "2"
-	if Key(other, []byte("CONFIG_A=y")) == key {
+	if Key(other, on) == key {
 		t.Error("another source has the same key")
 	}
-	if Key(source, []byte("CONFIG_A=n")) == key {
+	if Key(source, Config{"CONFIG_A": "n", "CONFIG_B": "y"}) == key {
 		t.Error("another configuration has the same key")
 	}
 	other = source
 	other.Path = "/elsewhere"
-	if Key(other, []byte("CONFIG_A=y")) != key {
+	if Key(other, on) != key {
 		t.Error("the key follows where the package is kept")
 	}
 }
