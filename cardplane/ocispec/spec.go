@@ -23,6 +23,10 @@ import (
 // Docker has it.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// version is the runtime specification's that we write: the oldest that has
+// all we use, as runtimes refuse one that is newer than themselves.
+const version = "1.0.2"
+
 // Request is all that a specification is built from.
 type Request struct {
 	// ID is the container's id.
@@ -45,7 +49,7 @@ func Build(r Request) (*specs.Spec, error) {
 			"image %q has neither an entrypoint nor a command; say what to run with \"command\"", r.Spec.Image).At("/command")
 	}
 	return &specs.Spec{
-		Version:  specs.Version,
+		Version:  version,
 		Hostname: Hostname(r.ID, r.Spec),
 		Root:     &specs.Root{Readonly: r.Spec.ReadOnlyRoot},
 		Process:  process(r, args),
