@@ -41,12 +41,25 @@ func execMessages(head []byte) []string {
 	var messages []string
 	for line := range bytes.Lines(head) {
 		var l logLine
-		if json.Unmarshal(bytes.TrimSpace(line), &l) != nil || l.Level != "error" || !strings.HasPrefix(l.Message, "exec") {
+		if json.Unmarshal(withoutColour(bytes.TrimSpace(line)), &l) != nil || l.Level != "error" || !strings.HasPrefix(l.Message, "exec") {
 			break
 		}
 		messages = append(messages, l.Message)
 	}
 	return messages
+}
+
+// withoutColour returns line without the escape sequences that crun puts
+// around a message on a terminal.
+func withoutColour(line []byte) []byte {
+	if !bytes.HasPrefix(line, []byte("\x1b[")) {
+		return line
+	}
+	begin, end := bytes.IndexByte(line, '{'), bytes.LastIndexByte(line, '}')
+	if begin < 0 || end < begin {
+		return line
+	}
+	return line[begin : end+1]
 }
 
 // startError returns err, of a start of command in the container id, as a

@@ -26,8 +26,8 @@ func (o *Output) Pump(f *os.File) error {
 			return !errors.Is(readErr, unix.EAGAIN)
 		})
 		switch {
-		case errors.Is(err, os.ErrClosed):
-			return nil
+		case err != nil && o.isClosed():
+			return nil // f was closed with the Output
 		case err != nil:
 			return fmt.Errorf("read %s: %w", f.Name(), err)
 		case errors.Is(readErr, unix.EINTR):
@@ -87,6 +87,12 @@ func (o *Output) commit(n int) {
 		o.Dropped += excess
 	}
 	o.forgetLocked(oldest)
+}
+
+func (o *Output) isClosed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed
 }
 
 // end marks the end of the stream.

@@ -172,6 +172,8 @@ func (s *Streams) ProcessExited() {
 
 // Close frees everything, ends all connections, and waits for the pumps.
 func (s *Streams) Close() {
+	s.Stdout.Close()
+	s.Stderr.Close()
 	s.mu.Lock()
 	s.closed = true
 	for _, f := range s.own {
@@ -181,7 +183,5 @@ func (s *Streams) Close() {
 		s.stdin.Close()
 	}
 	s.mu.Unlock()
-	s.Stdout.Close()
-	s.Stderr.Close()
 	s.pumps.Wait()
 }
