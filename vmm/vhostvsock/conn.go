@@ -68,8 +68,10 @@ type conn struct {
 	token     token
 	fd        int
 	state     connState
-	known     bool  // the guest has seen it
-	queued    bool  // it is in the muxer's ready list
+	known     bool // the guest has seen it
+	queued    bool // it is in the muxer's ready list, whose links follow
+	prev      *conn
+	next      *conn
 	pending   uint8 // pend bits
 	shutOut   uint8 // packet.Shutdown flags sent or pending
 	shutIn    uint8 // packet.Shutdown flags received
@@ -83,7 +85,7 @@ type conn struct {
 	asked     bool  // a CREDIT_REQUEST went out since the credit ran out
 	deadline  time.Time
 	giveUp    time.Time // end of stateDialing
-	backlog   []byte    // from the guest, not yet taken by the host socket
+	backlog   backlog   // from the guest, not yet taken by the host socket
 	received  uint32    // bytes from the guest, modulo 2^32
 	forwarded uint32    // of them taken by the host socket, modulo 2^32
 	told      uint32    // value of forwarded that the guest knows

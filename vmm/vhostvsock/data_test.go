@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/cardplane/cardplane/vmm/vhostvsock/packet"
 	"github.com/cardplane/cardplane/vmm/vhostvsock/vhosttest"
 )
 
@@ -64,6 +65,30 @@ func TestGuestToHostConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	exchange(t, acceptHost(t, l), guest, 256<<10, 2<<20)
+}
+
+// TestTakenPacketsAreSignaled though it may be late: a driver may wait for
+// nothing else.
+func TestTakenPacketsAreSignaled(t *testing.T) {
+	for name, opt := range map[string]vhosttest.Options{"event index": {}, "flags": {NoEventIdx: true}} {
+		t.Run(name, func(t *testing.T) {
+			d := startDevice(t)
+			drv := closing(t, d.driver(t, opt))
+			tx := drv.Queues[vhosttest.TX]
+			for range 3 {
+				if err := drv.Send(packet.Header{Op: packet.OpReset}, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := tx.WaitSignal(patience); err != nil {
+					t.Fatal(err)
+				}
+				if _, _, ok := tx.Used(); !ok {
+					t.Fatal("signal without a used chain")
+				}
+				tx.EnableSignal()
+			}
+		})
+	}
 }
 
 func BenchmarkRoundTrip(b *testing.B) {

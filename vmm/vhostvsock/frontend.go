@@ -38,6 +38,7 @@ type frontend struct {
 	features  uint64 // accepted virtio features
 	proto     uint64 // accepted protocol features
 	adopted   bool   // the muxer has seen this front-end's rings
+	failures  int    // how often the guest broke a ring
 	owesReset bool   // the event queue has to carry a transport reset
 }
 
@@ -186,6 +187,7 @@ func (f *frontend) getVringBase(m *protocol.Message) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", protocol.ErrMalformed, err) // there is no way to refuse
 	}
+	f.mux.payAllTX()
 	f.stopVring(v)
 	return protocol.VringState{Index: s.Index, Num: uint32(v.base)}.Encode(), nil
 }
@@ -210,6 +212,7 @@ func (f *frontend) setVring(m *protocol.Message) error {
 		return err
 	}
 	if m.Request == protocol.SetVringEnable {
+		f.mux.payAllTX()
 		v.enabled = s.Num != 0
 		return nil
 	}
@@ -314,7 +317,12 @@ func (f *frontend) resetDevice() {
 // fail stops all rings because the guest broke one. Connections are lost; a
 // reset of the device by the guest mends it.
 func (f *frontend) fail(reason error) {
-	f.log.WithError(reason).Error("vsock device stopped until the guest resets it")
+	// A guest can break its rings as often as it likes; it must not fill a log.
+	level := logrus.ErrorLevel
+	if f.failures++; f.failures > 1 {
+		level = logrus.DebugLevel
+	}
+	f.log.WithError(reason).WithField("times", f.failures).Log(level, "vsock device stopped until the guest resets it")
 	for i := range f.vrings {
 		if f.vrings[i].queue != nil {
 			notify(f.vrings[i].err)

@@ -19,7 +19,7 @@ const connEvents = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 func (m *muxer) welcome(fd int) {
 	if len(m.byToken) >= maxConns {
 		m.hangUp(fd)
-		m.log.WithField("limit", maxConns).Info("refused a vsock connection at the limit")
+		m.log.WithField("limit", maxConns).Debug("refused a vsock connection at the limit")
 		return
 	}
 	c := m.add(fd, stateLine)
@@ -35,9 +35,12 @@ func (m *muxer) welcome(fd int) {
 // readLine takes the CONNECT line, and not a byte after it, off the socket.
 func (m *muxer) readLine(c *conn) {
 	var line [maxConnectLine]byte
-	n, _, err := unix.Recvfrom(c.fd, line[:], unix.MSG_PEEK)
-	if isAgain(err) || err == unix.EINTR {
-		return // EINTR cannot lose the edge: the bytes come with another event or the deadline
+	n, err := retry(func() (int, error) {
+		n, _, err := unix.Recvfrom(c.fd, line[:], unix.MSG_PEEK)
+		return n, err
+	})
+	if isAgain(err) {
+		return
 	}
 	if err != nil || n == 0 {
 		m.remove(c)
@@ -51,7 +54,7 @@ func (m *muxer) readLine(c *conn) {
 		m.remove(c)
 		return
 	}
-	if got, err := unix.Read(c.fd, line[:length]); err != nil || got != length {
+	if got, err := readFD(c.fd, line[:length]); err != nil || got != length {
 		m.remove(c)
 		return
 	}
@@ -82,7 +85,7 @@ func (m *muxer) accepted(c *conn) {
 	var buf [16]byte
 	line := strconv.AppendUint(append(buf[:0], "OK "...), uint64(c.key.hostPort), 10)
 	line = append(line, '\n')
-	if n, err := unix.Write(c.fd, line); err != nil || n != len(line) {
+	if n, err := writeFD(c.fd, line); err != nil || n != len(line) {
 		m.abort(c) // an empty socket buffer that takes no line has lost its reader
 		return
 	}
@@ -93,7 +96,7 @@ func (m *muxer) accepted(c *conn) {
 func (m *muxer) open(h *packet.Header) {
 	key := connKey{hostPort: h.DstPort, guestPort: h.SrcPort}
 	if len(m.byToken) >= maxConns {
-		m.log.WithField("limit", maxConns).Info("refused a vsock connection at the limit")
+		m.log.WithField("limit", maxConns).Debug("refused a vsock connection at the limit")
 		m.reset(key)
 		return
 	}
@@ -141,7 +144,7 @@ func (m *muxer) deliver(c *conn, payload [][]byte, size uint32) error {
 		return nil
 	}
 	n := 0
-	if len(c.backlog) == 0 {
+	if c.backlog.empty() {
 		var err error
 		if n, err = m.vec.writev(c.fd, payload); err != nil && !isAgain(err) {
 			return m.writeFailed(c, err)
@@ -151,7 +154,7 @@ func (m *muxer) deliver(c *conn, payload [][]byte, size uint32) error {
 	if uint32(n) == size {
 		return nil
 	}
-	c.backlog = appendBytes(c.backlog, payload, n)
+	m.spare.add(&c.backlog, payload, n)
 	m.watch(c, true)
 	return nil
 }
@@ -163,7 +166,8 @@ func (m *muxer) writeFailed(c *conn, err error) error {
 	if errors.Is(err, unix.EFAULT) {
 		return fmt.Errorf("guest memory cannot be read: %w", err)
 	}
-	c.deaf, c.backlog = true, nil
+	c.deaf = true
+	m.spare.drop(&c.backlog)
 	c.forward(int(c.received - c.forwarded))
 	c.shutdown(packet.ShutdownReceive)
 	return nil
@@ -171,8 +175,8 @@ func (m *muxer) writeFailed(c *conn, err error) error {
 
 // flush writes the backlog to the host.
 func (m *muxer) flush(c *conn) {
-	n, err := unix.Write(c.fd, c.backlog)
-	if isAgain(err) || err == unix.EINTR {
+	n, err := writeFD(c.fd, c.backlog.bytes())
+	if isAgain(err) {
 		return
 	}
 	if err != nil {
@@ -185,11 +189,10 @@ func (m *muxer) flush(c *conn) {
 		return
 	}
 	c.forward(n)
-	c.backlog = c.backlog[n:]
-	if len(c.backlog) > 0 {
+	m.spare.consume(&c.backlog, n)
+	if !c.backlog.empty() {
 		return
 	}
-	c.backlog = nil
 	switch {
 	case c.state == stateDraining:
 		m.remove(c)
@@ -223,7 +226,7 @@ func (m *muxer) watch(c *conn, out bool) {
 func (m *muxer) drain(c *conn) {
 	m.forget(c)
 	m.disarm(c)
-	if len(c.backlog) > 0 {
+	if !c.backlog.empty() {
 		c.state = stateDraining
 		return
 	}
@@ -248,8 +251,7 @@ func (m *muxer) hangUp(fd int) {
 // discard reads what is left in a socket to which nothing can be added.
 func (m *muxer) discard(fd int) {
 	for {
-		n, err := unix.Read(fd, m.junk[:])
-		if n <= 0 && err != unix.EINTR {
+		if n, err := readFD(fd, m.junk[:]); n <= 0 || err != nil {
 			return
 		}
 	}

@@ -33,8 +33,8 @@ type loop struct {
 	wake     int // eventfd; -1 once closed; guarded by wakeMu
 }
 
-// acceptPause is how long the loop leaves a hybrid client waiting when the
-// process has no descriptor for it.
+// acceptPause is how long the loop leaves a client waiting when the process
+// has no descriptor for it.
 const acceptPause = 100 * time.Millisecond
 
 func newLoop(cfg Config, vhost, hybrid *listener) (_ *loop, err error) {
@@ -96,8 +96,9 @@ func (l *loop) run() error {
 				return err
 			}
 		}
-		l.mux.expire(time.Now())
-		if more, err = l.pump(); err != nil {
+		now := time.Now()
+		l.mux.expire(now)
+		if more, err = l.pump(now); err != nil {
 			return err
 		}
 	}
@@ -109,7 +110,7 @@ func (l *loop) timeout(more bool) int {
 	if more {
 		return 0
 	}
-	next := l.mux.nextTimer
+	next := l.mux.nextDue()
 	if !l.acceptAfter.IsZero() && (next.IsZero() || l.acceptAfter.Before(next)) {
 		next = l.acceptAfter
 	}
@@ -138,12 +139,13 @@ func (l *loop) dispatch(t token, events uint32) error {
 
 // pump moves packets, then lets hybrid clients in or keeps them waiting: they
 // wait in the backlog while the guest has no driver.
-func (l *loop) pump() (more bool, err error) {
+func (l *loop) pump(now time.Time) (more bool, err error) {
 	l.guarded(func() error {
-		more, err = l.mux.pump()
+		var err error
+		more, err = l.mux.pump(now)
 		return err
 	})
-	if !l.acceptAfter.IsZero() && time.Now().After(l.acceptAfter) {
+	if !l.acceptAfter.IsZero() && now.After(l.acceptAfter) {
 		l.acceptAfter = time.Time{}
 	}
 	on := l.mux.attached() && l.acceptAfter.IsZero()
@@ -210,7 +212,10 @@ func (l *loop) acceptFrontend() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("accept on %s: %w", l.vhost.path, err)
+		// Out of descriptors or memory. Nobody else is served meanwhile.
+		l.log.WithError(err).Error("cannot accept a vhost-user front-end")
+		time.Sleep(acceptPause)
+		return nil
 	}
 	l.front = newFrontend(fd, l.cid, l.poll, l.mux, l.log)
 	l.log.Info("vhost-user front-end connected")

@@ -1,7 +1,6 @@
 package vhostvsock
 
 import (
-	"errors"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -21,6 +20,10 @@ const (
 	// budget is how many packets each way one pump handles before it looks at
 	// other events.
 	budget = 64
+	// signalBatch and signalDelay bound how many taken packets, and how long,
+	// the driver is not told about.
+	signalBatch = 32
+	signalDelay = time.Millisecond
 	// firstLocalPort and localPortMask make the host ports of connections from
 	// the host: 2^30 to 2^31-1, as in Cloud Hypervisor.
 	firstLocalPort = 1 << 30
@@ -40,21 +43,25 @@ type muxer struct {
 
 	byKey     map[connKey]*conn // those that packets of the guest can mean
 	byToken   map[token]*conn   // all
-	ready     fifo[*conn]       // those with output; each once
+	ready     connList          // those with output
 	resets    fifo[connKey]     // go before anything else
 	armed     map[*conn]struct{}
 	nextTimer time.Time // earliest deadline of armed, zero for none
 	lastToken token
 	lastPort  uint32
 
-	txWork   bool // the transmit ring may hold packets
-	rxParked bool // no receive buffer; the driver kicks when it adds one
+	txWork   bool      // the transmit ring may hold packets
+	txOwed   int       // taken packets that the driver has not been told of
+	txDue    time.Time // when it has to be; valid while txOwed > 0
+	now      time.Time // of this turn of the loop
+	rxParked bool      // no receive buffer; the driver kicks when it adds one
 
 	// Scratch, so that no packet allocates.
 	vec    vectorIO
 	chain  ring.Chain
 	chains [maxBurst]ring.Chain
 	segs   [][]byte
+	spare  spares
 	junk   [4096]byte
 }
 
@@ -73,11 +80,19 @@ func (m *muxer) attached() bool { return m.rx != nil }
 // attach gives the muxer two running rings.
 func (m *muxer) attach(rx, tx *vring) {
 	m.rx, m.tx = rx, tx
-	m.txWork, m.rxParked = true, false
+	m.txWork, m.rxParked, m.txOwed = true, false, 0
 }
 
 // detach takes the rings away. Connections stay as they are.
 func (m *muxer) detach() { m.rx, m.tx = nil, nil }
+
+// nextDue returns when pump or expire have to run next, or zero.
+func (m *muxer) nextDue() time.Time {
+	if m.attached() && m.txOwed > 0 && (m.nextTimer.IsZero() || m.txDue.Before(m.nextTimer)) {
+		return m.txDue
+	}
+	return m.nextTimer
+}
 
 // forgetMemory drops every slice of guest memory before it is unmapped.
 func (m *muxer) forgetMemory() {
@@ -100,10 +115,12 @@ func (m *muxer) kicked(index int) {
 
 // pump moves packets both ways. more says that there is work left which no
 // event will announce. An error says how the guest broke a ring.
-func (m *muxer) pump() (more bool, err error) {
+func (m *muxer) pump(now time.Time) (more bool, err error) {
 	if !m.attached() {
 		return false, nil
 	}
+	m.now = now
+	m.payTX()
 	if err := m.drainTX(); err != nil {
 		return false, err
 	}
@@ -115,12 +132,11 @@ func (m *muxer) pump() (more bool, err error) {
 	return txMore || rxMore, nil
 }
 
-func (m *muxer) hasOutput() bool { return m.resets.len() > 0 || m.ready.len() > 0 }
+func (m *muxer) hasOutput() bool { return m.resets.len() > 0 || !m.ready.empty() }
 
 // enqueue puts c on the ready list if it has something for the guest.
 func (m *muxer) enqueue(c *conn) {
-	if !c.queued && c.hasOutput() {
-		c.queued = true
+	if c.hasOutput() {
 		m.ready.push(c)
 	}
 }
@@ -156,7 +172,9 @@ func (m *muxer) remove(c *conn) {
 	m.forget(c)
 	delete(m.byToken, c.token)
 	m.disarm(c)
-	c.state, c.backlog = stateGone, nil
+	m.ready.remove(c)
+	c.state = stateGone
+	m.spare.drop(&c.backlog)
 	m.hangUp(c.fd)
 	c.fd = -1
 }
@@ -188,7 +206,6 @@ func (m *muxer) dropAll(tell bool) {
 			m.remove(c)
 		}
 	}
-	m.ready.clear()
 	if !tell {
 		m.resets.clear()
 	}
@@ -249,11 +266,8 @@ func (m *muxer) onEvent(t token, events uint32) {
 	if c.closed && (c.hostEOF || c.shutIn&packet.ShutdownReceive != 0) {
 		c.shutdown(packet.ShutdownBoth)
 	}
-	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && len(c.backlog) > 0 {
+	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && !c.backlog.empty() {
 		m.flush(c)
 	}
 	m.enqueue(c)
 }
-
-// isAgain reports whether a non-blocking call has to be made again later.
-func isAgain(err error) bool { return errors.Is(err, unix.EAGAIN) }

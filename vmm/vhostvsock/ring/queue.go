@@ -110,6 +110,9 @@ func misaligned(b []byte, n uintptr) bool {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))%n != 0
 }
 
+// Size returns the number of entries.
+func (q *Queue) Size() int { return int(q.cfg.Size) }
+
 // Base returns the index of the next available entry, for
 // VHOST_USER_GET_VRING_BASE.
 func (q *Queue) Base() uint16 { return q.next }

@@ -412,3 +412,6 @@ func readable(fd int) bool {
 
 // WaitBroken waits until the device reports the queue as broken.
 func (q *Queue) WaitBroken(limit time.Duration) error { return waitFD(limit, q.errFD) }
+
+// WaitSignal waits until the device has signaled a used chain.
+func (q *Queue) WaitSignal(limit time.Duration) error { return waitFD(limit, q.callFD) }

@@ -1,6 +1,7 @@
 package vhostvsock
 
 import (
+	"errors"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -99,15 +100,35 @@ func (v *vectorIO) do(call uintptr, fd int, bufs [][]byte) (n, want int, err err
 	if want == 0 {
 		return 0, 0, nil
 	}
-	for {
+	n, err = retry(func() (int, error) {
 		r, _, errno := unix.Syscall(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(v.iov))), uintptr(len(v.iov)))
-		if errno == unix.EINTR {
-			continue
-		}
-		clear(v.iov) // no pointer into guest memory may outlive the mapping
 		if errno != 0 {
-			return 0, want, errno
+			return 0, errno
 		}
-		return int(r), want, nil
+		return int(r), nil
+	})
+	clear(v.iov) // no pointer into guest memory may outlive the mapping
+	return n, want, err
+}
+
+// retry repeats a system call that a signal has interrupted. With
+// edge-triggered events an interruption taken for "later" would be for ever.
+func retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
 	}
 }
+
+func readFD(fd int, b []byte) (int, error) {
+	return retry(func() (int, error) { return unix.Read(fd, b) })
+}
+
+func writeFD(fd int, b []byte) (int, error) {
+	return retry(func() (int, error) { return unix.Write(fd, b) })
+}
+
+// isAgain reports whether a non-blocking call has to be made again later.
+func isAgain(err error) bool { return errors.Is(err, unix.EAGAIN) }
