@@ -31,11 +31,14 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 		r.e.setReason("switching the virtual machine off")
 	}
 	r.powerOff(sb, c, end)
-	gone := r.dismantle(c, end)
+	gone, all := r.dismantle(c, end)
 	if r.svc.ctx.Err() != nil {
 		return
 	}
 	r.recordEnd(end, gone)
+	if !all {
+		r.svc.wakeJanitor()
+	}
 	r.endJournal()
 	c = r.e.snapshot()
 	r.publishEnd(c, end)
@@ -43,9 +46,6 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 		if err := r.svc.remove(r.e); err != nil {
 			r.log.WithError(err).Error("the container could not be removed after its end")
 		}
-	}
-	if len(gone) == 0 {
-		r.svc.wakeJanitor()
 	}
 }
 
@@ -72,36 +72,33 @@ func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) 
 }
 
 // dismantle deletes the machine, and the disk of a first start that failed.
-// It returns what is gone.
-func (r *run) dismantle(c cardplane.Container, end *ending) []store.Change {
+// It returns what is gone, and whether that is all.
+func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change, all bool) {
 	ctx, cancel := context.WithTimeout(r.svc.ctx, destroyTimeout)
 	defer cancel()
-	vm := store.Resource{Kind: store.VM, ID: c.SandboxID, Owner: c.ID}
-	if !r.untilDone(ctx, func() error { return r.svc.cfg.Sandboxes.Destroy(ctx, c.SandboxID) }) {
-		return nil
+	list := []store.Resource{{Kind: store.VM, ID: c.SandboxID, Owner: c.ID}}
+	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
+		list = append(list, store.Resource{Kind: store.Disk, ID: r.svc.diskID(c.ID), Owner: c.ID})
 	}
-	gone := []store.Change{store.Release(vm)}
-	if end.exit != nil || r.e.record().Run.DiskUsed || c.Spec.ReadOnlyRoot {
-		return gone
+	for _, res := range list {
+		if !r.untilDone(ctx, func() error { return r.svc.destroy(ctx, res) }) {
+			return gone, false
+		}
+		gone = append(gone, store.Release(res))
 	}
-	disk := store.Resource{Kind: store.Disk, ID: r.svc.diskID(c.ID), Owner: c.ID}
-	if r.untilDone(ctx, func() error { return r.svc.cfg.Sandboxes.Host().DeleteDisk(ctx, disk.ID) }) {
-		gone = append(gone, store.Release(disk))
-	}
-	return gone
+	return gone, true
 }
 
 // untilDone repeats try until it succeeds, and reports whether it has before
-// ctx ended.
+// ctx ended. It does not wait for a host that is away: the janitor does.
 func (r *run) untilDone(ctx context.Context, try func() error) bool {
 	for retry := guestclient.NewBackoff(); ; {
 		err := try()
 		if err == nil {
 			return true
 		}
-		r.e.setReason("waiting for the compute host to clean up")
-		if retry.Wait(ctx) != nil {
-			r.log.WithError(err).Error("something was left on the compute host; it will be removed later")
+		if sandbox.HostAway(err) || retry.Wait(ctx) != nil {
+			r.log.WithError(err).Warn("something was left on the compute host; it will be removed later")
 			return false
 		}
 	}

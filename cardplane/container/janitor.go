@@ -135,9 +135,17 @@ func (s *Service) blobWanted(ctx context.Context, r store.Resource) (bool, error
 
 // clean deletes r from the host and then from the ledger.
 func (s *Service) clean(ctx context.Context, r store.Resource) error {
-	host := s.cfg.Sandboxes.Host()
+	if err := s.destroy(ctx, r); err != nil {
+		return err
+	}
+	s.log.WithField("kind", r.Kind).WithField("id", r.ID).Debug("removed from the compute host")
+	return s.cfg.Store.Update(store.Release(r))
+}
+
+// destroy deletes r from the host.
+func (s *Service) destroy(ctx context.Context, r store.Resource) error {
 	var err error
-	switch r.Kind {
+	switch host := s.cfg.Sandboxes.Host(); r.Kind {
 	case store.VM:
 		err = s.cfg.Sandboxes.Destroy(ctx, r.ID)
 	case store.Disk:
@@ -148,8 +156,7 @@ func (s *Service) clean(ctx context.Context, r store.Resource) error {
 	if err != nil {
 		return fmt.Errorf("remove %s %s from the compute host: %w", r.Kind, r.ID, err)
 	}
-	s.log.WithField("kind", r.Kind).WithField("id", r.ID).Debug("removed from the compute host")
-	return s.cfg.Store.Update(store.Release(r))
+	return nil
 }
 
 // destroyStale deletes machines of earlier runs that could not be deleted at

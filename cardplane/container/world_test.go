@@ -70,6 +70,13 @@ func (w *world) startAgent() (string, <-chan struct{}) {
 	return a.Socket, a.PoweredOff()
 }
 
+func testLog(t *testing.T) logrus.FieldLogger {
+	log := logrus.New()
+	log.SetOutput(t.Output())
+	log.SetLevel(logrus.DebugLevel)
+	return log
+}
+
 // plane is a control plane.
 type plane struct {
 	*container.Service
@@ -87,9 +94,7 @@ type plane struct {
 func (w *world) open(fault func(op string) bool) *plane {
 	w.t.Helper()
 	p := &plane{w: w}
-	log := logrus.New()
-	log.SetOutput(w.t.Output())
-	log.SetLevel(logrus.DebugLevel)
+	log := p.log()
 	var err error
 	if p.store, err = store.Open(filepath.Join(w.dir, "state.db")); err != nil {
 		w.t.Fatal(err)
@@ -131,6 +136,37 @@ func (p *plane) close() {
 		p.w.t.Errorf("close the control plane: %v", err)
 	}
 }
+
+// closeDead releases what a control plane holds that was killed.
+func (p *plane) closeDead() {
+	p.closed = true
+	// The store is closed already, so some of this fails.
+	_ = errors.Join(p.Service.Close(), p.images.Close())
+}
+
+// forget deletes a container from the store of a control plane that has ended.
+func (p *plane) forget(id string) {
+	p.w.t.Helper()
+	s, err := store.Open(filepath.Join(p.w.dir, "state.db"))
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	all, err := s.Load()
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	for _, rec := range all {
+		if rec.Container.ID == id {
+			err = s.Remove(rec)
+		}
+	}
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+}
+
+func (p *plane) log() logrus.FieldLogger { return testLog(p.w.t) }
 
 // freeze lets nothing that the control plane does from now on take effect, as
 // if it had been killed.

@@ -1,0 +1,371 @@
+package container_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+// must ends the test at an error.
+func must[T any](t *testing.T, v T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	return v
+}
+
+// create makes a container that runs a script.
+func (p *plane) create(script string, change ...func(*cardplane.ContainerSpec)) cardplane.Container {
+	p.w.t.Helper()
+	spec := cardplane.ContainerSpec{Image: "test", Command: []string{"sh", "-c", script}}
+	for _, f := range change {
+		f(&spec)
+	}
+	c, err := p.Create(p.w.ctx, spec, "")
+	return must(p.w.t, c, err)
+}
+
+// run creates and starts a container that runs a script.
+func (p *plane) run(script string, change ...func(*cardplane.ContainerSpec)) cardplane.Container {
+	p.w.t.Helper()
+	c, err := p.Start(p.w.ctx, p.create(script, change...).ID)
+	return must(p.w.t, c, err)
+}
+
+// end waits for a container's end.
+func (p *plane) end(id string) cardplane.Container {
+	p.w.t.Helper()
+	c, err := p.Wait(p.w.ctx, id)
+	return must(p.w.t, c, err)
+}
+
+// output returns the journal of a container that has ended.
+func (p *plane) output(id string) string {
+	p.w.t.Helper()
+	r, err := p.Logs(p.w.ctx, id, cardplane.LogOptions{Stdout: true, Stderr: true, Tail: -1})
+	must(p.w.t, r, err)
+	defer func() { _ = r.Close() }()
+	var out strings.Builder
+	for {
+		rec, err := r.Next(p.w.ctx)
+		if errors.Is(err, io.EOF) {
+			return out.String()
+		}
+		if err != nil {
+			p.w.t.Fatal(err)
+		}
+		if rec.Lost > 0 {
+			p.w.t.Errorf("%d bytes of output are lost", rec.Lost)
+		}
+		out.Write(rec.Data)
+	}
+}
+
+// wantClean checks that the host has nothing but what keep names, and that
+// the ledger says the same.
+func (w *world) wantClean(p *plane, disks int) {
+	w.t.Helper()
+	l := w.host.Link()
+	vms, err := l.VMs(w.ctx)
+	must(w.t, vms, err)
+	all, err := l.Disks(w.ctx)
+	must(w.t, all, err)
+	if len(vms) != 0 || len(all) != disks {
+		w.t.Errorf("left on the host: %d VMs, %d disks (want %d)", len(vms), len(all), disks)
+	}
+	ledger, err := p.store.Ledger()
+	must(w.t, ledger, err)
+	claims := 0
+	for _, r := range ledger {
+		if r.Kind != "blob" {
+			claims++
+		}
+	}
+	if claims != disks {
+		w.t.Errorf("the ledger has %d claims, want %d: %+v", claims, disks, ledger)
+	}
+}
+
+// The control plane is killed before and after every call that it makes to the
+// host on the way up and down. Whatever the point, the next one brings the
+// container to its end, the program runs exactly once, and its output and exit
+// code are whole.
+func TestKilledAtEveryStep(t *testing.T) {
+	for _, point := range crashPoints(t) {
+		t.Run(point.String(), func(t *testing.T) {
+			w := newWorld(t, "")
+			marker := filepath.Join(w.dir, "ran")
+			script := fmt.Sprintf("echo ran >> %s; echo out; echo err >&2; exit 7", marker)
+			fault := point.fault()
+			p := w.open(fault.check)
+			c := p.create(script)
+			var starting sync.WaitGroup
+			starting.Go(func() { _, _ = p.Start(w.ctx, c.ID) })
+			select {
+			case <-fault.hit:
+			case <-w.ctx.Done():
+				t.Fatal("the control plane was never killed")
+			}
+			p.closeDead()
+			starting.Wait()
+
+			p = w.open(nil)
+			got := p.end(c.ID)
+			if got.State != cardplane.Exited || got.ExitCode != 7 {
+				t.Fatalf("state %s, exit code %d, error %+v", got.State, got.ExitCode, got.Error)
+			}
+			if out := p.output(c.ID); strings.Count(out, "out\n") != 1 || strings.Count(out, "err\n") != 1 || len(out) != 8 {
+				t.Errorf("output %q", out)
+			}
+			if ran, err := os.ReadFile(marker); string(ran) != "ran\n" {
+				t.Errorf("the program ran as %q (%v), want once", ran, err)
+			}
+			w.wantClean(p, 1)
+		})
+	}
+}
+
+// crashPoint is the nth time that the control plane gets to op.
+type crashPoint struct {
+	op  string
+	nth int
+}
+
+func (c crashPoint) String() string { return fmt.Sprintf("%s %d", c.op, c.nth) }
+
+// fault fires at its point.
+type fault struct {
+	point crashPoint
+	seen  int
+	hit   chan struct{}
+}
+
+func (c crashPoint) fault() *fault { return &fault{point: c, hit: make(chan struct{})} }
+
+func (f *fault) check(op string) bool {
+	if op != f.point.op {
+		return false
+	}
+	if f.seen++; f.seen != f.point.nth {
+		return false
+	}
+	close(f.hit)
+	return true
+}
+
+// crashPoints runs a container once to see which calls there are.
+func crashPoints(t *testing.T) []crashPoint {
+	var mu sync.Mutex
+	counts := make(map[string]int)
+	var points []crashPoint
+	w := newWorld(t, "")
+	p := w.open(func(op string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		counts[op]++
+		// The number of attempts to reach the agent, and of its
+		// connections, depends on the time.
+		if counts[op] <= 3 {
+			points = append(points, crashPoint{op, counts[op]})
+		}
+		return false
+	})
+	c := p.run("exit 7")
+	p.end(c.ID)
+	p.close()
+	if len(points) < 12 {
+		t.Fatalf("only %d points: %v", len(points), points)
+	}
+	return points
+}
+
+// A control plane that ends in order leaves containers running, and the next
+// one takes them up with what they wrote meanwhile.
+func TestRestart(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	gate := filepath.Join(w.dir, "gate")
+	c := p.run(fmt.Sprintf("echo one; while [ ! -e %s ]; do sleep 0.01; done; echo two; exit 3", gate))
+	p.close()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p = w.open(nil)
+	got := p.end(c.ID)
+	if got.ExitCode != 3 || p.output(c.ID) != "one\ntwo\n" {
+		t.Errorf("exit code %d, output %q", got.ExitCode, p.output(c.ID))
+	}
+	w.wantClean(p, 1)
+}
+
+// Output that is produced while the control plane is killed again and again
+// is neither lost nor doubled.
+func TestOutputSurvivesRestarts(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	const lines = 20000
+	c := p.run(fmt.Sprintf("i=0; while [ $i -lt %d ]; do echo line $i; i=$((i+1)); done", lines))
+	for range 3 {
+		p.close()
+		p = w.open(nil)
+		w.cutStreams()
+	}
+	if got := p.end(c.ID); got.State != cardplane.Exited {
+		t.Fatalf("state %s: %+v", got.State, got.Error)
+	}
+	var want strings.Builder
+	for i := range lines {
+		fmt.Fprintf(&want, "line %d\n", i)
+	}
+	if out := p.output(c.ID); out != want.String() {
+		t.Errorf("%d bytes of output, want %d", len(out), want.Len())
+	}
+}
+
+// cutStreams breaks every connection to every agent.
+func (w *world) cutStreams() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.agents {
+		a.CutStreams()
+	}
+}
+
+// While the host is away the API works, and the container is taken up when
+// the host is back.
+func TestHostAwayAtStart(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	gate := filepath.Join(w.dir, "gate")
+	c := p.run(fmt.Sprintf("while [ ! -e %s ]; do sleep 0.01; done; exit 3", gate))
+	p.close()
+	w.host.Stop()
+
+	p = w.open(nil)
+	waiting, err := p.Service.Wait(w.ctx, "nonesuch")
+	if !apierr.Is(err, "container_not_found") {
+		t.Errorf("wait for an unknown container: %v %v", waiting, err)
+	}
+	w.until(p, c.ID, func(c cardplane.Container) bool { return c.Reason == "waiting for the compute host" })
+	if err := p.Kill(w.ctx, c.ID, "TERM"); !apierr.Is(err, "host_unavailable") {
+		t.Errorf("kill while the host is away: %v", err)
+	}
+	other := p.create("true")
+	if _, err := p.Start(w.ctx, other.ID); !apierr.Is(err, "host_unavailable") {
+		t.Errorf("start while the host is away: %v", err)
+	}
+	w.host.Start()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.end(c.ID); got.ExitCode != 3 {
+		t.Errorf("state %s, exit code %d, %+v", got.State, got.ExitCode, got.Error)
+	}
+	if _, err := p.Start(w.ctx, other.ID); err != nil {
+		t.Errorf("start once the host is back: %v", err)
+	}
+}
+
+// until waits for a container to be as wanted.
+func (w *world) until(p *plane, id string, wanted func(cardplane.Container) bool) cardplane.Container {
+	w.t.Helper()
+	for {
+		c, err := p.Get(w.ctx, id)
+		must(w.t, c, err)
+		if wanted(c) {
+			return c
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-w.ctx.Done():
+			w.t.Fatalf("the container stays %s (%s): %+v", c.State, c.Reason, c.Error)
+		}
+	}
+}
+
+// A machine that is gone when the control plane comes back is a failure that
+// says so; the container can be started again.
+func TestMachineGoneAfterRestart(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	c := p.run("sleep 1000")
+	p.close()
+	if err := w.host.Link().DeleteVM(w.ctx, c.SandboxID, 0); err != nil {
+		t.Fatal(err)
+	}
+	p = w.open(nil)
+	got := p.end(c.ID)
+	if got.State != cardplane.Failed || !apierr.Is(got.Error, sandbox.CodeLost) {
+		t.Fatalf("state %s, error %v", got.State, got.Error)
+	}
+	again, err := p.Start(w.ctx, c.ID)
+	must(t, again, err)
+	if again.State != cardplane.Running || again.Error != nil || again.SandboxID == c.SandboxID {
+		t.Errorf("started again: %+v", again)
+	}
+}
+
+// What is on the host and belongs to nothing is removed.
+func TestLeftoversAreRemoved(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	c := p.run("sleep 1000")
+	p.close()
+	// The container is forgotten with its machine running, as a store that
+	// was restored from a backup does.
+	p.forget(c.ID)
+	p = w.open(nil)
+	l := w.host.Link()
+	for {
+		vms, err := l.VMs(w.ctx)
+		must(t, vms, err)
+		disks, err := l.Disks(w.ctx)
+		must(t, disks, err)
+		if len(vms)+len(disks) == 0 {
+			break
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-w.ctx.Done():
+			t.Fatalf("still there: %d VMs, %d disks", len(vms), len(disks))
+		}
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "logs", c.ID)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the journal is still there: %v", err)
+	}
+}
+
+// An older control plane that comes back to life cannot command a guest that
+// a newer one has taken over.
+func TestStaleEpoch(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	c := p.run("sleep 1000")
+	p.close()
+	p = w.open(nil)
+	for p.Kill(w.ctx, c.ID, "CONT") != nil { // from here on the guest knows the new epoch
+		w.until(p, c.ID, func(c cardplane.Container) bool { return c.Reason == "" })
+	}
+	sb, err := sandbox.NewManager(sandbox.Config{
+		Host: sandbox.OverLink(w.host.Link()), Artefacts: p.artefacts, Epoch: p.store.Epoch() - 1, Log: p.log(),
+	}).Adopt(w.ctx, c.SandboxID)
+	must(t, sb, err)
+	defer sb.Close()
+	if err := sb.Guest().KillContainer(w.ctx, c.ID, 9); !apierr.Is(err, "stale_epoch") {
+		t.Errorf("command of an older epoch: %v", err)
+	}
+	if got, err := p.Get(w.ctx, c.ID); err != nil || got.State != cardplane.Running {
+		t.Errorf("state %s, %v", got.State, err)
+	}
+}
