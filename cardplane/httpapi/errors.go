@@ -22,11 +22,15 @@ func (e *methodError) Error() string {
 // an error becomes a response. When a response is under way already, all that
 // is left is to break the connection off, so that the client sees it cut short.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	e := apierr.From(err)
-	if r.Context().Err() != nil {
-		s.log.WithField("path", r.URL.Path).WithError(err).Debug("request given up by its client")
-	} else if e.Class == apierr.Internal {
-		s.log.WithField("method", r.Method).WithField("path", r.URL.Path).WithError(logged(err)).Error("request failed")
+	log := s.log.WithField("method", r.Method).WithField("path", r.URL.Path).WithError(logged(err))
+	switch internal := apierr.ClassOf(err) == apierr.Internal; {
+	case internal && r.Context().Err() != nil:
+		// The client has gone, and reads no answer, or the server is told to
+		// end.
+		log.Debug("request given up")
+		err = apierr.New(apierr.Unavailable, "control_plane_stopping", "the control plane is stopping; try again once it is back")
+	case internal:
+		log.Error("request failed")
 	}
 	if started(w) {
 		panic(http.ErrAbortHandler)

@@ -98,8 +98,12 @@ func (c *Client) transportError(ctx context.Context, err error) error {
 	return lost(c.endpoint, err)
 }
 
-// lost is the error for a connection that broke.
+// lost is the error for a connection that broke. It never is io.EOF, which
+// means the regular end of a stream.
 func lost(endpoint string, err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
 	return apierr.New(apierr.Unavailable, "connection_lost", "the connection to cardplaned at %s was lost: %w", endpoint, err)
 }
 

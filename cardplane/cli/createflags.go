@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cardplane/cardplane/cardplane"
+)
+
+// createFlags are the flags that describe a container, common to run and
+// create.
+type createFlags struct {
+	flags                        *pflag.FlagSet
+	name, workdir, user          string
+	hostname, entrypoint         string
+	memory, cpus, storage        string
+	stopSignal                   string
+	env, labels                  []string
+	interactive, tty             bool
+	remove, readOnly, dropOutput bool
+}
+
+func (f *createFlags) register(flags *pflag.FlagSet) {
+	f.flags = flags
+	flags.SetInterspersed(false)
+	flags.StringVar(&f.name, "name", "", "name of the container")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "set KEY=VALUE, or KEY from cardctl's environment")
+	flags.StringVarP(&f.workdir, "workdir", "w", "", "working directory")
+	flags.StringVarP(&f.user, "user", "u", "", "name, uid, name:group or uid:gid")
+	flags.StringVar(&f.hostname, "hostname", "", "host name")
+	flags.StringVar(&f.entrypoint, "entrypoint", "", "replace the image's entrypoint; empty clears it")
+	flags.StringVarP(&f.memory, "memory", "m", "", "memory of the virtual machine, such as 512m or 1g")
+	flags.StringVar(&f.cpus, "cpus", "", "number of virtual CPUs")
+	flags.StringVar(&f.storage, "storage-size", "", "size limit of the writable layer, such as 10g")
+	flags.BoolVar(&f.readOnly, "read-only", false, "make the root file system read-only")
+	flags.StringArrayVarP(&f.labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
+	flags.StringVar(&f.stopSignal, "stop-signal", "", "signal that asks the program to end")
+	flags.BoolVarP(&f.interactive, "interactive", "i", false, "keep stdin open")
+	flags.BoolVarP(&f.tty, "tty", "t", false, "give the program a terminal")
+	flags.BoolVar(&f.remove, "rm", false, "remove the container once it has ended")
+	flags.BoolVar(&f.dropOutput, "drop-output", false, "drop the oldest output instead of blocking the program while the control plane is away")
+}
+
+// spec returns the specification that the flags and the arguments IMAGE
+// [COMMAND...] describe.
+func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane.ContainerSpec, error) {
+	spec := cardplane.ContainerSpec{
+		Image: args[0], Name: f.name, WorkingDir: f.workdir, User: f.user, Hostname: f.hostname,
+		ReadOnlyRoot: f.readOnly, TTY: f.tty, Stdin: f.interactive, AutoRemove: f.remove, StopSignal: f.stopSignal,
+		DropWhenFull: f.dropOutput, Env: environment(f.env, getenv),
+	}
+	if len(args) > 1 {
+		spec.Command = args[1:]
+	}
+	if f.flags.Changed("entrypoint") {
+		spec.Entrypoint = []string{}
+		if f.entrypoint != "" {
+			spec.Entrypoint = []string{f.entrypoint}
+		}
+	}
+	for _, label := range f.labels {
+		if spec.Labels == nil {
+			spec.Labels = make(map[string]string)
+		}
+		key, value, _ := strings.Cut(label, "=")
+		spec.Labels[key] = value
+	}
+	return spec, f.resources(&spec.Resources)
+}
+
+func (f *createFlags) resources(r *cardplane.Resources) error {
+	var err error
+	if f.memory != "" {
+		if r.MemoryBytes, err = parseSize(f.memory); err != nil {
+			return fmt.Errorf("--memory: %w", err)
+		}
+	}
+	if f.storage != "" {
+		if r.StorageBytes, err = parseSize(f.storage); err != nil {
+			return fmt.Errorf("--storage-size: %w", err)
+		}
+	}
+	if f.cpus != "" {
+		if r.VCPUs, err = parseCPUs(f.cpus); err != nil {
+			return fmt.Errorf("--cpus: %w", err)
+		}
+	}
+	return nil
+}
+
+// environment returns the variables that -e flags set. A KEY alone takes its
+// value from cardctl's own environment, where it has one.
+func environment(entries []string, getenv func(string) string) map[string]string {
+	var out map[string]string
+	for _, entry := range entries {
+		key, value, ok := strings.Cut(entry, "=")
+		if !ok {
+			value = getenv(key)
+		}
+		if !ok && value == "" {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]string)
+		}
+		out[key] = value
+	}
+	return out
+}
