@@ -9,9 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cardplane/cardplane/vmm/vhostvsock/guestmem"
-	"github.com/cardplane/cardplane/vmm/vhostvsock/packet"
 	"github.com/cardplane/cardplane/vmm/vhostvsock/protocol"
-	"github.com/cardplane/cardplane/vmm/vhostvsock/ring"
 )
 
 const (
@@ -199,100 +197,6 @@ func (f *frontend) vring(index uint32) (*vring, error) {
 	return &f.vrings[index], nil
 }
 
-func (f *frontend) setVring(m *protocol.Message) error {
-	if m.Request == protocol.SetVringAddr {
-		return f.setVringAddr(m)
-	}
-	s, err := m.VringState()
-	if err != nil {
-		return err
-	}
-	v, err := f.vring(s.Index)
-	if err != nil {
-		return err
-	}
-	if m.Request == protocol.SetVringEnable {
-		f.mux.payAllTX()
-		v.enabled = s.Num != 0
-		return nil
-	}
-	if v.queue != nil {
-		return fmt.Errorf("%v of vring %d, which is running", m.Request, s.Index)
-	}
-	switch {
-	case m.Request == protocol.SetVringNum && s.Num <= ring.MaxSize:
-		v.size = s.Num
-	case m.Request == protocol.SetVringBase && s.Num <= 0xffff:
-		v.base = uint16(s.Num)
-	default:
-		return fmt.Errorf("%v of vring %d to %d", m.Request, s.Index, s.Num)
-	}
-	return nil
-}
-
-func (f *frontend) setVringAddr(m *protocol.Message) error {
-	a, err := m.VringAddr()
-	if err != nil {
-		return err
-	}
-	v, err := f.vring(a.Index)
-	if err != nil {
-		return err
-	}
-	if v.queue != nil && (a.Desc != v.addr.Desc || a.Avail != v.addr.Avail || a.Used != v.addr.Used) {
-		return fmt.Errorf("vring %d is running and cannot move", a.Index)
-	}
-	v.addr, v.placed = a, true
-	return nil
-}
-
-func (f *frontend) setVringFD(m *protocol.Message) error {
-	index, fd, err := m.VringFD()
-	if err != nil {
-		return err
-	}
-	v, err := f.vring(index)
-	if err != nil {
-		return err
-	}
-	if fd >= 0 {
-		// The loop must never block on a descriptor that others share.
-		if err := unix.SetNonblock(fd, true); err != nil {
-			return fmt.Errorf("make an eventfd non-blocking: %w", err)
-		}
-		f.conn.TakeFD(fd)
-	}
-	switch m.Request {
-	case protocol.SetVringCall:
-		closeFD(&v.call)
-		v.call = fd
-	case protocol.SetVringErr:
-		closeFD(&v.err)
-		v.err = fd
-	default:
-		return f.setKick(v, fd)
-	}
-	return nil
-}
-
-func (f *frontend) setKick(v *vring, fd int) error {
-	v.closeKick()
-	if fd < 0 {
-		return fmt.Errorf("vring %d without a kick descriptor: polling is not supported", v.index)
-	}
-	// Each write to an eventfd is an edge, so that it need not be read.
-	if err := f.poll.add(fd, unix.EPOLLIN|unix.EPOLLET, tokenKick+token(v.index)); err != nil {
-		_ = unix.Close(fd)
-		return fmt.Errorf("kick descriptor of vring %d: %w", v.index, err)
-	}
-	v.kick = fd
-	if err := v.start(f.mem, f.features); err != nil {
-		f.stopVring(v)
-		return err
-	}
-	return nil
-}
-
 func (f *frontend) stopVring(v *vring) {
 	v.stop()
 	f.settle()
@@ -357,66 +261,4 @@ func (f *frontend) setMemTable(m *protocol.Message) error {
 	f.unmap()
 	f.mem = mem
 	return nil
-}
-
-// settle lets the muxer use the rings when both run, and takes them away when
-// one does not.
-func (f *frontend) settle() {
-	rx, tx := &f.vrings[vringRX], &f.vrings[vringTX]
-	if !f.running(rx) || !f.running(tx) {
-		f.mux.detach()
-		return
-	}
-	if !f.mux.attached() {
-		f.reconcile(rx.queue.Base() != 0 || tx.queue.Base() != 0)
-		f.mux.attach(rx, tx)
-	}
-	if f.owesReset && f.running(&f.vrings[vringEvent]) {
-		f.sendTransportReset(&f.vrings[vringEvent])
-	}
-}
-
-// running reports whether v may be used. Rings start enabled when the
-// front-end has not accepted protocol features.
-func (f *frontend) running(v *vring) bool {
-	return v.queue != nil && (v.enabled || f.features&protocol.VhostProtocolFeature == 0)
-}
-
-// reconcile makes the muxer's connections agree with those that the driver
-// knows. A driver that starts its rings at 0 has been reset and knows none.
-// One that goes on under a new front-end still knows those of the old one:
-// the resets queued for them are now delivered, and the event queue, where
-// the front-end hands it over (QEMU keeps it), tells about any others.
-func (f *frontend) reconcile(resumed bool) {
-	told := f.adopted && f.proto&protocol.FeatureResetDevice != 0
-	if !resumed && !told {
-		f.mux.dropAll(false)
-	}
-	f.owesReset = resumed && !f.adopted
-	f.adopted = true
-}
-
-// sendTransportReset does nothing while the driver has given no buffer; the
-// kick that comes with one tries again.
-func (f *frontend) sendTransportReset(v *vring) {
-	n, err := v.queue.EnableKicks()
-	if err == nil && n == 0 {
-		return
-	}
-	var c ring.Chain
-	if err == nil {
-		err = v.queue.Peek(0, &c)
-	}
-	if err == nil && c.WriteLen < packet.EventSize {
-		err = fmt.Errorf("%w: event buffer of %d bytes", ring.ErrBroken, c.WriteLen)
-	}
-	if err != nil {
-		f.fail(err)
-		return
-	}
-	scatter(c.Writable, binary.LittleEndian.AppendUint32(nil, packet.EventTransportReset))
-	v.queue.Complete(&c, packet.EventSize)
-	v.queue.Publish()
-	v.signal()
-	f.owesReset = false
 }

@@ -107,7 +107,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 	defer c.g.mu.Unlock()
 	done := 0
 	for done < len(b) {
-		credit := int(c.peerAlloc) - int(c.sent-c.peerFwd)
+		credit := c.creditLocked()
 		switch {
 		case c.err != nil:
 			return done, c.err
@@ -164,3 +164,12 @@ func (c *Conn) WaitReset() error {
 
 // HostPort is the host's port of the connection.
 func (c *Conn) HostPort() uint32 { return c.key.hostPort }
+
+// Credit is how many bytes the device has room for now.
+func (c *Conn) Credit() int {
+	c.g.mu.Lock()
+	defer c.g.mu.Unlock()
+	return c.creditLocked()
+}
+
+func (c *Conn) creditLocked() int { return int(c.peerAlloc) - int(c.sent-c.peerFwd) }
