@@ -18,6 +18,7 @@ type entry struct {
 	mu      sync.Mutex
 	rec     store.Record  // what is stored, but for Container.Reason
 	changed chan struct{} // closed and replaced at every change of rec
+	settled bool          // the program's exit and all its output are recorded
 	removed bool
 	run     *run     // set while the container is active, but for the end of the Service
 	stdin   *session // the latest taker
@@ -39,7 +40,27 @@ func newEntry(s *Service, rec store.Record) *entry {
 func (e *entry) snapshot() cardplane.Container {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.rec.Container
+	return e.snapshotLocked()
+}
+
+// snapshotLocked shows a container as exited as soon as its exit and all its
+// output are recorded. The stored state stays stopping until its machine is
+// gone, so that a crash in between loses nothing that is on the disk.
+func (e *entry) snapshotLocked() cardplane.Container {
+	c, exit := e.rec.Container, e.rec.Run.Exit
+	if e.settled && c.State == cardplane.Stopping && exit != nil {
+		c.State, c.Reason = cardplane.Exited, ""
+		c.ExitCode, c.OOMKilled, c.FinishedAt = exit.Code, exit.OOMKilled, exit.At
+	}
+	return c
+}
+
+// settle shows the container as exited from now on.
+func (e *entry) settle() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.settled = true
+	e.announceLocked()
 }
 
 // update changes the record, durably, together with the ledger, and wakes
@@ -97,7 +118,7 @@ func (e *entry) announceLocked() {
 func (e *entry) waitUntil(ctx context.Context, done func(cardplane.Container) bool) (cardplane.Container, error) {
 	for {
 		e.mu.Lock()
-		c, changed, removed := e.rec.Container, e.changed, e.removed
+		c, changed, removed := e.snapshotLocked(), e.changed, e.removed
 		e.mu.Unlock()
 		if removed || done(c) {
 			return c, nil

@@ -27,8 +27,7 @@ const (
 func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 	c := r.e.snapshot()
 	if end.exit != nil {
-		r.endJournal() // who is attached need not wait for the machine's end
-		r.e.setReason("switching the virtual machine off")
+		r.settle(end.exit)
 	}
 	r.powerOff(sb, c, end)
 	gone, all := r.dismantle(c, end)
@@ -39,14 +38,32 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 	if !all {
 		r.svc.wakeJanitor()
 	}
-	r.endJournal()
-	c = r.e.snapshot()
-	r.publishEnd(c, end)
+	if end.exit == nil {
+		r.endJournal()
+		r.log.WithError(end.err).Error("the container has failed")
+		r.svc.publish(cardplane.ContainerFailed, c.ID, c.Name, map[string]string{"code": apierr.From(end.err).Code})
+	}
 	if c.Spec.AutoRemove {
 		if err := r.svc.remove(r.e); err != nil {
 			r.log.WithError(err).Error("the container could not be removed after its end")
 		}
 	}
+}
+
+// settle makes the program's end known to all who wait for it. They need not
+// wait for the machine's end.
+func (r *run) settle(exit *store.Exit) {
+	if r.e.record().Run.Exit == nil {
+		r.recordExit(exit)
+	}
+	r.endJournal()
+	r.e.settle()
+	attributes := map[string]string{"exitCode": strconv.Itoa(exit.Code)}
+	if exit.OOMKilled {
+		attributes["oomKilled"] = "true"
+	}
+	c := r.e.snapshot()
+	r.svc.publish(cardplane.ContainerExited, c.ID, c.Name, attributes)
 }
 
 func (r *run) endJournal() {
@@ -66,7 +83,7 @@ func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) 
 	if end.exit == nil || !keep || r.ctx.Err() != nil {
 		return
 	}
-	if err := sb.PowerOff(r.svc.ctx, powerOffTimeout); err != nil && r.svc.ctx.Err() == nil {
+	if err := sb.PowerOff(r.ctx, powerOffTimeout); err != nil && r.ctx.Err() == nil {
 		r.log.WithError(err).Warn("the virtual machine was not switched off in order; its disk is as after a power cut")
 	}
 }
@@ -120,17 +137,4 @@ func (r *run) recordEnd(end *ending, gone []store.Change) {
 		c.State = cardplane.Failed
 		c.Error = apierr.From(end.err)
 	}, gone...)
-}
-
-func (r *run) publishEnd(c cardplane.Container, end *ending) {
-	if c.State == cardplane.Failed {
-		r.log.WithError(end.err).Error("the container has failed")
-		r.svc.publish(cardplane.ContainerFailed, c.ID, c.Name, map[string]string{"code": c.Error.Code})
-		return
-	}
-	attributes := map[string]string{"exitCode": strconv.Itoa(c.ExitCode)}
-	if c.OOMKilled {
-		attributes["oomKilled"] = "true"
-	}
-	r.svc.publish(cardplane.ContainerExited, c.ID, c.Name, attributes)
 }

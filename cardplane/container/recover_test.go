@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
@@ -72,29 +74,32 @@ func (p *plane) output(id string) string {
 	}
 }
 
-// wantClean checks that the host has nothing but what keep names, and that
-// the ledger says the same.
+// wantClean waits until the host has no VM and just so many disks, and checks
+// that the ledger says the same.
 func (w *world) wantClean(p *plane, disks int) {
 	w.t.Helper()
 	l := w.host.Link()
-	vms, err := l.VMs(w.ctx)
-	must(w.t, vms, err)
-	all, err := l.Disks(w.ctx)
-	must(w.t, all, err)
-	if len(vms) != 0 || len(all) != disks {
-		w.t.Errorf("left on the host: %d VMs, %d disks (want %d)", len(vms), len(all), disks)
-	}
-	ledger, err := p.store.Ledger()
-	must(w.t, ledger, err)
-	claims := 0
-	for _, r := range ledger {
-		if r.Kind != "blob" {
-			claims++
+	for {
+		vms, err := l.VMs(w.ctx)
+		must(w.t, vms, err)
+		all, err := l.Disks(w.ctx)
+		must(w.t, all, err)
+		if claims := p.claims(); len(vms) == 0 && len(all) == disks && claims == disks {
+			return
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-w.ctx.Done():
+			w.t.Fatalf("left on the host: %d VMs, %d disks (want %d), in the ledger %d claims", len(vms), len(all), disks, p.claims())
 		}
 	}
-	if claims != disks {
-		w.t.Errorf("the ledger has %d claims, want %d: %+v", claims, disks, ledger)
-	}
+}
+
+// claims counts what the ledger has beside blobs.
+func (p *plane) claims() int {
+	ledger, err := p.store.Ledger()
+	must(p.w.t, ledger, err)
+	return len(slices.DeleteFunc(ledger, func(r store.Resource) bool { return r.Kind == store.Blob }))
 }
 
 // The control plane is killed before and after every call that it makes to the
@@ -326,21 +331,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	// was restored from a backup does.
 	p.forget(c.ID)
 	p = w.open(nil)
-	l := w.host.Link()
-	for {
-		vms, err := l.VMs(w.ctx)
-		must(t, vms, err)
-		disks, err := l.Disks(w.ctx)
-		must(t, disks, err)
-		if len(vms)+len(disks) == 0 {
-			break
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-w.ctx.Done():
-			t.Fatalf("still there: %d VMs, %d disks", len(vms), len(disks))
-		}
-	}
+	w.wantClean(p, 0)
 	if _, err := os.Stat(filepath.Join(w.dir, "logs", c.ID)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the journal is still there: %v", err)
 	}

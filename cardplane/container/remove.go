@@ -16,7 +16,7 @@ func (s *Service) Remove(ctx context.Context, ref string, force bool) error {
 		return err
 	}
 	c, r := e.active()
-	if r != nil && !force {
+	if r != nil && c.State.Active() && !force {
 		return running(c)
 	}
 	if r != nil {

@@ -17,6 +17,9 @@ func (s *Service) Start(ctx context.Context, ref string) (cardplane.Container, e
 	if err != nil {
 		return cardplane.Container{}, err
 	}
+	if err := e.awaitEnd(ctx); err != nil {
+		return cardplane.Container{}, err
+	}
 	r, err := e.begin()
 	if err != nil {
 		return cardplane.Container{}, err
@@ -28,6 +31,20 @@ func (s *Service) Start(ctx context.Context, ref string) (cardplane.Container, e
 		return e.snapshot(), r.startErr
 	case <-ctx.Done():
 		return e.snapshot(), ctx.Err()
+	}
+}
+
+// awaitEnd waits until the machine of a run whose program has ended is gone.
+func (e *entry) awaitEnd(ctx context.Context) error {
+	c, r := e.active()
+	if r == nil || c.State.Active() {
+		return nil
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -69,6 +86,7 @@ func (e *entry) claimLocked() error {
 		claims = append(claims, store.Claim(store.Resource{Kind: store.Disk, ID: e.svc.diskID(e.id), Owner: e.id}))
 	}
 	clear(e.execs)
+	e.settled = false
 	claims = append(claims, store.DropExecs(e.id))
 	return e.updateLocked(func(rec *store.Record) {
 		c := &rec.Container

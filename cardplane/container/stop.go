@@ -99,7 +99,7 @@ func (s *Service) Stop(ctx context.Context, ref string, opts cardplane.StopOptio
 		return cardplane.Container{}, err
 	}
 	c, r := e.active()
-	if r == nil {
+	if r == nil || !c.State.Active() {
 		return c, nil
 	}
 	if c.State == cardplane.Starting {
@@ -116,11 +116,12 @@ func (s *Service) Stop(ctx context.Context, ref string, opts cardplane.StopOptio
 	return e.waitUntil(ctx, func(c cardplane.Container) bool { return !c.State.Active() })
 }
 
-// active returns the container and its run, nil where it has none.
+// active returns the container and its run, nil where it has none. A container
+// that has exited has a run for as long as its machine is being taken away.
 func (e *entry) active() (cardplane.Container, *run) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.rec.Container, e.run
+	return e.snapshotLocked(), e.run
 }
 
 // stopRequest finds the signal: the request's, the container's, the image's.
@@ -182,7 +183,7 @@ func (s *Service) Resize(ctx context.Context, ref string, size cardplane.Termina
 // guest is reached.
 func (e *entry) runningRun() (*run, error) {
 	c, r := e.active()
-	if r == nil {
+	if r == nil || !c.State.Active() {
 		return nil, notRunning(c)
 	}
 	select {
