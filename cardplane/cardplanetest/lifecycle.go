@@ -96,7 +96,11 @@ func (m *Memory) failLocked(c *container, err *apierr.Error) {
 	}
 }
 
+// exitedLocked ends the run of c, and with it every further process.
 func (m *Memory) exitedLocked(c *container, code int) {
+	for _, e := range c.execs {
+		e.process.endLocked(signalExit(sigkill))
+	}
 	c.State, c.Reason, c.ExitCode, c.FinishedAt = cardplane.Exited, "", code, m.nowLocked()
 	m.eventLocked(cardplane.ContainerExited, c.ID, c.Name, map[string]string{"exitCode": strconv.Itoa(code)})
 	if c.Spec.AutoRemove {
