@@ -47,7 +47,10 @@ func (s *start) run(ctx context.Context) (container.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	child := hold.Claim(pid)
+	child, err := hold.Claim(pid)
+	if err != nil {
+		return nil, err
+	}
 	if err := awaitExec(ctx, executed); err != nil {
 		return nil, err
 	}

@@ -168,18 +168,23 @@ type Hold struct {
 
 // Claim makes pid a Child. The pid must be that of a process which was alive
 // when the Hold was opened, or was started after; if it has ended since, the
-// Child is done at once.
-func (h *Hold) Claim(pid int) *Child {
+// Child is done at once. A pid that is no process is an error: somebody else
+// has waited for it.
+func (h *Hold) Claim(pid int) (*Child, error) {
 	r := h.reaper
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	status, ended := r.unclaimed[pid]
+	if !ended && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		return nil, fmt.Errorf("process %d has ended and left no status", pid)
+	}
 	child := r.watchLocked(pid)
-	if status, ok := r.unclaimed[pid]; ok {
+	if ended {
 		delete(r.unclaimed, pid)
 		delete(r.children, pid)
 		child.finishLocked(status)
 	}
-	return child
+	return child, nil
 }
 
 // Release closes the Hold. Statuses that no open Hold can claim are dropped.

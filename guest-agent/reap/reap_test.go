@@ -101,7 +101,7 @@ func TestClaimOfAnExitedOrphan(t *testing.T) {
 	hold := r.Hold()
 	defer hold.Release()
 	pidFile := filepath.Join(t.TempDir(), "pid")
-	launcher := sh(t, r, "(exit 42) & echo $! > "+pidFile)
+	launcher := sh(t, r, "sh -c 'echo $$ > "+pidFile+"; exit 42' & exec true")
 	if _, err := launcher.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +113,16 @@ func TestClaimOfAnExitedOrphan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, err := hold.Claim(pid).Wait(t.Context())
+	child, err := hold.Claim(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := child.Wait(t.Context())
 	if err != nil || status.Code != 42 {
 		t.Fatalf("got %+v, %v", status, err)
+	}
+	if _, err := hold.Claim(pid); err == nil {
+		t.Fatal("a process was claimed twice")
 	}
 }
 
