@@ -88,6 +88,11 @@ func wantCode(t *testing.T, err error, code string) {
 // processes returns the pids of the VMMs, and of their children, of a host.
 func (b *bed) processes() []string {
 	b.Helper()
+	return b.processesOf(b.host.Config.RunDir)
+}
+
+func (b *bed) processesOf(runDir string) []string {
+	b.Helper()
 	var pids []string
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -95,7 +100,7 @@ func (b *bed) processes() []string {
 	}
 	for _, dir := range dirs {
 		env, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err == nil && strings.Contains("\x00"+string(env), "\x00CARDPLANE_VM="+b.host.Config.RunDir) {
+		if err == nil && strings.Contains("\x00"+string(env), "\x00CARDPLANE_VM="+runDir) {
 			pids = append(pids, filepath.Base(dir))
 		}
 	}

@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // VMM is a process that vmmd has spawned in place of a VMM.
@@ -28,10 +31,16 @@ type VMM struct {
 // spawned as a VMM it calls serve, with a context that ends at SIGTERM, and
 // exits: with code 0 when serve returns nil, 1 when it fails, serve's error on
 // standard error. It is the first thing in a TestMain.
+//
+// A VMM outlives the server that spawned it, but not the test's process.
 func BecomeVMM(serve func(ctx context.Context, v *VMM) error) {
 	if os.Getenv("CARDPLANE_VM") == "" {
+		if os.Getenv(ownerVariable) == "" { // else a daemon that the test has started
+			_ = os.Setenv(ownerVariable, strconv.Itoa(os.Getpid()))
+		}
 		return
 	}
+	go endWithOwner()
 	v := &VMM{}
 	flags := flag.NewFlagSet("vmm", flag.ContinueOnError)
 	flags.StringVar(&v.APISocket, "api-socket", "", "path of the API socket")
@@ -48,6 +57,26 @@ func BecomeVMM(serve func(ctx context.Context, v *VMM) error) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// ownerVariable names the test's process to its VMMs.
+const ownerVariable = "CARDPLANE_TEST_PID"
+
+// endWithOwner ends this process when the test's process has ended, however
+// that came about.
+func endWithOwner() {
+	pid, err := strconv.Atoi(os.Getenv(ownerVariable))
+	if err != nil {
+		return
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	for err == nil || errors.Is(err, unix.EINTR) {
+		var n int
+		if n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1); n > 0 {
+			break
+		}
+	}
+	os.Exit(1)
 }
 
 // ServeAPI serves handler on the API socket until ctx is done.
