@@ -46,9 +46,8 @@ func (m *muxer) drainTX() error {
 }
 
 // owe puts off telling the driver that n more of its packets are taken. It
-// only wants the memory back, and an interrupt for every packet takes more of
-// the guest's time than the packet: with a TCG guest 4 KiB writes are about 1.3
-// times as fast so.
+// only wants the memory back, and an interrupt for every packet costs the
+// guest time that it could send in, most of all when it is emulated.
 func (m *muxer) owe(n int) {
 	if n == 0 {
 		return
