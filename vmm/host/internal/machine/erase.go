@@ -70,7 +70,7 @@ func (m *Manager) erase(v *vm) error {
 	if err := m.awaitExit(v); err != nil {
 		return err
 	}
-	if err := m.cfg.Cgroups.Remove(v.dir.key()); err != nil {
+	if err := m.removeCgroup(v); err != nil {
 		return err
 	}
 	if err := m.cfg.Step(OpRemove); err != nil {
@@ -81,6 +81,13 @@ func (m *Manager) erase(v *vm) error {
 	}
 	m.forget(v)
 	return nil
+}
+
+// removeCgroup removes the VM's cgroup once what was killed in it is gone.
+func (m *Manager) removeCgroup(v *vm) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), killTimeout)
+	defer cancel()
+	return m.cfg.Cgroups.Remove(ctx, v.dir.key())
 }
 
 // killAll ends every process of the VM.

@@ -2,8 +2,11 @@ package procs
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -108,15 +111,47 @@ func (c *Cgroups) Kill(name string) error {
 	return nil
 }
 
-// Remove removes the cgroup name, which must have no live process. One that
-// does not exist is removed.
-func (c *Cgroups) Remove(name string) error {
+// Remove removes the cgroup name once the processes in it, which were killed,
+// are gone. It waits for them until ctx is done. One that does not exist is
+// removed.
+func (c *Cgroups) Remove(ctx context.Context, name string) error {
 	if c == nil {
 		return nil
 	}
-	err := unix.Rmdir(filepath.Join(c.dir, name))
-	if err != nil && !errors.Is(err, unix.ENOENT) {
+	dir := filepath.Join(c.dir, name)
+	if err := awaitEmpty(ctx, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove cgroup %s: %w", name, err)
+	}
+	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove cgroup %s: %w", name, err)
 	}
 	return nil
+}
+
+// awaitEmpty waits until no live process is in the cgroup at dir. The kernel
+// marks a change of cgroup.events with POLLPRI (cgroup-v2.rst, "populated").
+func awaitEmpty(ctx context.Context, dir string) error {
+	events, err := os.Open(filepath.Join(dir, "cgroup.events"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = events.Close() }()
+	for {
+		text := make([]byte, 256)
+		n, err := events.ReadAt(text, 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if bytes.Contains(text[:n], []byte("populated 0")) {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		// A bounded poll, so that the end of ctx is seen.
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}, 100)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }

@@ -199,7 +199,7 @@ func TestCgroups(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	for range 2 {
-		if err := errors.Join(c.Remove("one"), c.Kill("one")); err != nil {
+		if err := errors.Join(c.Remove(t.Context(), "one"), c.Kill("one")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -208,7 +208,7 @@ func TestCgroups(t *testing.T) {
 func TestNoCgroups(t *testing.T) {
 	var c *Cgroups
 	dir, err := c.Make("x")
-	if dir != nil || errors.Join(err, c.Kill("x"), c.Remove("x")) != nil {
+	if dir != nil || errors.Join(err, c.Kill("x"), c.Remove(t.Context(), "x")) != nil {
 		t.Fatal("the nil Cgroups did something")
 	}
 	c.Close()
