@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -200,8 +202,14 @@ func (b *Builder) make(ctx context.Context, tree string, args ...string) error {
 	return b.run(cmd)
 }
 
+// stopWait is how long a cancelled command may take to end its children.
+const stopWait = 10 * time.Second
+
 func (b *Builder) run(cmd *exec.Cmd) error {
 	cmd.Stdout, cmd.Stderr = b.Output, b.Output
+	// make ends its own children on SIGTERM; killed, it would leave them.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopWait
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
 	}
