@@ -199,7 +199,7 @@ type ConsoleConfig struct {
 // ConsoleMode With Pty the path of the terminal is written back into `file`.
 type ConsoleMode string
 
-// CoreScheduling Vm is the default and uses prctl(PR_SCHED_CORE), which some containers forbid; Off is safe everywhere.
+// CoreScheduling Vm is the default and uses prctl(PR_SCHED_CORE), which a seccomp profile around the VMM may forbid; Off is safe everywhere.
 type CoreScheduling string
 
 // CpuAffinity defines model for CpuAffinity.
@@ -226,7 +226,7 @@ type CpusConfig struct {
 	Affinity  []CpuAffinity `json:"affinity,omitempty"`
 	BootVcpus int32         `json:"boot_vcpus"`
 
-	// CoreScheduling Vm is the default and uses prctl(PR_SCHED_CORE), which some containers forbid; Off is safe everywhere.
+	// CoreScheduling Vm is the default and uses prctl(PR_SCHED_CORE), which a seccomp profile around the VMM may forbid; Off is safe everywhere.
 	CoreScheduling CoreScheduling `json:"core_scheduling,omitempty"`
 	Features       *CpuFeatures   `json:"features,omitempty"`
 	KvmHyperv      bool           `json:"kvm_hyperv,omitempty"`
