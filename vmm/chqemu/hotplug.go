@@ -15,9 +15,6 @@ var errBusFull = &chvmm.Fault{Text: "Failed to find an available PCI device ID"}
 
 // AddDisk implements [chvmm.Machine].
 func (m *machine) AddDisk(ctx context.Context, d chapi.DiskConfig) (string, error) {
-	if err := checkDisk(d); err != nil {
-		return "", err
-	}
 	return m.plug(ctx, func(slot int) *device { return newDisk(d, slot) })
 }
 

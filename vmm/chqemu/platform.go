@@ -3,7 +3,6 @@ package chqemu
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
 
@@ -51,12 +50,8 @@ var _ chvmm.Platform = (*Platform)(nil)
 // Check implements [chvmm.Platform] with the table of unsupported.go.
 func (p *Platform) Check(cfg *chapi.VmConfig) error { return check(cfg) }
 
-// Start implements [chvmm.Platform]. Files are opened before QEMU is, so that
-// the chain of causes is that of Cloud Hypervisor and not a line of QEMU's.
+// Start implements [chvmm.Platform].
 func (p *Platform) Start(ctx context.Context, cfg *chapi.VmConfig, consoles chvmm.Consoles) (chvmm.Machine, error) {
-	if err := checkFiles(cfg); err != nil {
-		return nil, err
-	}
 	binary, err := exec.LookPath(Binary)
 	if err != nil {
 		return nil, &chvmm.NotSupported{Feature: "booting", Reason: Binary + " is not in PATH; " + remedy}
@@ -75,50 +70,9 @@ func (p *Platform) Start(ctx context.Context, cfg *chapi.VmConfig, consoles chvm
 	return m, nil
 }
 
-// checkFiles opens what the configuration names the way the guest will need
-// it.
-func checkFiles(cfg *chapi.VmConfig) error {
-	if err := openable(cfg.Payload.Kernel, os.O_RDONLY); err != nil {
-		return chvmm.NewFault("Cannot open kernel file", err)
-	}
-	if cfg.Payload.Initramfs != "" {
-		if err := openable(cfg.Payload.Initramfs, os.O_RDONLY); err != nil {
-			return chvmm.NewFault("Cannot open initramfs file", err)
-		}
-	}
-	for _, d := range cfg.Disks {
-		if err := checkDisk(d); err != nil {
-			return chvmm.NewFault("Error from device manager", err)
-		}
-	}
-	return nil
-}
-
-func checkDisk(d chapi.DiskConfig) error {
-	if d.Path == "" {
-		return &chvmm.Fault{Text: "No disk path was specified when one was expected"}
-	}
-	flags := os.O_RDWR
-	if d.Readonly {
-		flags = os.O_RDONLY
-	}
-	if err := openable(d.Path, flags); err != nil {
-		return chvmm.NewFault("Cannot open disk path", err)
-	}
-	return nil
-}
-
-func openable(path string, flags int) error {
-	f, err := os.OpenFile(path, flags, 0)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
 // startFault turns QEMU's last words into the error of a start.
 func startFault(err, evidence error) error {
-	if strings.Contains(evidence.Error(), "Failed to get \"") {
+	if strings.Contains(evidence.Error(), "Is another process using the") {
 		return chvmm.NewFault("Error locking disk images: Another instance likely holds a lock", evidence)
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

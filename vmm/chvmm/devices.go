@@ -43,6 +43,9 @@ func (v *VMM) addDisk(ctx context.Context, disk chapi.DiskConfig) (*chapi.PciDev
 	return v.addTo(ctx, func(cfg *chapi.VmConfig) { cfg.Disks = append(cfg.Disks, disk) },
 		func(ctx context.Context, cfg *chapi.VmConfig) (chapi.PciDeviceInfo, error) {
 			d := cfg.Disks[len(cfg.Disks)-1]
+			if err := checkDisk(d); err != nil {
+				return chapi.PciDeviceInfo{}, err
+			}
 			bdf, err := v.machine.AddDisk(ctx, d)
 			return chapi.PciDeviceInfo{Id: d.Id, Bdf: bdf}, err
 		})

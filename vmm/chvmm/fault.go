@@ -72,14 +72,15 @@ func apiFault(text string, cause error) error {
 
 // jsonFault is the error of a body that is not of its schema.
 func jsonFault(cause error) error {
-	return &badJSON{Fault{Text: "Failed to deserialize JSON", Cause: cause}}
+	return NewFault("Failed to deserialize JSON", badJSON{cause})
 }
 
-type badJSON struct{ Fault }
+// badJSON marks the cause of a jsonFault.
+type badJSON struct{ error }
 
 // statusOf returns the HTTP status that the API gives err.
 func statusOf(err error) int {
-	var bad *badJSON
+	var bad badJSON
 	switch {
 	case errors.As(err, &bad), errors.Is(err, errBadRequest):
 		return http.StatusBadRequest

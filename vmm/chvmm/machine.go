@@ -17,7 +17,8 @@ type Platform interface {
 
 	// Start makes a machine and lets it run. When it returns nil the vCPUs
 	// run. Errors are built from Fault, so that the client gets their chain.
-	// Every disk, network interface and vsock device of cfg has an id.
+	// Every disk, network interface and vsock device of cfg has an id, and the
+	// files that cfg names could be opened a moment ago.
 	//
 	// Consoles stay the caller's; they are open until Stop has returned.
 	Start(ctx context.Context, cfg *chapi.VmConfig, consoles Consoles) (Machine, error)

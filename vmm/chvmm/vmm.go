@@ -156,6 +156,9 @@ func (v *VMM) start(ctx context.Context) error {
 	if err := v.cfg.Platform.Check(v.config); err != nil {
 		return err
 	}
+	if err := checkFiles(v.config); err != nil {
+		return err
+	}
 	v.ids = ids{}
 	v.ids.fill(v.config)
 	ctx, cancel := operationContext(ctx)
