@@ -95,44 +95,70 @@ func (a *Archive) obtain(ctx context.Context, names []string) ([]Package, error)
 	if err != nil {
 		return nil, err
 	}
+	var missing []Package
 	for i := range list {
-		if list[i].Path, err = a.fetch(ctx, list[i]); err != nil {
+		list[i].Path = a.path(list[i])
+		if _, err := os.Stat(list[i].Path); err != nil {
+			missing = append(missing, list[i])
+		}
+	}
+	if len(missing) > 0 {
+		if err := a.fetch(ctx, missing); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-// fetch returns the cached .deb file of p, downloading it first if need be.
-func (a *Archive) fetch(ctx context.Context, p Package) (string, error) {
-	path := filepath.Join(a.CacheDir, fmt.Sprintf("%s_%s_%s.deb", p.Name, escapeVersion(p.Version), p.SHA256))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
+// path is where the cache keeps p. An epoch has a colon, which apt escapes in
+// file names, and so do we.
+func (a *Archive) path(p Package) string {
+	version := strings.ReplaceAll(p.Version, ":", "%3a")
+	return filepath.Join(a.CacheDir, fmt.Sprintf("%s_%s_%s.deb", p.Name, version, p.SHA256))
+}
+
+// fetch downloads packages into the cache, all in one go: apt-get takes a second
+// to read its lists.
+func (a *Archive) fetch(ctx context.Context, packages []Package) error {
 	if err := os.MkdirAll(a.CacheDir, 0o755); err != nil {
-		return "", fmt.Errorf("make package cache: %w", err)
+		return fmt.Errorf("make package cache: %w", err)
 	}
 	dir, err := os.MkdirTemp(a.CacheDir, ".fetch-*")
 	if err != nil {
-		return "", fmt.Errorf("fetch package %s: %w", p, err)
+		return fmt.Errorf("fetch packages: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	a.Log.WithField("package", p.String()).Info("fetching package")
 	// The sandbox user of apt cannot write into our cache.
-	if _, err := a.command(ctx, dir, "apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", p.String()); err != nil {
-		return "", fmt.Errorf("fetch package %s: %w", p, err)
+	args := []string{"-q", "-o", "APT::Sandbox::User=root", "download"}
+	for _, p := range packages {
+		args = append(args, p.String())
 	}
-	got, err := onlyFile(dir)
+	a.Log.WithField("packages", args[4:]).Info("fetching packages")
+	if _, err := a.command(ctx, dir, "apt-get", args...); err != nil {
+		return fmt.Errorf("fetch packages: %w", err)
+	}
+	for _, p := range packages {
+		if err := a.keep(dir, p); err != nil {
+			return fmt.Errorf("fetch package %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// keep checks what apt-get left in dir for p and moves it into the cache.
+func (a *Archive) keep(dir string, p Package) error {
+	// A package's name has no underscore, so this finds no other's file.
+	got, err := filepath.Glob(filepath.Join(dir, p.Name+"_*.deb"))
 	if err != nil {
-		return "", fmt.Errorf("fetch package %s: %w", p, err)
+		return err
 	}
-	if err := checkDigest(got, p.SHA256); err != nil {
-		return "", fmt.Errorf("fetch package %s: %w", p, err)
+	if len(got) != 1 {
+		return fmt.Errorf("apt-get download left %d files for it instead of one", len(got))
 	}
-	if err := os.Rename(got, path); err != nil {
-		return "", fmt.Errorf("cache package %s: %w", p, err)
+	if err := checkDigest(got[0], p.SHA256); err != nil {
+		return err
 	}
-	return path, nil
+	return os.Rename(got[0], a.path(p))
 }
 
 func (a *Archive) command(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
@@ -149,20 +175,6 @@ func (a *Archive) command(ctx context.Context, dir, name string, args ...string)
 		return out, fmt.Errorf("%s %s: %w: %s", name, args[0], err, strings.TrimSpace(stderr.String()))
 	}
 	return out, nil
-}
-
-// escapeVersion makes a version fit for a file name: an epoch has a colon.
-func escapeVersion(version string) string { return strings.ReplaceAll(version, ":", "%3a") }
-
-func onlyFile(dir string) (string, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.deb"))
-	if err != nil {
-		return "", err
-	}
-	if len(names) != 1 {
-		return "", fmt.Errorf("apt-get download left %d packages instead of one", len(names))
-	}
-	return names[0], nil
 }
 
 func checkDigest(path, want string) error {

@@ -87,15 +87,20 @@ func (f *fakeApt) run(_ context.Context, dir, program string, args ...string) ([
 		return nil, nil
 	}
 	f.downloads++
-	name, _, _ := strings.Cut(args[len(args)-1], "=")
-	content, ok := f.mirror[name]
-	if !ok || content != f.known[name] {
-		return nil, errors.New("404 not found")
+	for _, arg := range args[4:] {
+		name, _, _ := strings.Cut(arg, "=")
+		content, ok := f.mirror[name]
+		if !ok || content != f.known[name] {
+			return nil, errors.New("404 not found")
+		}
+		if f.damage {
+			content += "!"
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+"_1%3a2_amd64.deb"), []byte(content), 0o644); err != nil {
+			return nil, err
+		}
 	}
-	if f.damage {
-		content += "!"
-	}
-	return nil, os.WriteFile(filepath.Join(dir, name+"_1%3a2_amd64.deb"), []byte(content), 0o644)
+	return nil, nil
 }
 
 func TestObtain(t *testing.T) {
@@ -107,9 +112,9 @@ func TestObtain(t *testing.T) {
 		updates, gets int
 		wantErr       string
 	}{
-		"known":         {fakeApt{known: fresh, mirror: fresh}, []string{"b", "a"}, 0, 2, ""},
+		"known":         {fakeApt{known: fresh, mirror: fresh}, []string{"b", "a"}, 0, 1, ""},
 		"no lists":      {fakeApt{mirror: fresh}, []string{"a"}, 1, 1, ""},
-		"stale lists":   {fakeApt{known: stale, mirror: fresh}, []string{"a", "b"}, 1, 3, ""},
+		"stale lists":   {fakeApt{known: stale, mirror: fresh}, []string{"a", "b"}, 1, 2, ""},
 		"never heard":   {fakeApt{known: fresh, mirror: fresh}, []string{"c"}, 1, 0, "package c: package is unknown to apt"},
 		"damaged twice": {fakeApt{known: fresh, mirror: fresh, damage: true}, []string{"a"}, 1, 2, "sha256"},
 	}
