@@ -31,11 +31,12 @@ apt-get apt
 flock util-linux
 make make
 git git
+mmdebstrap mmdebstrap
+gcc gcc
+/usr/include/stdlib.h libc6-dev
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 '
 kernel_needs='
-gcc gcc
-/usr/include/stdlib.h libc6-dev
 /usr/include/gelf.h libelf-dev
 flex flex
 bison bison
