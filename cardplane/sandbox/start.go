@@ -13,6 +13,15 @@ import (
 	"github.com/cardplane/cardplane/vmm"
 )
 
+const (
+	// Bounds of one attempt to reach an agent.
+	firstAttempt = time.Second
+	maxAttempt   = 20 * time.Second
+	// Between attempts passes one part in pauseShare of the time so far.
+	minPause   = 10 * time.Millisecond
+	pauseShare = 20
+)
+
 // stopwatch times the steps of a start.
 type stopwatch struct {
 	last  time.Time
@@ -36,8 +45,8 @@ func (w *stopwatch) lap(step string) {
 func (m *Manager) Start(ctx context.Context, spec Spec) (_ *Sandbox, err error) {
 	watch := &stopwatch{last: time.Now()}
 	vm, err := m.makeVM(ctx, spec, watch)
-	if HostAway(err) {
-		return nil, Explain(err) // nothing to undo, or no way to
+	if HostAway(err) && ctx.Err() == nil {
+		return nil, Explain(err) // there is no way to undo anything now
 	}
 	if err != nil {
 		return nil, m.undo(ctx, spec.ID, err)
@@ -180,14 +189,15 @@ func bootFailed(format string, args ...any) *apierr.Error {
 	return apierr.New(apierr.Internal, "guest_boot_failed", format, args...)
 }
 
-// firstAnswer asks the agent until it answers. An attempt that gets lost in a
+// firstAnswer asks the agent until it answers. The pauses grow with the time
+// that has passed, so that they add little to any boot, and many machines that
+// boot together are not held up by being asked. An attempt that gets lost in a
 // machine that is just coming up is given up, ever later.
 func (s *Sandbox) firstAnswer(ctx context.Context) error {
-	const maxAttempt = 20 * time.Second
-	const pause = 10 * time.Millisecond
-	timer := time.NewTimer(pause)
+	begun := time.Now()
+	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for timeout := time.Second; ; {
+	for timeout := firstAttempt; ; {
 		attempt, cancel := context.WithTimeout(ctx, timeout)
 		info, err := s.guest.Info(attempt)
 		if attempt.Err() != nil {
@@ -198,7 +208,7 @@ func (s *Sandbox) firstAnswer(ctx context.Context) error {
 			s.info = info
 			return err
 		}
-		timer.Reset(pause)
+		timer.Reset(max(minPause, time.Since(begun)/pauseShare))
 		select {
 		case <-ctx.Done():
 			return err

@@ -32,7 +32,7 @@ const (
 	defaultGuest   = "/usr/lib/cardplane/guest"
 	// defaultBootTimeout is generous: emulated guests that share few
 	// processors take long, and a guest that panics is noticed at once.
-	defaultBootTimeout = time.Minute
+	defaultBootTimeout = 3 * time.Minute
 )
 
 // ParseFlags fills m from the command line's arguments.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -20,8 +21,7 @@ func Artefacts(t testing.TB, cmdline string) string {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		sum := sha256.Sum256(content)
-		return map[string]any{"file": name, "sha256": hex.EncodeToString(sum[:]), "size": size, "source": []string{}}
+		return map[string]any{"file": name, "sha256": strings.TrimPrefix(Digest(content), "sha256:"), "size": size, "source": []string{}}
 	}
 	kernel := file("vmlinux", 8192)
 	kernel["release"] = "6.12.0-test"
@@ -36,4 +36,10 @@ func Artefacts(t testing.TB, cmdline string) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// Digest returns the digest of content as blobs are named.
+func Digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }

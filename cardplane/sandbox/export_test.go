@@ -1,0 +1,36 @@
+package sandbox
+
+import (
+	"context"
+
+	"github.com/cardplane/cardplane/openapi/chapi"
+	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm"
+)
+
+// Leave takes a start as far as step: "process", "created" or "booted".
+func (m *Manager) Leave(ctx context.Context, spec Spec, step string) {
+	vm, err := m.tryMakeVM(ctx, spec, &stopwatch{})
+	s := m.attach(ctx, vm)
+	defer s.Close()
+	handle := vmm.New(s.dialVMM)
+	defer handle.Close()
+	if err == nil && step != "process" {
+		err = handle.Create(ctx, m.artefacts.vmConfig(spec, vm.Paths))
+	}
+	if err == nil && step == "booted" {
+		err = handle.Boot(ctx)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// VMConfig returns the configuration for spec with made-up paths.
+func (m *Manager) VMConfig(spec Spec) chapi.VmConfig {
+	paths := hostapi.VMPaths{Attachments: map[string]string{}, Console: "/run/console", Vsock: "/run/vsock"}
+	for _, a := range m.artefacts.vmSpec(spec).Attachments {
+		paths.Attachments[a.Name] = "/files/" + a.Name
+	}
+	return m.artefacts.vmConfig(spec, paths)
+}
