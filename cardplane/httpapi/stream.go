@@ -13,7 +13,7 @@ import (
 
 // streamQueue is how many pieces of a stream may wait for a slow client; the
 // source of the stream then waits, holding nothing.
-const streamQueue = 32
+const streamQueue = 8
 
 // stream sends what next returns until io.EOF, and flushes whenever nothing
 // more is at hand. A piece belongs to stream once it is returned. On a stream

@@ -15,6 +15,9 @@ import (
 )
 
 func (c *containers) Attach(ctx context.Context, ref string, opts cardplane.AttachOptions) (cardplane.Session, error) {
+	if err := refPath(ref); err != nil {
+		return nil, err
+	}
 	query := url.Values{}
 	if opts.Stdin {
 		query.Set("stdin", "true")
@@ -26,6 +29,9 @@ func (c *containers) Attach(ctx context.Context, ref string, opts cardplane.Atta
 }
 
 func (c *containers) AttachExec(ctx context.Context, ref, execID string) (cardplane.Session, error) {
+	if err := refPath(ref); err != nil {
+		return nil, err
+	}
 	return c.dial(ctx, "/v1/containers/"+url.PathEscape(ref)+"/execs/"+url.PathEscape(execID)+"/attach", nil)
 }
 
