@@ -147,7 +147,7 @@ func discard(ctx context.Context, containers cardplane.ContainerService, c cardp
 
 // detached tells that the user has left a session that goes on.
 func (a *App) detached() error {
-	_, err := fmt.Fprintf(a.Err, "\r\n%v\r\n", errDetached)
+	_, err := fmt.Fprintf(a.Err, "\n%v\n", errDetached)
 	return err
 }
 
