@@ -61,12 +61,14 @@ func (o *Output) Serve(conn net.Conn, r *bufio.Reader, offset int64) error {
 func (o *Output) attach(s *outputSession, offset int64) (guestwire.StreamReply, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		return guestwire.StreamReply{}, apierr.New(apierr.NotFound, "stream_not_found", "the process was deleted, and its output with it")
+	}
 	if offset < 0 || offset > o.Written {
 		return guestwire.StreamReply{}, apierr.New(apierr.InvalidArgument, "offset_out_of_range",
 			"offset %d is beyond the stream, which has %d bytes so far", offset, o.Written).At("/offset")
 	}
 	s.at = max(offset, o.Oldest)
-	s.stopped = o.closed
 	o.replaceLocked(s)
 	return guestwire.StreamReply{Offset: s.at, Lost: s.at - offset}, nil
 }

@@ -316,7 +316,7 @@ type Output struct {
 	// Acknowledged The oldest offset still kept; what is before it was acknowledged or dropped.
 	Acknowledged int64 `json:"acknowledged"`
 
-	// Dropped How many bytes were dropped because the buffer was full.
+	// Dropped How many unacknowledged bytes were dropped because the buffer was full. A client may have received some of them.
 	Dropped int64 `json:"dropped"`
 
 	// Ended The program has closed the stream.
