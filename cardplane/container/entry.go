@@ -126,6 +126,8 @@ func (e *entry) waitUntil(ctx context.Context, done func(cardplane.Container) bo
 		select {
 		case <-ctx.Done():
 			return c, ctx.Err()
+		case <-e.svc.ctx.Done():
+			return c, shuttingDown()
 		case <-changed:
 		}
 	}

@@ -120,7 +120,7 @@ func (e *entry) spawnLocked(r *run) (*run, error) {
 
 func shuttingDown() error {
 	return apierr.New(apierr.Unavailable, "shutting_down",
-		"cardplaned is ending; the start will be finished when it is started again")
+		"cardplaned is ending; what was begun goes on when it is started again")
 }
 
 // recoverEntry takes up a container that was active when the store was closed.
