@@ -110,8 +110,16 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 SOURCES
 }
 
-# install_all brings in what is missing. QEMU is named with its suite because
-# backports never win over the stable version by themselves.
+# QEMU and what must be of its version. Each is named with its suite, because
+# backports never win over stable by themselves. Taking all dependencies from
+# there (-t) would replace libraries that libelf-dev needs as they are in stable.
+qemu_packages() {
+  local package
+  for package in qemu-system-x86 qemu-system-common qemu-system-data seabios; do
+    echo "$package/$suite"
+  done
+}
+
 install_all() {
   local packages
   add_backports
@@ -121,7 +129,8 @@ install_all() {
     apt install -y --no-install-recommends "${packages[@]}"
   fi
   if ! qemu_is_new_enough; then
-    apt install -y --no-install-recommends -t $suite qemu-system-x86
+    mapfile -t packages < <(qemu_packages)
+    apt install -y --no-install-recommends "${packages[@]}"
   fi
 }
 
