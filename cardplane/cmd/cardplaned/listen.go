@@ -46,17 +46,25 @@ func listenUnix(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// removeStale removes a socket that nobody listens on.
+// removeStale removes a socket that nobody listens on, and nothing else.
 func removeStale(path string) error {
-	conn, err := net.DialTimeout("unix", path, time.Second)
-	switch {
-	case err == nil:
-		_ = conn.Close()
-		return fmt.Errorf("listen on %s: another process listens there; stop it or choose another --listen", path)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return os.Remove(path)
-	case errors.Is(err, os.ErrNotExist):
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	return fmt.Errorf("listen on %s: %w", path, err)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", path, err)
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("listen on %s: there is something that is no socket; remove it or choose another --listen", path)
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("listen on %s: another process listens there; stop it or choose another --listen", path)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("listen on %s: %w", path, err)
+	}
+	return os.Remove(path)
 }
