@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // maxLog bounds how much of crun's log is read, in bytes.
@@ -58,11 +59,13 @@ func (r *Runtime) invoke(ctx context.Context, inv invocation) error {
 	for _, f := range inv.files {
 		attr.Files = append(attr.Files, f.Fd())
 	}
+	begin := time.Now()
 	child, err := r.reaper.Start(argv, attr)
 	if err != nil {
 		return err
 	}
 	status, err := child.Wait(ctx)
+	r.log.WithField("args", inv.args).WithField("took", time.Since(begin)).Debug("called crun")
 	if err != nil {
 		// It would otherwise go on after its files are gone.
 		killErr := child.Signal(syscall.SIGKILL)

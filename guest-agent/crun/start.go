@@ -20,7 +20,7 @@ const (
 	// crun's message, in bytes.
 	maxHead = 4 << 10
 	// headTimeout bounds the wait for the output of a process that has died.
-	headTimeout = 5 * time.Second
+	headTimeout = 2 * time.Second
 	// consoleTimeout bounds the wait for a terminal after crun has reported
 	// success, at which time it was sent.
 	consoleTimeout = 5 * time.Second
