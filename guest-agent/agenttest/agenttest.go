@@ -59,7 +59,7 @@ func Start(tb testing.TB) *Agent {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
-	srv := server.New(log, a.Containers, machine{a})
+	srv := server.New(log, a.Containers, machine{agent: a, started: time.Now()})
 	control, streams := a.mux.port(guestwire.ControlPort), a.mux.port(guestwire.StreamPort)
 	go func() { a.done <- srv.Serve(ctx, control, streams) }()
 	tb.Cleanup(func() {
@@ -100,17 +100,18 @@ func (a *Agent) close() error {
 }
 
 // machine implements server.Machine.
-type machine struct{ agent *Agent }
-
-var started = time.Now()
+type machine struct {
+	agent   *Agent
+	started time.Time
+}
 
 // Info implements server.Machine with made-up figures.
-func (machine) Info() (guestapi.Info, error) {
+func (m machine) Info() (guestapi.Info, error) {
 	return guestapi.Info{
 		AgentVersion: "test", KernelRelease: "6.12.0-test", BootId: "00000000-0000-4000-8000-000000000000",
 		BootSteps:     []guestapi.BootStep{{Name: "mount", Milliseconds: 1}},
 		Memory:        guestapi.Memory{TotalBytes: 256 << 20, AvailableBytes: 200 << 20, AgentResidentBytes: 10 << 20},
-		UptimeSeconds: time.Since(started).Seconds(),
+		UptimeSeconds: time.Since(m.started).Seconds(),
 	}, nil
 }
 

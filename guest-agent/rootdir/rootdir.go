@@ -125,6 +125,9 @@ func (r *Roots) releaseImage(id string) error {
 		if err := r.system.Unmount(img.path, 0); err != nil {
 			return fmt.Errorf("unmount image %q: %w", img.serial, err)
 		}
+		if err := os.Remove(img.path); err != nil {
+			return fmt.Errorf("remove mount point of image %q: %w", img.serial, err)
+		}
 		delete(r.images, img.serial)
 	}
 	img.users--
@@ -147,7 +150,7 @@ func (r *Roots) mount(source, target, fstype string, flags uintptr, data string)
 		return err
 	}
 	if err := r.system.Mount(source, target, fstype, flags, data); err != nil {
-		return mountError(source, target, err)
+		return errors.Join(mountError(source, target, err), os.Remove(target))
 	}
 	return nil
 }

@@ -128,8 +128,10 @@ func (f *fixture) clean(t *testing.T) {
 	if len(f.system.mounts) > 0 {
 		t.Errorf("mounted: %q", f.system.mounts)
 	}
-	if left, _ := os.ReadDir(filepath.Join(f.dir, "containers")); len(left) > 0 {
-		t.Errorf("left: %v", left)
+	for _, name := range []string{"containers", "images"} {
+		if left, _ := os.ReadDir(filepath.Join(f.dir, name)); len(left) > 0 {
+			t.Errorf("left in %s: %v", name, left)
+		}
 	}
 }
 
