@@ -37,6 +37,10 @@ type plane struct {
 	server   *http.Server
 	cancel   context.CancelFunc
 	finished chan error
+
+	connections sync.Map // of net.Conn
+	requests    *output  // the paths of requests
+	dropped     string   // requests of this path's end are not answered
 }
 
 func newPlane(t *testing.T) *plane {
@@ -54,8 +58,15 @@ func newPlane(t *testing.T) *plane {
 		t.Fatal(err)
 	}
 	log, _ := test.NewNullLogger()
-	p := &plane{Memory: m, t: t, path: filepath.Join(dir, "s")}
-	p.handler = httpapi.New(httpapi.Services{Containers: m.Containers(), Images: m.Images(), Events: m.Events(), System: m.System()}, log)
+	p := &plane{Memory: m, t: t, path: filepath.Join(dir, "s"), requests: newOutput()}
+	api := httpapi.New(httpapi.Services{Containers: m.Containers(), Images: m.Images(), Events: m.Events(), System: m.System()}, log)
+	p.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(p.requests, r.URL.Path+"\n")
+		if p.dropped != "" && strings.HasSuffix(r.URL.Path, p.dropped) {
+			panic(http.ErrAbortHandler)
+		}
+		api.ServeHTTP(w, r)
+	})
 	p.up()
 	t.Cleanup(p.down)
 	return p
@@ -70,7 +81,16 @@ func (p *plane) up() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
-	p.server = &http.Server{Handler: p.handler, BaseContext: func(net.Listener) context.Context { return ctx }}
+	p.server = &http.Server{
+		Handler:     p.handler,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			// The server itself forgets the connections of WebSockets.
+			if state == http.StateNew {
+				p.connections.Store(conn, nil)
+			}
+		},
+	}
 	p.finished = make(chan error, 1)
 	go func(server *http.Server, finished chan<- error) { finished <- server.Serve(listener) }(p.server, p.finished)
 }
@@ -80,8 +100,13 @@ func (p *plane) down() {
 	if p.server == nil {
 		return
 	}
-	p.cancel()
 	_ = p.server.Close()
+	p.connections.Range(func(conn, _ any) bool {
+		_ = conn.(net.Conn).Close()
+		return true
+	})
+	p.connections.Clear()
+	p.cancel()
 	if err := <-p.finished; !errors.Is(err, http.ErrServerClosed) {
 		p.t.Error(err)
 	}

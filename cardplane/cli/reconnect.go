@@ -27,6 +27,8 @@ func (a *App) persist(ctx context.Context, reached bool, f func(alive func()) er
 	alive := func() { reached, deadline = true, time.Time{} }
 	for {
 		err := f(alive)
+		// A connection that was lost was there before.
+		reached = reached || apierr.Is(err, "connection_lost")
 		if err == nil || !isAway(err) || !reached {
 			return err
 		}

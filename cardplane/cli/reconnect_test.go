@@ -1,11 +1,13 @@
 package cli_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/cardplanetest"
 )
 
@@ -43,6 +45,7 @@ func TestReconnect(t *testing.T) {
 	tail := p.start("logs", "-f", "-n", "1", "c")
 	tail.err.waitFor(t, "trace 1\n")
 	wait := p.start("wait", "c")
+	p.requests.waitFor(t, "/wait\n")
 	events := p.start("events", "--since", "0")
 	events.out.waitFor(t, "container start")
 
@@ -112,5 +115,35 @@ func TestRemovedMeanwhile(t *testing.T) {
 	c.end(t, 125)
 	if !strings.Contains(c.err.String(), "its exit code is in `cardctl events") {
 		t.Errorf("stderr %q", c.err)
+	}
+}
+
+// The control plane goes away while it starts the container.
+func TestLostDuringStart(t *testing.T) {
+	p := newPlane(t)
+	starting, proceed := make(chan struct{}), make(chan struct{})
+	p.OnStart(func(context.Context, cardplane.Container) error {
+		close(starting)
+		<-proceed
+		return nil
+	})
+	c := p.start("run", "test", "sh", "-c", "echo late; exit 4")
+	<-starting
+	p.down()
+	c.err.waitFor(t, "reconnecting")
+	p.up()
+	close(proceed)
+	c.end(t, 4)
+	if c.out.String() != "late\n" {
+		t.Errorf("stdout %q", c.out)
+	}
+}
+
+// A start that never arrived is not waited for.
+func TestStartRequestLost(t *testing.T) {
+	p := newPlane(t)
+	p.dropped = "/start"
+	if r := p.run("", "run", "--name", "c", "test"); r.code != 125 || !strings.Contains(r.err, "start it with `cardctl start -a c`") {
+		t.Errorf("%+v", r)
 	}
 }

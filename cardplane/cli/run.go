@@ -121,7 +121,7 @@ func (a *App) runAttached(ctx context.Context, containers cardplane.ContainerSer
 	}
 	s := &starting{app: a, containers: containers, container: c, flags: flags, stdin: spec.Stdin, first: true}
 	code, err := s.run(ctx)
-	if err != nil && s.startErr != nil {
+	if err != nil && s.startErr != nil && !isAway(s.startErr) {
 		discard(ctx, containers, c)
 	}
 	if errors.Is(err, errDetached) {
@@ -194,16 +194,19 @@ func (s *starting) run(ctx context.Context) (int, error) {
 	switch {
 	case err == nil || errors.Is(err, errDetached):
 		return code, err
-	case s.startErr != nil:
+	case s.startErr != nil && !isAway(s.startErr):
 		return 0, s.startErr
 	case isAway(err) && s.first && !s.stdin:
-		return s.resume(ctx, at.received)
+		return s.resume(ctx, at.received, err)
 	}
 	return 0, keepsRunning(err, s.container.Name)
 }
 
-// resume reads on in the journal where the lost connection left off.
-func (s *starting) resume(ctx context.Context, received map[cardplane.Stream]int64) (int, error) {
+// resume reads on in the journal where the connection left off that was lost.
+func (s *starting) resume(ctx context.Context, received map[cardplane.Stream]int64, lost error) (int, error) {
+	if err := s.awaitControlPlane(ctx, lost); err != nil {
+		return 0, s.unknownEnd(err)
+	}
 	follower := &logFollower{
 		app: s.app, containers: s.containers, ref: s.container.ID, reached: true,
 		opts:  cardplane.LogOptions{Follow: true, Stdout: true, Stderr: true, Tail: -1},
@@ -221,6 +224,18 @@ func (s *starting) resume(ctx context.Context, received map[cardplane.Stream]int
 		return 0, c.Error
 	}
 	return c.ExitCode, nil
+}
+
+// awaitControlPlane waits until the control plane is back. A container that is
+// still only created was never started: the request was lost.
+func (s *starting) awaitControlPlane(ctx context.Context, lost error) error {
+	return s.app.persist(ctx, true, func(func()) error {
+		c, err := s.containers.Get(ctx, s.container.ID)
+		if err == nil && c.State == cardplane.Created {
+			return apierr.New(apierr.Unavailable, "start_lost", "%w before container %s was started; start it with `cardctl start -a %s`", lost, c.Name, c.Name)
+		}
+		return err
+	})
 }
 
 // unknownEnd explains why a container that removes itself has no exit code to
