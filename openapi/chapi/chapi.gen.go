@@ -525,8 +525,11 @@ type VmConfig struct {
 	Watchdog bool         `json:"watchdog,omitempty"`
 }
 
-// VmCounters Counters by device id and counter name (read_bytes, write_bytes, read_ops, write_ops of disks; rx_bytes, rx_frames, tx_bytes, tx_frames of network interfaces).
-type VmCounters map[string]map[string]int64
+// VmCounters Counters by device id and counter name: read_bytes, write_bytes,
+// read_ops, write_ops and {read,write}_latency_{min,max,avg} of disks;
+// rx_bytes, rx_frames, tx_bytes, tx_frames of network interfaces. A
+// smallest latency that is not yet known is 18446744073709551615.
+type VmCounters map[string]map[string]uint64
 
 // VmInfo defines model for VmInfo.
 type VmInfo struct {

@@ -15,10 +15,10 @@ import (
 type blockStats struct {
 	Node  string `json:"node-name"`
 	Stats struct {
-		ReadBytes  int64 `json:"rd_bytes"`
-		WriteBytes int64 `json:"wr_bytes"`
-		ReadOps    int64 `json:"rd_operations"`
-		WriteOps   int64 `json:"wr_operations"`
+		ReadBytes  uint64 `json:"rd_bytes"`
+		WriteBytes uint64 `json:"wr_bytes"`
+		ReadOps    uint64 `json:"rd_operations"`
+		WriteOps   uint64 `json:"wr_operations"`
 	} `json:"stats"`
 }
 
@@ -37,7 +37,7 @@ func (m *machine) Counters(ctx context.Context) (chapi.VmCounters, error) {
 		if d == nil {
 			continue
 		}
-		out[d.id] = map[string]int64{
+		out[d.id] = map[string]uint64{
 			"read_bytes":  row.Stats.ReadBytes,
 			"write_bytes": row.Stats.WriteBytes,
 			"read_ops":    row.Stats.ReadOps,
@@ -59,8 +59,8 @@ func (m *machine) Counters(ctx context.Context) (chapi.VmCounters, error) {
 
 // tapCounters reads the statistics of a tap below root, as the guest sees
 // them: what the tap transmits, the guest receives.
-func tapCounters(root, tap string) (map[string]int64, error) {
-	out := map[string]int64{}
+func tapCounters(root, tap string) (map[string]uint64, error) {
+	out := map[string]uint64{}
 	for name, file := range map[string]string{
 		"rx_bytes":  "tx_bytes",
 		"rx_frames": "tx_packets",
@@ -71,7 +71,7 @@ func tapCounters(root, tap string) (map[string]int64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("counters of tap %s: %w", tap, err)
 		}
-		n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+		n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("counters of tap %s: %w", tap, err)
 		}

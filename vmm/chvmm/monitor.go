@@ -83,6 +83,8 @@ func OpenMonitor(arg string) (*Monitor, error) {
 	return NewMonitor(fdWriter(fd)), nil
 }
 
+// monitorFD opens a path for appending, so that a supervisor may cut the file
+// back.
 func monitorFD(opts map[string]string) (int, error) {
 	if n, ok := opts["fd"]; ok {
 		fd, err := parseFD(n)
@@ -95,7 +97,7 @@ func monitorFD(opts map[string]string) (int, error) {
 	if !ok {
 		return 0, fmt.Errorf("path= or fd= is missing")
 	}
-	fd, err := unix.Open(path, unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY|unix.O_CLOEXEC, 0o666)
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_TRUNC|unix.O_WRONLY|unix.O_APPEND|unix.O_CLOEXEC, 0o666)
 	if err != nil {
 		return 0, &os.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -20,8 +20,11 @@ func Serve(ctx context.Context, l net.Listener, v *VMM, log logrus.FieldLogger) 
 	server := &http.Server{
 		Handler:           Handler(v),
 		ReadHeaderTimeout: 10 * time.Second,
-		MaxHeaderBytes:    8 << 10,
-		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		ReadTimeout:       10 * time.Second,
+		// A client that does not read its answer holds up all others.
+		WriteTimeout:   opBound + 30*time.Second,
+		MaxHeaderBytes: 8 << 10,
+		BaseContext:    func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()

@@ -50,9 +50,14 @@ func TestCloudHypervisor(t *testing.T) {
 	vmmtest.Run(t, s)
 }
 
+// Where only software stands behind /dev/kvm, guests are started and get
+// nowhere, which is enough for the cases that are about the VMM alone.
 func TestCloudHypervisorGuests(t *testing.T) {
 	vmmtest.NeedGuests(t)
 	s := cloudHypervisorSubject(t)
-	needKVM(t, kvm.Usable())
+	needKVM(t, kvm.Device())
+	if err := kvm.Usable(); err != nil {
+		s.Inert = err.Error()
+	}
 	vmmtest.RunGuests(t, s)
 }

@@ -170,9 +170,9 @@ func (m *fakeMachine) Counters(context.Context) (chapi.VmCounters, error) {
 	for id, d := range m.devices {
 		switch {
 		case d.file != nil:
-			out[id] = map[string]int64{"read_bytes": 0, "write_bytes": 0, "read_ops": 0, "write_ops": 0}
+			out[id] = map[string]uint64{"read_bytes": 0, "write_bytes": 0, "read_ops": 0, "write_ops": 0}
 		case d.isNet:
-			out[id] = map[string]int64{"rx_bytes": 0, "rx_frames": 0, "tx_bytes": 0, "tx_frames": 0}
+			out[id] = map[string]uint64{"rx_bytes": 0, "rx_frames": 0, "tx_bytes": 0, "tx_frames": 0}
 		}
 	}
 	return out, nil
