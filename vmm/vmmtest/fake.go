@@ -2,6 +2,7 @@ package vmmtest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -74,26 +75,26 @@ func StartFake(t testing.TB, opts FakeOptions) *Fake {
 		NoShutdown:   opts.NoShutdown,
 		Log:          log,
 	})
+	f.serve(listener, w, log)
+	return f
+}
+
+// serve runs the Fake until it ends or the test does. It owns w, the writing
+// end of the events.
+func (f *Fake) serve(listener net.Listener, w *os.File, log logrus.FieldLogger) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel = cancel
 	go func() {
 		defer close(f.served)
 		err := chvmm.Serve(ctx, listener, f.vmm, log)
-		if closeErr := f.vmm.Close(); err == nil {
-			err = closeErr
-		}
-		if err == nil {
-			err = f.vmm.Err()
-		}
-		f.err = err
+		f.err = errors.Join(err, f.vmm.Close(), f.vmm.Err())
 		_ = w.Close()
 	}()
-	t.Cleanup(func() {
+	f.t.Cleanup(func() {
 		cancel()
 		<-f.served
-		_ = r.Close()
+		_ = f.events.Close()
 	})
-	return f
 }
 
 // Dial opens a connection to the API socket.
