@@ -318,3 +318,42 @@ func TestExecSurvivesARestart(t *testing.T) {
 		t.Errorf("exit code %d (%v), output %q", code, err, out.String())
 	}
 }
+
+// The end of a container ends its execs; who is attached to one still gets
+// its output and exit code.
+func TestExecEndsWithTheContainer(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	c := p.run("sleep 1000")
+	const size = 200 << 10 // more than any buffer on the way
+	x, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", fmt.Sprintf("head -c %d /dev/zero; echo done >&2; sleep 1000", size)}})
+	must(t, x, err)
+	session, err := p.AttachExec(w.ctx, c.ID, x.ID)
+	must(t, session, err)
+	defer func() { _ = session.Close() }()
+	bytes, killed := 0, false
+	for {
+		piece, err := session.Recv(w.ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		must(t, piece, err)
+		if !killed {
+			killed = true
+			if err := p.Kill(w.ctx, c.ID, ""); err != nil {
+				t.Fatal(err)
+			}
+			p.end(c.ID)
+		}
+		if piece.Stream == cardplane.Stdout {
+			bytes += len(piece.Data)
+		}
+	}
+	if code, err := session.ExitCode(); err != nil || code != 137 {
+		t.Errorf("exit code %d, %v", code, err)
+	}
+	if bytes == 0 || bytes > size {
+		t.Errorf("%d bytes of output", bytes)
+	}
+	w.wantClean(p, 1)
+}

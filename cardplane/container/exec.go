@@ -16,9 +16,14 @@ import (
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
 
-// maxEnded bounds how many execs that have ended are remembered in a
-// container, with what is left of their output in the guest.
-const maxEnded = 32
+const (
+	// maxEnded bounds how many execs that have ended are remembered in a
+	// container, with what is left of their output in the guest.
+	maxEnded = 32
+	// execDrainTimeout bounds how long a container's end waits for those who
+	// are attached to its execs.
+	execDrainTimeout = 5 * time.Second
+)
 
 // exec is a further process in a container.
 type exec struct {
@@ -27,9 +32,10 @@ type exec struct {
 	done chan struct{}      // closed when it has ended, or its run has
 
 	// Guarded by entry.mu.
-	info  cardplane.Exec
-	lost  bool      // the run ended first, so there is no exit code
-	endAt time.Time // when it ended
+	sessions map[*execSession]bool
+	info     cardplane.Exec
+	lost     bool      // the run ended first, so there is no exit code
+	endAt    time.Time // when it ended
 }
 
 // Exec implements [cardplane.ContainerService].
@@ -56,7 +62,7 @@ func (s *Service) Exec(ctx context.Context, ref string, spec cardplane.ExecSpec)
 func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *specs.Process) (cardplane.Exec, error) {
 	s, e := r.svc, r.e
 	info := cardplane.Exec{ID: newID(execBytes), ContainerID: e.id, Command: spec.Command, Running: true}
-	x := &exec{run: r, spec: spec, done: make(chan struct{}), info: info}
+	x := &exec{run: r, spec: spec, done: make(chan struct{}), sessions: make(map[*execSession]bool), info: info}
 	// A call that is cut must not leave a process that nobody knows.
 	saved := store.Exec{ID: info.ID, Command: spec.Command, TTY: spec.TTY, Stdin: spec.Stdin}
 	if err := s.cfg.Store.SaveExec(e.id, saved); err != nil {
@@ -66,12 +72,24 @@ func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *s
 		Process: *process, Terminal: terminalSize(spec.TerminalSize), Stdin: stdinMode(spec.Stdin),
 	})
 	if err != nil {
-		r.forgetExec(info.ID)
+		r.undoExec(info.ID, err)
 		return cardplane.Exec{}, e.notRunning(err)
 	}
 	s.publish(cardplane.ExecStarted, e.id, e.snapshot().Name, map[string]string{"exec": info.ID, "command": spec.Command[0]})
 	r.addExec(x)
 	return info, nil
+}
+
+// undoExec forgets an exec whose start gave err. Where that does not say
+// whether it runs, it is killed.
+func (r *run) undoExec(id string, err error) {
+	if !guestclient.Refused(err) {
+		err := r.sb.Guest().DeleteExec(r.ctx, r.e.id, id, true)
+		if err != nil && !apierr.Is(err, "exec_not_found") {
+			r.log.WithError(err).WithField("exec", id).Error("an exec whose start was cut may be running")
+		}
+	}
+	r.forgetExec(id)
 }
 
 func checkExec(spec cardplane.ExecSpec) error {
@@ -139,6 +157,39 @@ func (r *run) addExec(x *exec) {
 	r.execs.Go(func() { r.watchExec(x) })
 }
 
+// drainExecs gives those who are attached to execs the time to get what these
+// have left when the container has ended, and with it all its processes.
+func (r *run) drainExecs() {
+	timer := time.NewTimer(execDrainTimeout)
+	defer timer.Stop()
+	for _, ended := range r.execEnds() {
+		select {
+		case <-ended:
+		case <-timer.C:
+			return
+		case <-r.ctx.Done():
+			return
+		case <-r.sb.Lost():
+			return
+		}
+	}
+}
+
+// execEnds returns channels that are closed when execs have ended and when
+// attachments to them have taken all output.
+func (r *run) execEnds() []<-chan struct{} {
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	var ends []<-chan struct{}
+	for _, x := range r.e.execs {
+		ends = append(ends, x.done)
+		for a := range x.sessions {
+			ends = append(ends, a.drained)
+		}
+	}
+	return ends
+}
+
 // endExecs waits for the watchers of all execs, after the run's context has
 // ended.
 func (r *run) endExecs() {
@@ -160,7 +211,7 @@ func (r *run) resumeExecs() {
 	}
 	for _, k := range known {
 		r.addExec(&exec{
-			run: r, done: make(chan struct{}),
+			run: r, done: make(chan struct{}), sessions: make(map[*execSession]bool),
 			info: cardplane.Exec{ID: k.ID, ContainerID: r.e.id, Command: k.Command, Running: true},
 			spec: cardplane.ExecSpec{TTY: k.TTY, Stdin: k.Stdin},
 		})
@@ -179,9 +230,6 @@ func (r *run) watchExec(x *exec) {
 		case guestclient.Permanent(err):
 			r.loseExec(x)
 			return
-		case err == nil:
-			retry.Reset()
-			continue
 		}
 		if retry.Wait(r.ctx) != nil {
 			r.loseExec(x)
@@ -223,7 +271,7 @@ func (r *run) pruneExecs() {
 	r.e.mu.Unlock()
 	for _, x := range ended {
 		r.forgetExec(x.info.ID)
-		if err := r.sb.Guest().DeleteExec(r.ctx, r.e.id, x.info.ID); err != nil {
+		if err := r.sb.Guest().DeleteExec(r.ctx, r.e.id, x.info.ID, false); err != nil {
 			r.log.WithError(err).Debug("an exec was not deleted in the guest")
 		}
 	}

@@ -14,13 +14,14 @@ import (
 // execSession is an attachment to an exec. Its output comes from the agent's
 // buffer, and is acknowledged once the receiver has it.
 type execSession struct {
-	e      *entry
-	x      *exec
-	ctx    context.Context // ends with Close, or with the run
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	pieces chan execPiece // closed when all output was taken
-	taken  chan struct{}  // of the piece that Recv has returned
+	e       *entry
+	x       *exec
+	ctx     context.Context // ends with Close, or with the run
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+	pieces  chan execPiece
+	drained chan struct{} // closed when all output was taken
+	taken   chan struct{} // of the piece that Recv has returned
 
 	mu    sync.Mutex
 	stdin *guestclient.Stdin
@@ -32,7 +33,7 @@ type execPiece struct {
 }
 
 func newExecSession(e *entry, x *exec) *execSession {
-	a := &execSession{e: e, x: x, pieces: make(chan execPiece)}
+	a := &execSession{e: e, x: x, pieces: make(chan execPiece), drained: make(chan struct{})}
 	a.ctx, a.cancel = context.WithCancel(x.run.ctx)
 	streams := []cardplane.Stream{cardplane.Stdout, cardplane.Stderr}
 	if x.spec.TTY {
@@ -44,8 +45,11 @@ func newExecSession(e *entry, x *exec) *execSession {
 	}
 	a.work.Go(func() {
 		readers.Wait()
-		close(a.pieces)
+		close(a.drained)
 	})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x.sessions[a] = true
 	return a
 }
 
@@ -107,11 +111,10 @@ func (a *execSession) Recv(ctx context.Context) (cardplane.Output, error) {
 		a.taken = nil
 	}
 	select {
-	case piece, ok := <-a.pieces:
-		if ok {
-			a.taken = piece.taken
-			return piece.output, nil
-		}
+	case piece := <-a.pieces:
+		a.taken = piece.taken
+		return piece.output, nil
+	case <-a.drained:
 	case <-ctx.Done():
 		return cardplane.Output{}, ctx.Err()
 	}
@@ -191,5 +194,8 @@ func (a *execSession) Close() error {
 		_ = stdin.Close()
 	}
 	a.work.Wait()
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	delete(a.x.sessions, a)
 	return nil
 }

@@ -79,6 +79,9 @@ func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) 
 		return
 	}
 	defer sb.Close()
+	if end.exit != nil && r.sb != nil {
+		r.drainExecs()
+	}
 	keep := !c.Spec.ReadOnlyRoot && !c.Spec.AutoRemove
 	if end.exit == nil || !keep || r.ctx.Err() != nil {
 		return

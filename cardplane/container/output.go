@@ -15,6 +15,8 @@ import (
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
 
+const reasonTakenOver = "another control plane has taken it over"
+
 // exitResult is what awaitExit has found.
 type exitResult struct {
 	exit *store.Exit
@@ -32,9 +34,6 @@ func (r *run) awaitExit(ctx context.Context, sb *sandbox.Sandbox) exitResult {
 		case apierr.Is(err, "container_not_found"):
 			return exitResult{err: apierr.New(apierr.Unavailable, sandbox.CodeLost,
 				"the container's virtual machine is lost: the guest was booted anew and no longer knows the container")}
-		case err == nil:
-			retry.Reset()
-			continue
 		}
 		if retry.Wait(ctx) != nil {
 			return exitResult{err: ctx.Err()}
@@ -69,6 +68,9 @@ func (r *run) pump(ctx context.Context, sb *sandbox.Sandbox, stream cardplane.St
 		switch {
 		case errors.Is(err, io.EOF), ctx.Err() != nil:
 			return
+		case apierr.Is(err, "stale_epoch"):
+			r.letGo(err)
+			return
 		case guestclient.Permanent(err):
 			log.WithError(err).Error("the rest of the output is lost")
 			return
@@ -79,6 +81,14 @@ func (r *run) pump(ctx context.Context, sb *sandbox.Sandbox, stream cardplane.St
 			return
 		}
 	}
+}
+
+// letGo leaves the container to the newer control plane that commands its
+// guest.
+func (r *run) letGo(err error) {
+	r.log.WithError(err).Error("another control plane has taken the container over; this one lets it go")
+	r.e.setReason(reasonTakenOver)
+	r.cancel(sandbox.ErrDetached)
 }
 
 // pumpOnce journals from where the journal ends, for as long as one

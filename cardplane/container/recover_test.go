@@ -16,6 +16,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
 // must ends the test at an error.
@@ -358,5 +359,33 @@ func TestStaleEpoch(t *testing.T) {
 	}
 	if got, err := p.Get(w.ctx, c.ID); err != nil || got.State != cardplane.Running {
 		t.Errorf("state %s, %v", got.State, err)
+	}
+}
+
+// A control plane whose guests obey a newer one, as with a store that was
+// copied, lets them go: it neither ends nor deletes what it no longer owns.
+func TestTakenOver(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	c := p.run("sleep 1000")
+	sb, err := sandbox.NewManager(sandbox.Config{
+		Host: sandbox.OverLink(w.host.Link()), Artefacts: p.artefacts, Epoch: p.store.Epoch() + 1, Log: p.log(),
+	}).Adopt(w.ctx, c.SandboxID)
+	must(t, sb, err)
+	defer sb.Close()
+	if err := sb.Guest().KillContainer(w.ctx, c.ID, 18); err != nil { // SIGCONT
+		t.Fatal(err)
+	}
+	w.cutStreams()
+	w.until(p, c.ID, func(c cardplane.Container) bool { return c.Reason == "another control plane has taken it over" })
+	if err := sb.Guest().KillContainer(w.ctx, c.ID, 9); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := sb.Guest().WaitContainer(w.ctx, c.ID); err != nil || got.ExitCode != 137 {
+		t.Errorf("the newer control plane's view: %+v, %v", got, err)
+	}
+	p.close() // whatever it was still doing is done
+	if vm, err := w.host.Link().VM(w.ctx, c.SandboxID); err != nil || vm.State != hostapi.Running {
+		t.Errorf("the machine is %s, %v", vm.State, err)
 	}
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-// Causes of the end of a run's context, beside sandbox.ErrDetached.
+// Causes of the end of a run's context, beside sandbox.ErrDetached, which is
+// the end of the control plane or of its say over the container.
 var (
 	errStopped = errors.New("stopped while it was starting")
 	errRemoved = errors.New("removed by force")
@@ -115,7 +116,10 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	for {
 		select {
 		case result := <-exited:
-			if result.err != nil {
+			switch {
+			case result.err != nil && r.ctx.Err() != nil:
+				return r.interrupted()
+			case result.err != nil:
 				return r.ended(sb, result.err)
 			}
 			r.recordExit(result.exit)

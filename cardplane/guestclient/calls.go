@@ -94,10 +94,11 @@ func (c *Client) ResizeExec(ctx context.Context, container, id string, size gues
 	return err
 }
 
-// DeleteExec forgets an exited exec and what is left of its output.
-func (c *Client) DeleteExec(ctx context.Context, container, id string) error {
+// DeleteExec forgets an exec and what is left of its output. One that still
+// runs is killed when force is set, and is an error otherwise.
+func (c *Client) DeleteExec(ctx context.Context, container, id string, force bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := finish[struct{}](c.api.DeleteExec(ctx, container, id, &guestapi.DeleteExecParams{CardplaneEpoch: c.epoch}))
+	_, err := finish[struct{}](c.api.DeleteExec(ctx, container, id, &guestapi.DeleteExecParams{CardplaneEpoch: c.epoch, Force: force}))
 	return err
 }

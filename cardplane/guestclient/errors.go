@@ -1,6 +1,8 @@
 package guestclient
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"unicode"
@@ -67,6 +69,22 @@ func fromGuest(err error) error {
 		e.Evidence[i] = Printable(line, maxMessage)
 	}
 	return &e
+}
+
+// Refused reports whether err is an agent's answer, so that it is certain that
+// what was asked for was not done.
+func Refused(err error) bool {
+	switch apierr.ClassOf(err) {
+	case apierr.NotFound, apierr.FailedPrecondition, apierr.InvalidArgument, apierr.AlreadyExists, apierr.ResourceExhausted:
+		return true
+	}
+	return false
+}
+
+// Permanent reports whether err will not change however often the same is
+// asked for.
+func Permanent(err error) bool {
+	return Refused(err) || errors.Is(err, context.Canceled)
 }
 
 // Printable returns s without what could command a terminal, and at most

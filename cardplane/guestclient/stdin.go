@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
@@ -233,14 +232,4 @@ func (s *Stdin) nextToSend() (p []byte, end bool) {
 		}
 		s.changed.Wait()
 	}
-}
-
-// Permanent reports whether err is an answer that will not change however
-// often the same stream is asked for.
-func Permanent(err error) bool {
-	switch apierr.ClassOf(err) {
-	case apierr.NotFound, apierr.FailedPrecondition, apierr.InvalidArgument:
-		return true
-	}
-	return errors.Is(err, context.Canceled)
 }
