@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/ci/harness"
+	"golang.org/x/tools/txtar"
 	"rsc.io/script"
 	"rsc.io/script/scripttest"
 )
@@ -30,23 +31,20 @@ func TestScripts(t *testing.T) {
 }
 
 func runScript(t *testing.T, s *harness.Stack, file string) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	archive, err := txtar.ParseFile(file)
+	must(t, err)
 	cmd := s.Cardctl(t.Context())
 	env := append(cmd.Env, "IMAGES="+filepath.Join(harness.Root(), "build", "images"))
 	state, err := script.NewState(t.Context(), t.TempDir(), env)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, state.ExtractFiles(archive))
 	cmds := scripttest.DefaultCmds()
 	cardctl := script.Program(cmd.Path, nil, time.Second)
 	cmds["cardctl"] = cardctl
 	cmds["exits"] = exits(cmd.Path)
 	cmds["feed"] = feed(cmd.Path)
 	engine := &script.Engine{Cmds: cmds, Conds: scripttest.DefaultConds()}
-	scripttest.Run(t, engine, state, file, bytes.NewReader(text))
+	scripttest.Run(t, engine, state, file, bytes.NewReader(archive.Comment))
 }
 
 // exits is the script command `exits CODE cardctl-arguments…`.
