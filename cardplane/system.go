@@ -2,9 +2,6 @@ package cardplane
 
 import "context"
 
-// Version of this build of Cardplane. The Makefile sets it by -ldflags -X.
-var Version = "0.1.0-dev"
-
 // VersionInfo says what runs where.
 type VersionInfo struct {
 	Version, APIVersion, GoVersion string

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/version"
 )
 
 func (s *containerService) Start(ctx context.Context, ref string) (cardplane.Container, error) {
@@ -56,7 +57,7 @@ func (m *Memory) bootLocked(ctx context.Context, c *container) error {
 		return err
 	}
 	c.State, c.Reason, c.StartedAt, c.SandboxID = cardplane.Running, "", m.nowLocked(), newID(8)
-	c.Guest = &cardplane.GuestInfo{Kernel: m.version.GuestKernel, BootID: newID(16), VMM: m.version.Host.VMM, AgentVersion: cardplane.Version}
+	c.Guest = &cardplane.GuestInfo{Kernel: m.version.GuestKernel, BootID: newID(16), VMM: m.version.Host.VMM, AgentVersion: version.Release}
 	c.Timings = []cardplane.Timing{{Step: "boot", Duration: time.Millisecond}}
 	m.eventLocked(cardplane.ContainerStarted, c.ID, c.Name, nil)
 	c.process = m.launchLocked(program, launch{

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/version"
 )
 
 // Memory is a control plane in memory. Its zero value is not usable; see
@@ -45,8 +46,8 @@ func NewMemory() *Memory {
 		keys:     make(map[string]string),
 		programs: builtins(),
 		version: cardplane.VersionInfo{
-			Version: cardplane.Version, APIVersion: "v1", GoVersion: runtime.Version(), Epoch: 1, GuestKernel: "6.12.0-test",
-			Host: cardplane.HostVersion{Reachable: true, Version: cardplane.Version, VMM: "memory"},
+			Version: version.Release, APIVersion: "v1", GoVersion: runtime.Version(), Epoch: 1, GuestKernel: "6.12.0-test",
+			Host: cardplane.HostVersion{Reachable: true, Version: version.Release, VMM: "memory"},
 		},
 	}
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/httpclient"
+	"github.com/cardplane/cardplane/openapi/version"
 )
 
 // DefaultHost is where cardplaned listens unless told otherwise.
@@ -96,7 +97,7 @@ func (a *App) root() *cobra.Command {
 		Long:          "cardctl commands cardplaned, the control plane that runs every container in a virtual machine.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       cardplane.Version,
+		Version:       version.Release,
 	}
 	root.SetIn(a.In)
 	root.SetOut(a.Out)

@@ -15,6 +15,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/httpclient"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/version"
 )
 
 func (a *App) eventsCommand() *cobra.Command {
@@ -89,7 +90,7 @@ func (a *App) versionCommand() *cobra.Command {
 		Short: "Print the versions of cardctl, the control plane and the compute host",
 		Args:  needArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, _ = fmt.Fprintf(a.Out, "Client:\n Version:\t%s\n Go version:\t%s\n", cardplane.Version, runtime.Version())
+			_, _ = fmt.Fprintf(a.Out, "Client:\n Version:\t%s\n Go version:\t%s\n", version.Release, runtime.Version())
 			return a.withClient(func(client *httpclient.Client) error {
 				v, err := client.System().VersionInfo(cmd.Context())
 				if err != nil {

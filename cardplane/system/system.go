@@ -15,6 +15,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/openapi/version"
 )
 
 const (
@@ -53,7 +54,7 @@ func New(cfg Config) *Service { return &Service{cfg} }
 // VersionInfo implements [cardplane.SystemService].
 func (s *Service) VersionInfo(ctx context.Context) (cardplane.VersionInfo, error) {
 	return cardplane.VersionInfo{
-		Version:     cardplane.Version,
+		Version:     version.Release,
 		APIVersion:  apiVersion,
 		GoVersion:   runtime.Version(),
 		Epoch:       s.cfg.Epoch,

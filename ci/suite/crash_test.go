@@ -123,7 +123,9 @@ func TestMachineDies(t *testing.T) {
 	for _, pid := range s.VMs() {
 		must(t, kill(pid))
 	}
-	run(t, s, 0, "wait", name)
+	if _, stderr := run(t, s, 1, "wait", name); !strings.Contains(stderr, "lost") {
+		t.Errorf("wait does not say why there is no exit code: %s", stderr)
+	}
 	out, _ := run(t, s, 0, "inspect", name)
 	if !strings.Contains(out, `"state": "failed"`) || !strings.Contains(out, "vm_lost") {
 		t.Errorf("inspect says %s", out)

@@ -92,26 +92,6 @@ func TestEveryLackHasARemedy(t *testing.T) {
 	}
 }
 
-func TestProbeKVM(t *testing.T) {
-	intel := file(t, "processor\t: 0\nvmx flags\t: x\nflags\t\t: fpu vmx sse\n")
-	amd := file(t, "processor\t: 0\nflags\t\t: fpu svm\n")
-	plain := file(t, "processor\t: 0\nflags\t\t: fpu hypervisor svm_lock\nprocessor\t: 1\nflags : vmx\n")
-	empty := file(t, "")
-	for name, tc := range map[string]struct{ cpu, device, want string }{
-		"no flag":      {plain, "/dev/null", "neither vmx nor svm"},
-		"nothing":      {empty, "/dev/null", "neither vmx nor svm"},
-		"no cpuinfo":   {absent, "/dev/null", "cannot tell"},
-		"no device":    {intel, absent, absent},
-		"not a device": {amd, "/dev/null", "KVM_GET_API_VERSION"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := probeKVM(tc.cpu, tc.device); err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Fatalf("got %v", err)
-			}
-		})
-	}
-}
-
 func TestMemory(t *testing.T) {
 	for kib, want := range map[int64]hostapi.CheckStatus{1 << 10: hostapi.Fail, 512 << 10: hostapi.Warn, 4 << 20: hostapi.Ok} {
 		path := file(t, fmt.Sprintf("MemTotal: 9 kB\nMemAvailable:   %d kB\n", kib))

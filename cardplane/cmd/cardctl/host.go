@@ -7,6 +7,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/vmm/doctor"
+	"github.com/cardplane/cardplane/vmm/kvm"
 )
 
 // hostChecks looks at this machine as vmmd would with its defaults. What only
@@ -14,7 +15,7 @@ import (
 func hostChecks(ctx context.Context) []cardplane.Check {
 	var out []cardplane.Check
 	for _, c := range doctor.Run(ctx, doctor.Config{
-		KVM:             doctor.ProbeKVM,
+		KVM:             kvm.Usable,
 		CloudHypervisor: "cloud-hypervisor",
 		CHQemu:          beside("ch-qemu"),
 		QEMU:            "qemu-system-x86_64",

@@ -15,7 +15,6 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/container"
 	"github.com/cardplane/cardplane/cardplane/event"
 	"github.com/cardplane/cardplane/cardplane/httpapi"
@@ -23,6 +22,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/cardplane/system"
+	"github.com/cardplane/cardplane/openapi/version"
 	"github.com/cardplane/cardplane/vmm/link"
 )
 
@@ -73,7 +73,7 @@ func (m *Main) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.log.WithFields(logrus.Fields{"version": cardplane.Version, "epoch": epoch, "listen": m.Listen, "link": m.Link}).Info("serving")
+	m.log.WithFields(logrus.Fields{"version": version.Release, "epoch": epoch, "listen": m.Listen, "link": m.Link}).Info("serving")
 	err = m.serve(ctx, httpapi.New(services, m.log), listeners)
 	m.log.Info("ending; running containers go on and are taken up at the next start")
 	return err

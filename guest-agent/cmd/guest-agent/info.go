@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cardplane/cardplane/openapi/guestapi"
+	"github.com/cardplane/cardplane/openapi/version"
 )
 
 // machine implements server.Machine.
@@ -44,7 +44,7 @@ func (m machine) Info() (guestapi.Info, error) {
 	if info.Memory, err = memory(); err != nil {
 		return info, err
 	}
-	info.AgentVersion = version()
+	info.AgentVersion = version.Release
 	info.KernelRelease = strings.TrimSpace(string(release))
 	info.BootId = strings.TrimSpace(string(bootID))
 	info.UptimeSeconds = time.Duration(now.Nano()).Seconds()
@@ -52,14 +52,6 @@ func (m machine) Info() (guestapi.Info, error) {
 		info.BootSteps = append(info.BootSteps, guestapi.BootStep{Name: t.Name, Milliseconds: float64(t.Took) / float64(time.Millisecond)})
 	}
 	return info, nil
-}
-
-// version returns the version that the go command has stamped.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }
 
 func memory() (guestapi.Memory, error) {

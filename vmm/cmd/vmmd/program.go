@@ -16,8 +16,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/openapi/version"
 	"github.com/cardplane/cardplane/vmm/doctor"
 	"github.com/cardplane/cardplane/vmm/host"
+	"github.com/cardplane/cardplane/vmm/kvm"
 )
 
 // gcPercent trades a little CPU for memory: most of what vmmd handles never
@@ -104,7 +106,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 		return err
 	}
 	server, err := host.New(host.Config{
-		RunDir: m.RunDir, DataDir: m.DataDir, Version: version(),
+		RunDir: m.RunDir, DataDir: m.DataDir, Version: version.Release,
 		Programs: programs,
 		Checks:   func(ctx context.Context) []hostapi.Check { return doctor.Run(ctx, m.doctorConfig()) },
 		Cgroups:  true,
@@ -130,7 +132,7 @@ func (m *Main) serve(ctx context.Context, server *host.Server, log logrus.FieldL
 		}
 		listeners = append(listeners, l)
 	}
-	log.WithFields(logrus.Fields{"listen": m.Listen, "version": version()}).Info("vmmd serves")
+	log.WithFields(logrus.Fields{"listen": m.Listen, "version": version.Release}).Info("vmmd serves")
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		group.Go(func() error { return server.Serve(l) })
@@ -168,7 +170,7 @@ func (m *Main) programs(ctx context.Context) ([]host.Program, error) {
 
 func (m *Main) doctorConfig() doctor.Config {
 	return doctor.Config{
-		KVM:             doctor.ProbeKVM,
+		KVM:             kvm.Usable,
 		Cgroups:         host.CheckCgroups,
 		CloudHypervisor: m.CloudHypervisor,
 		CHQemu:          m.CHQemu,
@@ -226,13 +228,4 @@ func envOr(name, byDefault string) string {
 		return value
 	}
 	return byDefault
-}
-
-// version is the module's, or the commit that this was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
 }
