@@ -18,8 +18,8 @@ const (
 	firstAttempt = time.Second
 	maxAttempt   = 20 * time.Second
 	// Between attempts passes one part in pauseShare of the time so far.
-	minPause   = 10 * time.Millisecond
-	pauseShare = 20
+	minPause   = 5 * time.Millisecond
+	pauseShare = 64
 )
 
 // stopwatch times the steps of a start.

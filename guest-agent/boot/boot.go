@@ -1,6 +1,7 @@
 // Package boot turns a bare kernel into a machine that can run containers. It
 // is a list of steps, each of which returns an error; the first error ends
-// the boot. Halt is the one exit of PID 1, for failure and for a wished
+// the boot. Steps of one stage run side by side, as most of them wait for the
+// kernel. Halt is the one exit of PID 1, for failure and for a wished
 // power-off alike: report, sync, power off.
 package boot
 
@@ -8,6 +9,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Step is one step of the boot.
@@ -26,17 +29,38 @@ type Timing struct {
 	Took time.Duration
 }
 
-// Run runs the steps in their order until one fails. The error names it.
-func Run(ctx context.Context, steps []Step) ([]Timing, error) {
-	timings := make([]Timing, 0, len(steps))
-	for _, step := range steps {
-		begin := time.Now()
-		if err := step.Run(ctx); err != nil {
-			return timings, fmt.Errorf("boot step %s: %w", step.Name, err)
+// Stage is steps that do not depend on one another.
+type Stage []Step
+
+// Run runs the stages in their order, and the steps of each side by side,
+// until one fails. The error names it.
+func Run(ctx context.Context, stages []Stage) ([]Timing, error) {
+	var timings []Timing
+	for _, stage := range stages {
+		took, err := stage.run(ctx)
+		if err != nil {
+			return timings, err
 		}
-		timings = append(timings, Timing{Name: step.Name, Took: time.Since(begin)})
+		timings = append(timings, took...)
 	}
 	return timings, nil
+}
+
+// run runs all steps and returns the first error.
+func (s Stage) run(ctx context.Context) ([]Timing, error) {
+	timings := make([]Timing, len(s))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, step := range s {
+		group.Go(func() error {
+			begin := time.Now()
+			if err := step.Run(ctx); err != nil {
+				return fmt.Errorf("boot step %s: %w", step.Name, err)
+			}
+			timings[i] = Timing{Name: step.Name, Took: time.Since(begin)}
+			return nil
+		})
+	}
+	return timings, group.Wait()
 }
 
 // System is what the steps ask of the kernel beyond files in its file systems.
@@ -63,19 +87,21 @@ const (
 	fileLimit = 1 << 20
 )
 
-// Steps returns the steps that make the machine, below root, which is "/" but
+// Stages returns the steps that make the machine, below root, which is "/" but
 // in tests.
-func Steps(system System, root string) []Step {
+func Stages(system System, root string) []Stage {
 	m := machine{system: system, root: root}
-	return []Step{
-		{"mount", m.mount},
-		{"filesystems", m.filesystems},
-		{"cgroup", m.cgroup},
-		{"limits", func(context.Context) error { return system.SetFileLimit(fileLimit) }},
-		{"loopback", func(context.Context) error { return system.InterfaceUp("lo") }},
-		{"hostname", func(context.Context) error { return system.SetHostname(hostname) }},
-		{"ctrl-alt-del", func(context.Context) error { return system.CatchCtrlAltDel() }},
-		{"entropy", m.entropy},
+	return []Stage{
+		{{"mount", m.mount}},
+		{
+			{"filesystems", m.filesystems},
+			{"cgroup", m.cgroup},
+			{"limits", func(context.Context) error { return system.SetFileLimit(fileLimit) }},
+			{"loopback", func(context.Context) error { return system.InterfaceUp("lo") }},
+			{"hostname", func(context.Context) error { return system.SetHostname(hostname) }},
+			{"ctrl-alt-del", func(context.Context) error { return system.CatchCtrlAltDel() }},
+			{"entropy", m.entropy},
+		},
 	}
 }
 

@@ -97,4 +97,7 @@ type Root struct {
 	Path string
 	// Mounts are to be added to the container's mounts, after its own.
 	Mounts []specs.Mount
+	// Started, unless nil, is called once the program runs, and sets going
+	// what was put off until then. It returns at once.
+	Started func()
 }

@@ -98,6 +98,9 @@ func (m *Manager) run(ctx context.Context, c *container, config *guestapi.Contai
 		}
 		return nil, err
 	}
+	if root.Started != nil {
+		root.Started()
+	}
 	return handle, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/cardplane/cardplane/guest-agent/container"
@@ -22,15 +23,23 @@ import (
 // takes the mount points that the image lacks.
 const readOnlyLayerSize = 1 << 20
 
+// grownAtOnce is how far a disk's file system is grown before its container
+// starts, in bytes. The rest is grown once the program runs: it takes a good
+// part of a second on an emulated processor, and no program fills this much
+// in that time.
+const grownAtOnce = 1 << 30
+
 // Roots implements container.Roots with block devices.
 type Roots struct {
 	dir     string
 	system  System
 	devices devices
+	log     logrus.FieldLogger
 
-	mu     sync.Mutex
-	images map[string]*image
-	used   map[string]*image // by container id
+	mu      sync.Mutex
+	images  map[string]*image
+	used    map[string]*image  // by container id
+	growths map[string]*growth // by container id
 }
 
 var _ container.Roots = (*Roots)(nil)
@@ -42,10 +51,10 @@ type image struct {
 }
 
 // New returns Roots that keeps its mounts in dir, which must be on a tmpfs.
-func New(dir string, system System) *Roots {
+func New(dir string, system System, log logrus.FieldLogger) *Roots {
 	return &Roots{
-		dir: dir, system: system, devices: devices{sysBlock: "/sys/block", dev: "/dev"},
-		images: map[string]*image{}, used: map[string]*image{},
+		dir: dir, system: system, devices: devices{sysBlock: "/sys/block", dev: "/dev"}, log: log,
+		images: map[string]*image{}, used: map[string]*image{}, growths: map[string]*growth{},
 	}
 }
 
@@ -74,11 +83,12 @@ func (r *Roots) Prepare(ctx context.Context, id string, config *guestapi.Contain
 	if err != nil {
 		return container.Root{}, err
 	}
-	return container.Root{Path: root, Mounts: mounts}, nil
+	return container.Root{Path: root, Mounts: mounts, Started: func() { r.grow(id) }}, nil
 }
 
 // Release implements container.Roots.
 func (r *Roots) Release(_ context.Context, id string) error {
+	r.awaitGrowth(id)
 	dir := r.containerDir(id)
 	for _, name := range []string{"root", "layer"} {
 		if err := r.system.Unmount(filepath.Join(dir, name), 0); err != nil {
@@ -160,7 +170,7 @@ func (r *Roots) mountLayer(ctx context.Context, id string, w *guestapi.Writable)
 	target := filepath.Join(r.containerDir(id), "layer")
 	switch w.Kind {
 	case guestapi.WritableDisk:
-		return target, r.mountDisk(ctx, target, w.Device)
+		return target, r.mountDisk(ctx, id, target, w.Device)
 	case guestapi.WritableTmpfs:
 		return target, r.mountTmpfs(target, w.SizeBytes)
 	default:
@@ -176,8 +186,9 @@ func (r *Roots) mountTmpfs(target string, size int64) error {
 	return r.mount("tmpfs", target, "tmpfs", unix.MS_NODEV, data)
 }
 
-// mountDisk mounts an ext4 disk and grows its file system to the disk's size.
-func (r *Roots) mountDisk(ctx context.Context, target, serial string) error {
+// mountDisk mounts an ext4 disk and grows its file system to the disk's size,
+// what is beyond grownAtOnce in the background.
+func (r *Roots) mountDisk(ctx context.Context, id, target, serial string) error {
 	const field = "/rootfs/writable/device"
 	device, err := r.devices.wait(ctx, serial)
 	if err != nil {
@@ -190,12 +201,57 @@ func (r *Roots) mountDisk(ctx context.Context, target, serial string) error {
 	if err := r.mount(device.node, target, "ext4", unix.MS_NODEV|unix.MS_NOATIME, ""); err != nil {
 		return mountFailed(field, serial, "ext4", err)
 	}
-	if blocks := device.size / size.blockSize; blocks > size.blocks {
-		if err := r.system.ResizeExt4(target, blocks); err != nil {
+	blocks := device.size / size.blockSize
+	first := min(blocks, grownAtOnce/size.blockSize)
+	if first > size.blocks {
+		if err := r.system.ResizeExt4(target, first); err != nil {
 			return mountFailed(field, serial, "ext4 of its full size", err)
 		}
 	}
+	if blocks > max(first, size.blocks) {
+		r.growLater(id, target, blocks)
+	}
 	return nil
+}
+
+// growth is what is left to grow of a mounted file system.
+type growth struct {
+	target string
+	blocks uint64
+	work   sync.WaitGroup
+}
+
+func (r *Roots) growLater(id, target string, blocks uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.growths[id] = &growth{target: target, blocks: blocks}
+}
+
+// grow grows the container's file system in the background. A failure leaves
+// it smaller than its disk; the next start tries again.
+func (r *Roots) grow(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.growths[id]
+	if g == nil {
+		return
+	}
+	g.work.Go(func() {
+		if err := r.system.ResizeExt4(g.target, g.blocks); err != nil {
+			r.log.WithField("container", id).WithError(err).Error("the writable layer keeps less than its full size")
+		}
+	})
+}
+
+// awaitGrowth waits until the container's file system no longer grows.
+func (r *Roots) awaitGrowth(id string) {
+	r.mu.Lock()
+	g := r.growths[id]
+	delete(r.growths, id)
+	r.mu.Unlock()
+	if g != nil {
+		g.work.Wait()
+	}
 }
 
 // mountOverlay joins the image and the layer.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -89,13 +91,19 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	f := &fixture{system: &fakeSystem{dir: filepath.Join(dir, "run"), options: map[string]string{}, fail: map[string]error{}}}
-	f.Roots = New(f.system.dir, f.system)
+	f.Roots = New(f.system.dir, f.system, quiet())
 	f.devices = devices{sysBlock: filepath.Join(dir, "sys"), dev: filepath.Join(dir, "dev")}
 	f.plug(t, "vda", "root", 0, nil)
 	f.plug(t, "vdb", "img", 1<<20, []byte("erofs"))
 	f.plug(t, "vdc", "disk", 1<<30, ext4Super(16384, 2))
 	write(t, filepath.Join(f.devices.sysBlock, "loop0", "size"), []byte("0"))
 	return f
+}
+
+func quiet() logrus.FieldLogger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
 }
 
 func (f *fixture) plug(t *testing.T, name, serial string, size int64, content []byte) {
@@ -312,4 +320,24 @@ func FuzzExt4Size(f *testing.F) {
 			t.Fatalf("%+v", size)
 		}
 	})
+}
+
+// A disk that is large is grown in two steps, the second once the program
+// runs; its end is waited for before the disk is unmounted.
+func TestGrowthInTheBackground(t *testing.T) {
+	f := newFixture(t)
+	f.plug(t, "vdc", "disk", 10<<30, ext4Super(16384, 2))
+	root, err := f.Prepare(t.Context(), "c1", config(guestapi.WritableDisk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.Started()
+	if err := f.Release(t.Context(), "c1"); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"containers/c1/layer 262144", "containers/c1/layer 2621440"}
+	if !reflect.DeepEqual(f.system.resized, want) {
+		t.Errorf("resized %q", f.system.resized)
+	}
+	f.clean(t)
 }

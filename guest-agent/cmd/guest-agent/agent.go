@@ -60,8 +60,8 @@ func NewMain(console io.Writer) *Main {
 // when that was asked for.
 func (m *Main) Run(ctx context.Context) error {
 	debug.SetGCPercent(gcPercent)
-	steps := append(boot.Steps(boot.Kernel{}, "/"), boot.Step{Name: "listen", Run: m.listen})
-	timings, err := boot.Run(ctx, steps)
+	stages := append(boot.Stages(boot.Kernel{}, "/"), boot.Stage{{Name: "listen", Run: m.listen}})
+	timings, err := boot.Run(ctx, stages)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (m *Main) Run(ctx context.Context) error {
 
 	reaper := reap.New()
 	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
-	manager := container.NewManager(m.log, runtime, rootdir.New(runDir, rootdir.Kernel{}))
+	manager := container.NewManager(m.log, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log))
 	// A power-off still needs the reaper and the streams: it ends them last.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
