@@ -185,7 +185,8 @@ type ContainerService interface {
 	Kill(ctx context.Context, ref, signal string) error
 
 	// Wait returns the container once it has ended or been removed (then as
-	// it last was), or ctx's error.
+	// it last was), or ctx's error. With AutoRemove it returns once the
+	// container is removed.
 	Wait(ctx context.Context, ref string) (Container, error)
 
 	// Resize sets the size of the container's terminal. It fails with

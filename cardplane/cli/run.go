@@ -192,7 +192,10 @@ func (s *starting) run(ctx context.Context) (int, error) {
 	cancel(nil)
 	start.Wait()
 	switch {
-	case err == nil || errors.Is(err, errDetached):
+	case err == nil:
+		s.settle(ctx)
+		return code, nil
+	case errors.Is(err, errDetached):
 		return code, err
 	case s.startErr != nil && !isAway(s.startErr):
 		return 0, s.startErr
@@ -200,6 +203,15 @@ func (s *starting) run(ctx context.Context) (int, error) {
 		return s.resume(ctx, at.received, err)
 	}
 	return 0, keepsRunning(err, s.container.Name)
+}
+
+// settle waits until the control plane shows what the user has just seen: the
+// container has ended, and is gone if it was to remove itself. The exit code
+// is known already, so an error changes nothing.
+func (s *starting) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
+	defer cancel()
+	_, _ = s.containers.Wait(ctx, s.container.ID)
 }
 
 // resume reads on in the journal where the connection left off that was lost.

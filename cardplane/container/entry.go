@@ -20,6 +20,7 @@ type entry struct {
 	changed chan struct{} // closed and replaced at every change of rec
 	settled bool          // the program's exit and all its output are recorded
 	removed bool
+	stays   bool     // it should have removed itself and could not
 	run     *run     // set while the container is active, but for the end of the Service
 	stdin   *session // the latest taker
 	execs   map[string]*exec
@@ -61,6 +62,22 @@ func (e *entry) settle() {
 	defer e.mu.Unlock()
 	e.settled = true
 	e.announceLocked()
+}
+
+// stay tells those who wait for the container's removal that it will not be.
+func (e *entry) stay() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stays = true
+	e.announceLocked()
+}
+
+// over reports whether c, the container as it stands, has ended, and where it
+// is to remove itself, has done so or failed to.
+func (e *entry) over(c cardplane.Container) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return c.State.Ended() && (!c.Spec.AutoRemove || e.stays)
 }
 
 // update changes the record, durably, together with the ledger, and wakes

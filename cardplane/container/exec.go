@@ -47,7 +47,7 @@ func (s *Service) Exec(ctx context.Context, ref string, spec cardplane.ExecSpec)
 	if err := checkExec(spec); err != nil {
 		return cardplane.Exec{}, err
 	}
-	r, err := e.runningRun()
+	r, err := e.runningRun(ctx)
 	if err != nil {
 		return cardplane.Exec{}, err
 	}

@@ -46,6 +46,7 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 	if c.Spec.AutoRemove {
 		if err := r.svc.remove(r.e); err != nil {
 			r.log.WithError(err).Error("the container could not be removed after its end")
+			r.e.stay()
 		}
 	}
 }

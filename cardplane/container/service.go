@@ -70,6 +70,7 @@ func Open(cfg Config) (*Service, error) {
 		if err := s.recoverEntry(e); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+		s.finishRemoval(e)
 	}
 	s.work.Add(1)
 	go func() {
@@ -77,6 +78,19 @@ func Open(cfg Config) (*Service, error) {
 		s.janitor(s.ctx)
 	}()
 	return s, nil
+}
+
+// finishRemoval removes a container that ended and was to remove itself when
+// the control plane died. The janitor deletes its disk.
+func (s *Service) finishRemoval(e *entry) {
+	c := e.snapshot()
+	if !c.Spec.AutoRemove || !c.State.Ended() {
+		return
+	}
+	if err := s.forget(e); err != nil {
+		s.log.WithError(err).WithField("container", c.ID).Error("the container could not be removed after its end")
+		e.stay()
+	}
 }
 
 // Close ends all work. Running containers go on, and the next Open takes them
@@ -203,7 +217,7 @@ func (s *Service) Wait(ctx context.Context, ref string) (cardplane.Container, er
 		}
 		return cardplane.Container{}, err
 	}
-	return e.waitUntil(ctx, func(c cardplane.Container) bool { return c.State.Ended() })
+	return e.waitUntil(ctx, e.over)
 }
 
 // lookupGone finds a container that was removed not long ago, by its id, so

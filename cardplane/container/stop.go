@@ -159,7 +159,7 @@ func (s *Service) Kill(ctx context.Context, ref, signal string) error {
 	if err != nil {
 		return err
 	}
-	r, err := e.runningRun()
+	r, err := e.runningRun(ctx)
 	if err != nil {
 		return err
 	}
@@ -172,30 +172,48 @@ func (s *Service) Resize(ctx context.Context, ref string, size cardplane.Termina
 	if err != nil {
 		return err
 	}
-	r, err := e.runningRun()
+	r, err := e.runningRun(ctx)
 	if err != nil {
 		return err
 	}
 	return e.notRunning(r.sb.Guest().ResizeContainer(ctx, e.id, terminalSize(size)))
 }
 
-// runningRun returns the run of a container whose program runs and whose
+// reachTimeout bounds how long a call waits for a guest that is about to be
+// reached again after a restart of the control plane.
+const reachTimeout = 10 * time.Second
+
+// runningRun returns the run of a container whose program runs, once its
 // guest is reached.
-func (e *entry) runningRun() (*run, error) {
+func (e *entry) runningRun(ctx context.Context) (*run, error) {
 	c, r := e.active()
-	if r == nil || !c.State.Active() {
+	if r == nil || !c.State.Active() || c.State == cardplane.Starting && !r.isUp() {
 		return nil, notRunning(c)
 	}
+	late := time.NewTimer(reachTimeout)
+	defer late.Stop()
 	select {
 	case <-r.up:
 		return r, nil
-	default:
+	case <-r.done:
+		return nil, notRunning(e.snapshot())
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-late.C:
 	}
-	if c.State == cardplane.Starting {
-		return nil, notRunning(c)
-	}
+	c = e.snapshot()
 	return nil, apierr.New(apierr.Unavailable, "host_unavailable",
 		"container %s cannot be reached: %s; try again when the compute host is back", c.Name, c.Reason)
+}
+
+// isUp reports whether the program runs and the guest is reached.
+func (r *run) isUp() bool {
+	select {
+	case <-r.up:
+		return true
+	default:
+		return false
+	}
 }
 
 // notRunning puts the guest's words for a program that has ended into ours.
