@@ -102,8 +102,11 @@ func bareBoot(ctx context.Context, dir, init, want string) (booted, error) {
 			found = &booted{after: time.Since(start), line: strings.TrimSpace(rest)}
 		}
 	}
-	if err := cmd.Wait(); err != nil || found == nil {
-		return booted{}, fmt.Errorf("bare boot of %s: no line %q (%w)\n%s", init, want, errors.Join(err), console.String())
+	if err := cmd.Wait(); err != nil {
+		return booted{}, fmt.Errorf("bare boot of %s: %w\n%s", init, err, console.String())
+	}
+	if found == nil {
+		return booted{}, fmt.Errorf("bare boot of %s: no line %q on the console\n%s", init, want, console.String())
 	}
 	return *found, nil
 }
