@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 BIN    := build/bin
 # Programs for the guest: static, small, the same bytes on every machine.
-STATIC := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -buildid='
+STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 GUEST_PROGRAMS := $(BIN)/guest-agent $(BIN)/initrd-init $(BIN)/bareinit
 
 .PHONY: help setup build guest guest-own kernel images demo test test-unit test-guest check generate bench clean
@@ -17,7 +17,7 @@ setup: ## install what the project needs from Debian (root; does nothing when al
 
 build: ## build every program into build/bin
 	@mkdir -p $(BIN)
-	@go build -trimpath -o $(BIN)/ ./cardplane/cmd/... ./vmm/cmd/... ./rootfs/cmd/mkrootfs
+	@go build -trimpath -buildvcs=false -o $(BIN)/ ./cardplane/cmd/... ./vmm/cmd/... ./rootfs/cmd/mkrootfs
 	@$(STATIC) -o $(BIN)/guest-agent ./guest-agent/cmd/guest-agent
 	@$(STATIC) -o $(BIN)/initrd-init ./rootfs/initramfs/cmd/initrd-init
 	@$(STATIC) -o $(BIN)/bareinit ./rootfs/cmd/bareinit

@@ -75,8 +75,9 @@ func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *s
 		r.undoExec(info.ID, err)
 		return cardplane.Exec{}, e.notRunning(err)
 	}
-	s.publish(cardplane.ExecStarted, e.id, e.snapshot().Name, map[string]string{"exec": info.ID, "command": spec.Command[0]})
-	r.addExec(x)
+	r.addExec(x, func() {
+		s.publish(cardplane.ExecStarted, e.id, e.snapshot().Name, map[string]string{"exec": info.ID, "command": spec.Command[0]})
+	})
 	return info, nil
 }
 
@@ -144,8 +145,9 @@ func (r *run) setProcess(p *specs.Process) {
 	r.process = p
 }
 
-// addExec makes x known and watches it until it ends.
-func (r *run) addExec(x *exec) {
+// addExec makes x known and watches it until it ends, after announce, which
+// writes to disk and need not be waited for.
+func (r *run) addExec(x *exec, announce func()) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
 	r.e.execs[x.info.ID] = x
@@ -154,7 +156,10 @@ func (r *run) addExec(x *exec) {
 		close(x.done)
 		return
 	}
-	r.execs.Go(func() { r.watchExec(x) })
+	r.execs.Go(func() {
+		announce()
+		r.watchExec(x)
+	})
 }
 
 // drainExecs gives those who are attached to execs the time to get what these
@@ -214,13 +219,12 @@ func (r *run) resumeExecs() {
 			run: r, done: make(chan struct{}), sessions: make(map[*execSession]bool),
 			info: cardplane.Exec{ID: k.ID, ContainerID: r.e.id, Command: k.Command, Running: true},
 			spec: cardplane.ExecSpec{TTY: k.TTY, Stdin: k.Stdin},
-		})
+		}, func() {}) // announced when it was started
 	}
 }
 
 // watchExec waits for the end of x and makes it known.
 func (r *run) watchExec(x *exec) {
-	defer close(x.done)
 	for retry := guestclient.NewBackoff(); ; {
 		state, err := r.sb.Guest().WaitExec(r.ctx, r.e.id, x.info.ID)
 		switch {
@@ -243,6 +247,7 @@ func (r *run) endExec(x *exec, code int) {
 	x.info.Running, x.info.ExitCode, x.endAt = false, code, time.Now()
 	info := x.info
 	r.e.mu.Unlock()
+	close(x.done) // the rest is nobody's to wait for
 	c := r.e.snapshot()
 	r.svc.publish(cardplane.ExecExited, c.ID, c.Name, map[string]string{"exec": info.ID, "exitCode": strconv.Itoa(code)})
 	r.pruneExecs()
@@ -252,6 +257,7 @@ func (r *run) loseExec(x *exec) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
 	x.info.Running, x.lost = false, true
+	close(x.done)
 }
 
 // pruneExecs forgets the oldest execs that have ended.
