@@ -101,7 +101,7 @@ func TestClaimOfAnExitedOrphan(t *testing.T) {
 	hold := r.Hold()
 	defer hold.Release()
 	pidFile := filepath.Join(t.TempDir(), "pid")
-	launcher := sh(t, r, "sh -c 'echo $$ > "+pidFile+"; exit 42' & exec true")
+	launcher := sh(t, r, "sh -c 'exit 42' & echo $! > "+pidFile)
 	if _, err := launcher.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
