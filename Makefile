@@ -5,7 +5,8 @@
 BIN    := build/bin
 # Programs for the guest: static, small, the same bytes on every machine.
 STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
-GUEST_PROGRAMS := $(BIN)/guest-agent $(BIN)/initrd-init $(BIN)/bareinit
+# Where the programs of the guest are, for mkrootfs.
+IN_GUEST := --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
 
 .PHONY: help setup build guest guest-own kernel images demo test test-unit test-guest check generate bench clean
 
@@ -23,10 +24,10 @@ build: ## build every program into build/bin
 	@$(STATIC) -o $(BIN)/bareinit ./rootfs/cmd/bareinit
 
 guest: build ## build the guest's kernel, initramfs, root and disk template into build/guest/debian
-	@$(BIN)/mkrootfs guest --kernel debian --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
+	@$(BIN)/mkrootfs guest --kernel debian $(IN_GUEST)
 
 guest-own: build kernel ## the same with our own kernel, into build/guest/own
-	@$(BIN)/mkrootfs guest --kernel own --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
+	@$(BIN)/mkrootfs guest --kernel own $(IN_GUEST)
 
 kernel: build ## build our own guest kernel from Debian's source (once; minutes)
 	@ci/setup.sh --kernel

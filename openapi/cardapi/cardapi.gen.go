@@ -897,7 +897,7 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/containers/{container}/stop (the `StopContainer` operationId).
 	StopContainer(ctx context.Context, container ContainerRef, body StopContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// WaitContainer Answer once the container has ended, or with its present state when the time is over.
+	// WaitContainer Answer once the container has ended (with autoRemove, once it is removed), or with its present state when the time is over.
 	//
 	// Corresponds with GET /v1/containers/{container}/wait (the `WaitContainer` operationId).
 	WaitContainer(ctx context.Context, container ContainerRef, params *WaitContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1263,7 +1263,7 @@ func (c *Client) StopContainer(ctx context.Context, container ContainerRef, body
 	return c.Client.Do(req)
 }
 
-// WaitContainer Answer once the container has ended, or with its present state when the time is over.
+// WaitContainer Answer once the container has ended (with autoRemove, once it is removed), or with its present state when the time is over.
 //
 // Corresponds with GET /v1/containers/{container}/wait (the `WaitContainer` operationId).
 func (c *Client) WaitContainer(ctx context.Context, container ContainerRef, params *WaitContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2715,7 +2715,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/containers/{container}/stop (the `StopContainer` operationId).
 	StopContainerWithResponse(ctx context.Context, container ContainerRef, body StopContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*StopContainerResponse, error)
 
-	// WaitContainerWithResponse Answer once the container has ended, or with its present state when the time is over.
+	// WaitContainerWithResponse Answer once the container has ended (with autoRemove, once it is removed), or with its present state when the time is over.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4047,7 +4047,7 @@ func (c *ClientWithResponses) StopContainerWithResponse(ctx context.Context, con
 	return ParseStopContainerResponse(rsp)
 }
 
-// WaitContainerWithResponse Answer once the container has ended, or with its present state when the time is over.
+// WaitContainerWithResponse Answer once the container has ended (with autoRemove, once it is removed), or with its present state when the time is over.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4914,7 +4914,7 @@ type ServerInterface interface {
 	// StopContainer Ask the program to end, kill it after a grace period, and answer once it has ended. No effect on a container that does not run.
 	// (POST /v1/containers/{container}/stop)
 	StopContainer(w http.ResponseWriter, r *http.Request, container ContainerRef)
-	// WaitContainer Answer once the container has ended, or with its present state when the time is over.
+	// WaitContainer Answer once the container has ended (with autoRemove, once it is removed), or with its present state when the time is over.
 	// (GET /v1/containers/{container}/wait)
 	WaitContainer(w http.ResponseWriter, r *http.Request, container ContainerRef, params WaitContainerParams)
 	// GetDoctor What card and compute host have, and the command that mends each lack.
@@ -6816,7 +6816,7 @@ type StrictServerInterface interface {
 	// StopContainer Ask the program to end, kill it after a grace period, and answer once it has ended. No effect on a container that does not run.
 	// (POST /v1/containers/{container}/stop)
 	StopContainer(ctx context.Context, request StopContainerRequestObject) (StopContainerResponseObject, error)
-	// WaitContainer Answer once the container has ended, or with its present state when the time is over.
+	// WaitContainer Answer once the container has ended (with autoRemove, once it is removed), or with its present state when the time is over.
 	// (GET /v1/containers/{container}/wait)
 	WaitContainer(ctx context.Context, request WaitContainerRequestObject) (WaitContainerResponseObject, error)
 	// GetDoctor What card and compute host have, and the command that mends each lack.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
@@ -96,10 +97,10 @@ func crunAlone(ctx context.Context, s *harness.Stack) (time.Duration, error) {
 	return time.Duration(micros) * time.Microsecond, err
 }
 
-// withContainer runs fn while a container runs /probe with one argument.
+// withContainer runs fn while a container runs /probe with the words of job.
 func withContainer[T any](ctx context.Context, s *harness.Stack, job string, fn func(id string) (T, error)) (result T, err error) {
 	containers := s.Client.Containers()
-	c, err := containers.Create(ctx, cardplane.ContainerSpec{Image: "demo/probe", Command: append([]string{"/probe"}, words(job)...)}, "")
+	c, err := containers.Create(ctx, cardplane.ContainerSpec{Image: "demo/probe", Command: append([]string{"/probe"}, strings.Fields(job)...)}, "")
 	if err != nil {
 		return result, err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/cardplane/cardplane/ci/harness"
 	"github.com/cardplane/cardplane/ci/vsockbench"
@@ -80,5 +79,3 @@ func onlyVM(ctx context.Context, l *link.Link) (string, error) {
 	}
 	return vms[0].Id, nil
 }
-
-func words(s string) []string { return strings.Fields(s) }
