@@ -12,11 +12,14 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-// Listen opens an endpoint: unix:///path/to.sock or tcp://address:port.
+// Listen opens an endpoint: unix:///path/to.sock, tcp://address:port or
+// vsock://:port.
 //
 // A unix socket is reachable by its owner alone: mode 0600 in a directory
 // that is made with mode 0700 if it is missing. Plain TCP has no way to tell
 // the card from another caller, so it is served on loopback addresses only.
+// vsock is for a host that is a virtual machine of the card's: only the other
+// side of its vsock device is served.
 // Errors: invalid_endpoint, endpoint_in_use.
 func Listen(endpoint string) (net.Listener, error) {
 	u, err := url.Parse(endpoint)
@@ -29,12 +32,15 @@ func Listen(endpoint string) (net.Listener, error) {
 	case u.Scheme == "tcp" && u.Port() != "" && u.Path == "":
 		return listenTCP(u)
 	}
+	if port, ok := vsockPort(u); ok {
+		return listenVsock(port)
+	}
 	return nil, invalidEndpoint(endpoint)
 }
 
 func invalidEndpoint(endpoint string) error {
 	return apierr.New(apierr.InvalidArgument, "invalid_endpoint",
-		"%q is no endpoint; give unix:///path/to.sock or tcp://127.0.0.1:port", endpoint)
+		"%q is no endpoint; give unix:///path/to.sock, tcp://127.0.0.1:port or vsock://:port", endpoint)
 }
 
 func listenTCP(u *url.URL) (net.Listener, error) {

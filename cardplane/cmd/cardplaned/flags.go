@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/cardplane/cardplane/vmm/link"
 )
 
 // listenFlags is a flag that may be given several times.
@@ -40,7 +42,7 @@ func (m *Main) ParseFlags(args []string) error {
 	flags := flag.NewFlagSet("cardplaned", flag.ContinueOnError)
 	var level string
 	flags.Var((*listenFlags)(&m.Listen), "listen", "where to serve the API: unix:///path or tcp://127.0.0.1:port; repeatable (default "+defaultListen+")")
-	flags.StringVar(&m.Link, "link", defaultLink, "where vmmd is: unix:///path or tcp://address:port")
+	flags.StringVar(&m.Link, "link", defaultLink, "where vmmd is: "+link.Endpoints)
 	flags.StringVar(&m.DataDir, "data-dir", defaultDataDir, "directory of everything that is kept")
 	flags.StringVar(&m.Guest, "guest", defaultGuest, "directory of the guest artefacts that mkrootfs made")
 	flags.DurationVar(&m.BootTimeout, "boot-timeout", defaultBootTimeout, "how long a guest may take to boot")

@@ -1,0 +1,97 @@
+package link
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	kernelvsock "github.com/mdlayher/vsock"
+
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/vmm/vsock"
+)
+
+// Endpoints names the forms of an endpoint, for help texts. The last two lead
+// into a host that is a virtual machine: over the kernel's vsock, or through
+// the hybrid-vsock socket of whatever runs that machine.
+const Endpoints = "unix:///path, tcp://address:port, vsock://cid:port or hybrid-vsock:///path?port=N"
+
+// dialTimeout bounds one attempt to connect.
+const dialTimeout = 10 * time.Second
+
+// connect opens a connection to the host; ctx bounds the connecting only.
+type connect func(ctx context.Context) (net.Conn, error)
+
+// dial opens a connection to the host.
+func (l *Link) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return l.connect(ctx)
+}
+
+func parseEndpoint(endpoint string) (connect, error) {
+	if u, err := url.Parse(endpoint); err == nil {
+		if c := connectTo(u); c != nil {
+			return c, nil
+		}
+	}
+	return nil, apierr.New(apierr.InvalidArgument, "invalid_endpoint",
+		"%q is no host endpoint; give %s", endpoint, Endpoints)
+}
+
+// connectTo returns nil for what is no endpoint.
+func connectTo(u *url.URL) connect {
+	local := u.Host == "" && filepath.IsAbs(u.Path)
+	remote := u.Hostname() != "" && u.Port() != "" && u.Path == ""
+	switch {
+	case u.Scheme == "unix" && local && u.RawQuery == "":
+		return netConnect("unix", u.Path)
+	case u.Scheme == "tcp" && remote && u.RawQuery == "":
+		return netConnect("tcp", u.Host)
+	case u.Scheme == "vsock" && remote && u.RawQuery == "":
+		return vsockConnect(u.Hostname(), u.Port())
+	case u.Scheme == "hybrid-vsock" && local:
+		return hybridConnect(u.Path, u.Query())
+	}
+	return nil
+}
+
+func netConnect(network, address string) connect {
+	return func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+}
+
+func vsockConnect(cid, port string) connect {
+	c, okCID := number(cid)
+	p, okPort := number(port)
+	if !okCID || !okPort {
+		return nil
+	}
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := kernelvsock.DialContext(ctx, c, p, nil)
+		if err != nil {
+			return nil, err // a nil *Conn must not become a net.Conn
+		}
+		return conn, nil
+	}
+}
+
+func hybridConnect(path string, query url.Values) connect {
+	port, ok := number(query.Get("port"))
+	if !ok || len(query) != 1 {
+		return nil
+	}
+	return func(ctx context.Context) (net.Conn, error) {
+		return vsock.Dial(ctx, vsock.DialFunc(netConnect("unix", path)), port)
+	}
+}
+
+// number parses a context id or port: 32 bits, neither 0 nor "any".
+func number(s string) (uint32, bool) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	return uint32(n), err == nil && n > 0 && n < 1<<32-1
+}
