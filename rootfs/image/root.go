@@ -4,11 +4,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
-	"sort"
-	"time"
-
-	"github.com/erofs/go-erofs"
 )
 
 // CrunPackages are the Debian packages that crun and its libraries come from.
@@ -66,131 +61,38 @@ func (r *Root) Write(w io.WriteSeeker) error {
 	if err != nil {
 		return fmt.Errorf("guest root: %w", err)
 	}
-	image := erofs.Create(w, erofs.WithBuildTime(0, 0))
-	if err := tree.write(image); err != nil {
+	if err := tree.Write(w); err != nil {
 		return fmt.Errorf("guest root: %w", err)
-	}
-	if err := image.Close(); err != nil {
-		return fmt.Errorf("guest root: write image: %w", err)
 	}
 	return nil
 }
 
 // tree lays the root out.
-func (r *Root) tree() (*tree, error) {
-	t := newTree()
+func (r *Root) tree() (*Tree, error) {
+	t := NewTree()
 	for name, content := range map[string][]byte{AgentPath: r.Agent, BarePath: r.BareInit} {
 		if err := requireStatic(content); err != nil {
 			return nil, fmt.Errorf("%s %w", name, err)
 		}
-		t.file(name, 0o755, content)
+		t.File(name, 0o755, content)
 	}
 	libraries, err := Dependencies(r.Packages, CrunPath)
 	if err != nil {
 		return nil, err
 	}
 	for name, content := range libraries {
-		t.file(name, 0o755, content)
+		t.File(name, 0o755, content)
 	}
 	crun, _ := r.Packages.Lookup(CrunPath)
-	t.file(CrunPath, 0o755, crun)
+	t.File(CrunPath, 0o755, crun)
 	for name, mode := range directories {
-		t.directory(name, mode)
+		t.Directory(name, mode)
 	}
 	for name, text := range etcFiles {
-		t.file(name, 0o644, []byte(text))
+		t.File(name, 0o644, []byte(text))
 	}
 	for name, target := range etcLinks {
-		t.link(name, target)
+		t.Link(name, target)
 	}
 	return t, nil
-}
-
-// node is one entry of a tree; its type is in mode.
-type node struct {
-	mode    fs.FileMode
-	content []byte
-	target  string
-}
-
-// tree is a file tree, every node by absolute path.
-type tree struct{ nodes map[string]node }
-
-func newTree() *tree {
-	return &tree{nodes: map[string]node{"/": {mode: fs.ModeDir | 0o755}}}
-}
-
-func (t *tree) directory(name string, mode fs.FileMode) {
-	t.parents(name)
-	t.nodes[name] = node{mode: fs.ModeDir | mode}
-}
-
-func (t *tree) file(name string, mode fs.FileMode, content []byte) {
-	t.parents(name)
-	t.nodes[name] = node{mode: mode, content: content}
-}
-
-func (t *tree) link(name, target string) {
-	t.parents(name)
-	t.nodes[name] = node{mode: fs.ModeSymlink | 0o777, target: target}
-}
-
-// parents makes the directories above name that were not named themselves.
-func (t *tree) parents(name string) {
-	dir := path.Dir(name)
-	if _, ok := t.nodes[dir]; !ok {
-		t.directory(dir, 0o755)
-	}
-}
-
-// write puts the nodes into image, sorted, so that each directory precedes what
-// it holds and equal trees give equal images.
-func (t *tree) write(image *erofs.Writer) error {
-	names := make([]string, 0, len(t.nodes))
-	for name := range t.nodes {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		if err := writeNode(image, name, t.nodes[name]); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// epoch dates every file: a build has no date of its own.
-var epoch = time.Unix(0, 0)
-
-func writeNode(image *erofs.Writer, name string, n node) error {
-	if err := createNode(image, name, n); err != nil {
-		return err
-	}
-	if err := image.Chown(name, 0, 0); err != nil {
-		return err
-	}
-	return image.Chtimes(name, epoch, epoch)
-}
-
-func createNode(image *erofs.Writer, name string, n node) error {
-	switch n.mode.Type() {
-	case fs.ModeDir:
-		if err := image.Mkdir(name, n.mode.Perm()); err != nil {
-			return err
-		}
-		return image.Chmod(name, n.mode)
-	case fs.ModeSymlink:
-		return image.Symlink(n.target, name)
-	}
-	f, err := image.Create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(n.content); err != nil {
-		return err
-	}
-	if err := f.Chmod(n.mode); err != nil {
-		return err
-	}
-	return f.Close()
 }

@@ -13,10 +13,10 @@ import (
 // MetaPackage depends on Debian's newest 6.12 kernel for virtual machines.
 const MetaPackage = "linux-image-6.12-cloud-amd64"
 
-// guestModules are what Debian's cloud kernel lacks for a guest: virtio-pci,
+// GuestModules are what Debian's cloud kernel lacks for a guest: virtio-pci,
 // ext4, ipv6, fuse and virtiofs are built in. In load order; dependencies are
 // found.
-var guestModules = []string{
+var GuestModules = []string{
 	"virtio_blk",                 // the root disk
 	"erofs",                      // the root file system
 	"overlay",                    // container roots
@@ -35,12 +35,13 @@ type Prebuilt struct {
 	Release string
 	// Vmlinux is the PVH ELF file.
 	Vmlinux []byte
-	// Modules are those a guest needs, each after its dependencies.
+	// Modules are those that were asked for, each after its dependencies.
 	Modules []Module
 }
 
-// ReadPrebuilt takes kernel and modules out of a linux-image package.
-func ReadPrebuilt(ctx context.Context, pkg debian.Package) (*Prebuilt, error) {
+// ReadPrebuilt takes the kernel out of a linux-image package, and the modules
+// with what they depend on.
+func ReadPrebuilt(ctx context.Context, pkg debian.Package, modules []string) (*Prebuilt, error) {
 	var vmlinuz []byte
 	k := &Prebuilt{}
 	compressed := make(map[string][]byte)
@@ -65,7 +66,7 @@ func ReadPrebuilt(ctx context.Context, pkg debian.Package) (*Prebuilt, error) {
 	if k.Vmlinux, err = ExtractVmlinux(vmlinuz); err != nil {
 		return nil, fmt.Errorf("kernel package %s: %w", pkg, err)
 	}
-	k.Modules, err = OrderModules(guestModules, func(name string) (Module, error) {
+	k.Modules, err = OrderModules(modules, func(name string) (Module, error) {
 		content, ok := compressed[name]
 		if !ok {
 			return Module{}, fmt.Errorf("kernel package %s has no module %s", pkg, name)

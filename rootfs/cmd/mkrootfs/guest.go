@@ -11,6 +11,7 @@ import (
 	"github.com/cardplane/cardplane/rootfs/durable"
 	"github.com/cardplane/cardplane/rootfs/image"
 	"github.com/cardplane/cardplane/rootfs/initramfs"
+	"github.com/cardplane/cardplane/rootfs/inputs"
 	"github.com/cardplane/cardplane/rootfs/kernel"
 	"github.com/cardplane/cardplane/rootfs/manifest"
 )
@@ -35,7 +36,7 @@ func (m *Main) buildGuest(ctx context.Context) error {
 	if err := os.MkdirAll(m.Out, 0o755); err != nil {
 		return fmt.Errorf("make output directory: %w", err)
 	}
-	unlock, err := lock(filepath.Join(m.Out, ".lock"))
+	unlock, err := durable.Lock(filepath.Join(m.Out, ".lock"))
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (m *Main) buildGuest(ctx context.Context) error {
 // refreshGuest compares what dir was made from with what there is now, the
 // cheap part first, and rebuilds it when they differ.
 func (m *Main) refreshGuest(ctx context.Context, dir string) error {
-	last, err := readInputs(dir)
+	last, err := inputs.Read(dir)
 	if err != nil {
 		return err
 	}
@@ -67,30 +68,30 @@ func (m *Main) refreshGuest(ctx context.Context, dir string) error {
 		return err
 	}
 	// Obtain may have updated the lists.
-	if now.Lists, err = digestLists(); err != nil {
+	if now.Lists, err = inputs.DigestLists(); err != nil {
 		return err
 	}
-	now.Packages = digestPackages(append(g.crun, g.kernel))
+	now.Packages = inputs.DigestPackages(append(g.crun, g.kernel))
 	if last.Files == now.Files && last.Packages == now.Packages {
-		return now.write(dir)
+		return now.Write(dir)
 	}
-	return replaceDir(dir, func(fresh string) error {
+	return durable.ReplaceDir(dir, func(fresh string) error {
 		if err := g.write(ctx, fresh); err != nil {
 			return err
 		}
-		return now.write(fresh)
+		return now.Write(fresh)
 	})
 }
 
-func (m *Main) quickInputs() (in inputs, err error) {
+func (m *Main) quickInputs() (in inputs.Inputs, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return in, fmt.Errorf("digest inputs: %w", err)
 	}
-	if in.Files, err = digestFiles(self, m.Agent, m.InitrdInit, m.BareInit); err != nil {
+	if in.Files, err = inputs.DigestFiles(self, m.Agent, m.InitrdInit, m.BareInit); err != nil {
 		return in, err
 	}
-	in.Lists, err = digestLists()
+	in.Lists, err = inputs.DigestLists()
 	return in, err
 }
 
@@ -146,7 +147,7 @@ func (g *guest) write(ctx context.Context, dir string) error {
 }
 
 func (g *guest) writePrebuiltKernel(ctx context.Context, dir string, m *manifest.Manifest) error {
-	prebuilt, err := kernel.ReadPrebuilt(ctx, g.kernel)
+	prebuilt, err := kernel.ReadPrebuilt(ctx, g.kernel, kernel.GuestModules)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cardplane/cardplane/rootfs/durable"
 	"github.com/cardplane/cardplane/rootfs/kernel"
 )
 
@@ -17,7 +18,7 @@ func (m *Main) buildKernel(ctx context.Context) error {
 		return fmt.Errorf("kernel cache: %w", err)
 	}
 	// Two builds at once would take twice as long for the same result.
-	unlock, err := lock(filepath.Join(builder.CacheDir, ".lock"))
+	unlock, err := durable.Lock(filepath.Join(builder.CacheDir, ".lock"))
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 	"syscall"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/cardplane/cardplane/rootfs/cache"
 )
 
 func main() {
@@ -92,7 +94,7 @@ func (m *Main) ParseFlags(args []string) error {
 // check completes and checks the settings.
 func (m *Main) check() (err error) {
 	if m.CacheDir == "" {
-		if m.CacheDir, err = defaultCache(); err != nil {
+		if m.CacheDir, err = cache.Dir(); err != nil {
 			return err
 		}
 	}

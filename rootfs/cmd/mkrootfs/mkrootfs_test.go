@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/ulikunitz/xz"
 
+	"github.com/cardplane/cardplane/rootfs/cache"
 	"github.com/cardplane/cardplane/rootfs/debian"
 	"github.com/cardplane/cardplane/rootfs/elftest"
 	"github.com/cardplane/cardplane/rootfs/image"
@@ -37,7 +38,7 @@ func TestParseFlags(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv(cacheEnv, "/some/cache")
+			t.Setenv(cache.Env, "/some/cache")
 			m := NewMain()
 			err := m.ParseFlags(c.args)
 			if c.want == "" {
@@ -175,75 +176,5 @@ func TestOwnKernelMustBeBuiltFirst(t *testing.T) {
 	g.Kernel, g.CacheDir = kernelOwn, t.TempDir()
 	if err := g.write(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "make kernel") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestReplaceDir(t *testing.T) {
-	parent := t.TempDir()
-	dir := filepath.Join(parent, "debian")
-	fill := func(text string) func(string) error {
-		return func(fresh string) error {
-			return os.WriteFile(filepath.Join(fresh, "file"), []byte(text), 0o644)
-		}
-	}
-	boom := errors.New("boom")
-	steps := []struct {
-		fill func(string) error
-		err  error
-		want string
-	}{
-		{fill("first"), nil, "first"},
-		{fill("second"), nil, "second"},
-		{func(string) error { return boom }, boom, "second"},
-	}
-	for i, s := range steps {
-		if err := replaceDir(dir, s.fill); !errors.Is(err, s.err) {
-			t.Errorf("step %d: got %v, want %v", i, err, s.err)
-		}
-		got, err := os.ReadFile(filepath.Join(dir, "file"))
-		if err != nil || string(got) != s.want {
-			t.Errorf("step %d: directory holds %q (%v), want %q", i, got, err, s.want)
-		}
-		entries, err := os.ReadDir(parent)
-		if err != nil || len(entries) != 1 {
-			t.Errorf("step %d: left behind %v (%v)", i, entries, err)
-		}
-	}
-}
-
-func TestInputsOfIncompleteDirectoryAreUnknown(t *testing.T) {
-	dir := t.TempDir()
-	if err := (inputs{Files: "f", Lists: "l", Packages: "p"}).write(dir); err != nil {
-		t.Fatal(err)
-	}
-	in, err := readInputs(dir)
-	if err != nil || in != (inputs{}) {
-		t.Errorf("no manifest, but inputs are %+v (%v)", in, err)
-	}
-}
-
-func TestDigestFilesSeesContentAndOrder(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name, content string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	a, b := file("a", "x"), file("b", "y")
-	seen := make(map[string]string)
-	for name, files := range map[string][]string{"ab": {a, b}, "ba": {b, a}, "a": {a}} {
-		digest, err := digestFiles(files...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if other, ok := seen[digest]; ok {
-			t.Errorf("%s and %s have one digest", name, other)
-		}
-		seen[digest] = name
-	}
-	if _, err := digestFiles(filepath.Join(dir, "none")); err == nil {
-		t.Error("a missing file gave no error")
 	}
 }

@@ -1,4 +1,6 @@
-package main
+// Package inputs remembers what a directory of artefacts was made from, so that
+// a build that has nothing to do ends at once.
+package inputs
 
 import (
 	"crypto/sha256"
@@ -17,17 +19,17 @@ import (
 	"github.com/cardplane/cardplane/rootfs/manifest"
 )
 
-// inputsName is the file, beside the manifest, that says what the artefacts
+// fileName is the file, beside the manifest, that says what the artefacts
 // were made from.
-const inputsName = ".inputs.json"
+const fileName = ".inputs.json"
 
 // aptLists is where apt keeps what its mirrors offer.
 const aptLists = "/var/lib/apt/lists"
 
-// inputs are two digests of what decides over the artefacts. Asking apt takes
-// longer than a build that has nothing to do may take, so Quick stands for its
-// answer by the state of its lists.
-type inputs struct {
+// Inputs are digests of what decides over the artefacts. Asking apt takes
+// longer than a build that has nothing to do may take, so the state of its
+// lists stands for its answer.
+type Inputs struct {
 	// Files covers this program and the executables for the guest.
 	Files string `json:"files"`
 	// Lists covers the state of apt's lists.
@@ -36,37 +38,38 @@ type inputs struct {
 	Packages string `json:"packages"`
 }
 
-// readInputs returns what dir was made from; the zero value when it is not
+// Read returns what dir was made from; the zero value when it is not
 // known or the directory is not complete, which asks for a build.
-func readInputs(dir string) (inputs, error) {
-	text, err := os.ReadFile(filepath.Join(dir, inputsName))
+func Read(dir string) (Inputs, error) {
+	text, err := os.ReadFile(filepath.Join(dir, fileName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return inputs{}, nil
+		return Inputs{}, nil
 	}
 	if err != nil {
-		return inputs{}, fmt.Errorf("read inputs of last build: %w", err)
+		return Inputs{}, fmt.Errorf("read inputs of last build: %w", err)
 	}
-	var in inputs
+	var in Inputs
 	if err := json.Unmarshal(text, &in); err != nil {
-		return inputs{}, nil
+		return Inputs{}, nil
 	}
 	made, err := manifest.Read(dir)
 	if err != nil || made.SameSizes(dir) != nil {
-		return inputs{}, nil
+		return Inputs{}, nil
 	}
 	return in, nil
 }
 
-func (in inputs) write(dir string) error {
+// Write puts the inputs beside the manifest of dir.
+func (in Inputs) Write(dir string) error {
 	text, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(dir, inputsName, append(text, '\n'))
+	return durable.WriteFile(dir, fileName, append(text, '\n'))
 }
 
-// digestFiles hashes the content of files, and their order.
-func digestFiles(names ...string) (string, error) {
+// DigestFiles hashes the content of files, and their order.
+func DigestFiles(names ...string) (string, error) {
 	h := sha256.New()
 	for _, name := range names {
 		if err := hashFile(h, name); err != nil {
@@ -87,8 +90,8 @@ func hashFile(h hash.Hash, name string) error {
 	return err
 }
 
-// digestLists hashes names, lengths and times of apt's lists.
-func digestLists() (string, error) {
+// DigestLists hashes names, lengths and times of apt's lists.
+func DigestLists() (string, error) {
 	entries, err := os.ReadDir(aptLists)
 	if err != nil {
 		return "", fmt.Errorf("apt's lists: %w", err)
@@ -106,7 +109,8 @@ func digestLists() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func digestPackages(packages []debian.Package) string {
+// DigestPackages hashes names, versions and digests of packages.
+func DigestPackages(packages []debian.Package) string {
 	h := sha256.New()
 	for _, p := range packages {
 		fmt.Fprintln(h, p.Name, p.Version, p.SHA256)

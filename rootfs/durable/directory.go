@@ -1,4 +1,4 @@
-package main
+package durable
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes an exclusive lock on the file path, waiting for it, and returns
+// Lock takes an exclusive lock on the file path, waiting for it, and returns
 // the function that gives it back.
-func lock(path string) (unlock func(), err error) {
+func Lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -24,17 +24,17 @@ func lock(path string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// replaceDir fills a new directory and puts it in the place of dir in one step,
+// ReplaceDir fills a new directory and puts it in the place of dir in one step,
 // so that dir never mixes files of two builds.
-func replaceDir(dir string, fill func(fresh string) error) error {
+func ReplaceDir(dir string, fill func(fresh string) error) error {
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*")
 	if err != nil {
-		return fmt.Errorf("make artefacts directory: %w", err)
+		return fmt.Errorf("make directory: %w", err)
 	}
 	// After the exchange this is the old directory, so it goes in any case.
 	defer os.RemoveAll(fresh)
 	if err := os.Chmod(fresh, 0o755); err != nil {
-		return fmt.Errorf("make artefacts directory: %w", err)
+		return fmt.Errorf("make directory: %w", err)
 	}
 	if err := fill(fresh); err != nil {
 		return err
@@ -44,7 +44,7 @@ func replaceDir(dir string, fill func(fresh string) error) error {
 		err = os.Rename(fresh, dir)
 	}
 	if err != nil {
-		return fmt.Errorf("put artefacts directory %s in place: %w", dir, err)
+		return fmt.Errorf("put directory %s in place: %w", dir, err)
 	}
 	return nil
 }
