@@ -8,6 +8,13 @@
 // daemons, and then looks for what is left — a process that has the stack's
 // directory among its arguments, a mount below it — and reports that as an
 // error after ending it.
+//
+// # Split
+//
+// Card and host share the link and no file: where the caller may make mount
+// namespaces, cardplaned runs in one in which vmmd's directories are empty, and
+// vmmd in one in which the card's and the guest artefacts are. So nothing works
+// by chance because both are on one machine.
 package harness
 
 import (
@@ -22,6 +29,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/httpclient"
 	"github.com/cardplane/cardplane/vmm/link"
+	"github.com/cardplane/cardplane/vmm/link/linktest"
 )
 
 // Config says what to run.
@@ -35,6 +43,8 @@ type Config struct {
 	CardArgs, HostArgs []string
 	// HostEnv is vmmd's environment; nil means the caller's.
 	HostEnv []string
+	// Relay puts Stack.Wire between card and host.
+	Relay bool
 }
 
 // startTimeout bounds how long a daemon may take until it answers.
@@ -46,6 +56,9 @@ type Stack struct {
 	Dir string
 	// Client speaks to cardplaned's public API.
 	Client *httpclient.Client
+	// Wire is what the link goes through, to be cut and measured; nil unless
+	// Config.Relay asks for it.
+	Wire *linktest.Cutter
 
 	cfg  Config
 	host *daemon
@@ -60,12 +73,9 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, err
 	}
 	s := &Stack{Dir: dir, cfg: cfg}
-	s.host = &daemon{name: "vmmd", dir: dir, path: filepath.Join(cfg.Bin, "vmmd"), env: cfg.HostEnv, args: append([]string{
-		"--listen", "unix://" + s.hostSocket(), "--run-dir", filepath.Join(dir, "run"), "--data-dir", filepath.Join(dir, "host"),
-	}, cfg.HostArgs...)}
-	s.card = &daemon{name: "cardplaned", dir: dir, path: filepath.Join(cfg.Bin, "cardplaned"), args: append([]string{
-		"--listen", s.Endpoint(), "--link", "unix://" + s.hostSocket(), "--data-dir", filepath.Join(dir, "card"), "--guest", cfg.Guest,
-	}, cfg.CardArgs...)}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
 	if s.Client, err = httpclient.New(s.Endpoint()); err == nil {
 		err = errors.Join(s.StartHost(ctx), s.StartCard(ctx))
 	}
@@ -73,6 +83,26 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 	}
 	return s, nil
+}
+
+// prepare makes the daemons and the link between them, and starts neither.
+func (s *Stack) prepare() (err error) {
+	dir, cfg := s.Dir, s.cfg
+	runDir, hostDir, cardDir := filepath.Join(dir, "run"), filepath.Join(dir, "host"), filepath.Join(dir, "card")
+	endpoint := "unix://" + s.hostSocket()
+	if cfg.Relay {
+		if s.Wire, err = linktest.New(filepath.Join(dir, "wire.sock"), linktest.Unix(s.hostSocket())); err != nil {
+			return err
+		}
+		endpoint = s.Wire.Endpoint()
+	}
+	s.host = &daemon{name: "vmmd", dir: dir, path: filepath.Join(cfg.Bin, "vmmd"), env: cfg.HostEnv, args: append([]string{
+		"--listen", "unix://" + s.hostSocket(), "--run-dir", runDir, "--data-dir", hostDir,
+	}, cfg.HostArgs...)}
+	s.card = &daemon{name: "cardplaned", dir: dir, path: filepath.Join(cfg.Bin, "cardplaned"), args: append([]string{
+		"--listen", s.Endpoint(), "--link", endpoint, "--data-dir", cardDir, "--guest", cfg.Guest,
+	}, cfg.CardArgs...)}
+	return errors.Join(s.host.hide(cardDir, cfg.Guest), s.card.hide(runDir, hostDir))
 }
 
 // Endpoint is the address of the public API.
@@ -125,13 +155,21 @@ func (s *Stack) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	var errs []error
+	if s.Wire != nil {
+		s.Wire.Resume()
+		errs = append(errs, s.Wire.Up())
+	}
 	if s.card.running() {
 		errs = append(errs, s.removeContainers(ctx))
 	}
 	if s.Client != nil {
 		errs = append(errs, s.Client.Close())
 	}
-	errs = append(errs, s.card.stop(), s.host.stop(), reap(s.Dir), os.RemoveAll(s.Dir))
+	errs = append(errs, s.card.stop(), s.host.stop())
+	if s.Wire != nil {
+		errs = append(errs, s.Wire.Close())
+	}
+	errs = append(errs, reap(s.Dir), os.RemoveAll(s.Dir))
 	return errors.Join(errs...)
 }
 
