@@ -2,6 +2,8 @@ package apierr
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 )
 
@@ -24,9 +26,18 @@ func Decode[T any](resp *http.Response, err error) (T, error) {
 		return out, nil
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		return out, New(Unavailable, "bad_response", "the server's answer to %s could not be read: %w", resp.Request.URL.Path, err)
+		return out, New(Unavailable, badAnswer(resp.Body), "the server's answer to %s could not be read: %w", resp.Request.URL.Path, err)
 	}
 	return out, nil
+}
+
+// badAnswer is the code for a body that is no T: one that is whole is
+// bad_response, one that was cut is connection_lost.
+func badAnswer(body io.Reader) string {
+	if _, err := body.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
+		return "connection_lost"
+	}
+	return "bad_response"
 }
 
 // Done is Decode for a call whose answer has no body of interest.

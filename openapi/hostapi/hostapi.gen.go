@@ -684,6 +684,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/host/checks (the `ListChecks` operationId).
 	ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Ping Answer at once
+	//
+	// A link can hang without either end being told. The card pings while it
+	// waits for something and hears nothing, and breaks its connections when
+	// no answer comes.
+	//
+	// Corresponds with GET /v1/ping (the `Ping` operationId).
+	Ping(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListVMs List VMs
 	//
 	// An exited VM stays listed, with its evidence, until it is deleted.
@@ -981,6 +990,25 @@ func (c *Client) GetHost(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 // Corresponds with GET /v1/host/checks (the `ListChecks` operationId).
 func (c *Client) ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListChecksRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Ping Answer at once
+//
+// A link can hang without either end being told. The card pings while it
+// waits for something and hears nothing, and breaks its connections when
+// no answer comes.
+//
+// Corresponds with GET /v1/ping (the `Ping` operationId).
+func (c *Client) Ping(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPingRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1517,6 +1545,33 @@ func NewListChecksRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/v1/host/checks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPingRequest constructs an http.Request for the Ping method
+func NewPingRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ping")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2156,6 +2211,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/host/checks (the `ListChecks` operationId).
 	ListChecksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListChecksResponse, error)
 
+	// PingWithResponse Answer at once
+	//
+	// A link can hang without either end being told. The card pings while it
+	// waits for something and hears nothing, and breaks its connections when
+	// no answer comes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/ping (the `Ping` operationId).
+	PingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*PingResponse, error)
+
 	// ListVMsWithResponse List VMs
 	//
 	// An exited VM stays listed, with its evidence, until it is deleted.
@@ -2732,6 +2798,47 @@ func (r ListChecksResponse) ContentType() string {
 	return ""
 }
 
+type PingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PingResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListVMsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3271,6 +3378,23 @@ func (c *ClientWithResponses) ListChecksWithResponse(ctx context.Context, reqEdi
 	return ParseListChecksResponse(rsp)
 }
 
+// PingWithResponse Answer at once
+//
+// A link can hang without either end being told. The card pings while it
+// waits for something and hears nothing, and breaks its connections when
+// no answer comes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/ping (the `Ping` operationId).
+func (c *ClientWithResponses) PingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*PingResponse, error) {
+	rsp, err := c.Ping(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePingResponse(rsp)
+}
+
 // ListVMsWithResponse List VMs
 //
 // An exited VM stays listed, with its evidence, until it is deleted.
@@ -3756,6 +3880,35 @@ func ParseListChecksResponse(rsp *http.Response) (*ListChecksResponse, error) {
 	return response, nil
 }
 
+// ParsePingResponse parses an HTTP response from a PingWithResponse call
+func ParsePingResponse(rsp *http.Response) (*PingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListVMsResponse parses an HTTP response from a ListVMsWithResponse call
 func ParseListVMsResponse(rsp *http.Response) (*ListVMsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4027,6 +4180,9 @@ type ServerInterface interface {
 	// ListChecks Check what the host has and what it lacks
 	// (GET /v1/host/checks)
 	ListChecks(w http.ResponseWriter, r *http.Request)
+	// Ping Answer at once
+	// (GET /v1/ping)
+	Ping(w http.ResponseWriter, r *http.Request)
 	// ListVMs List VMs
 	// (GET /v1/vms)
 	ListVMs(w http.ResponseWriter, r *http.Request)
@@ -4294,6 +4450,20 @@ func (siw *ServerInterfaceWrapper) ListChecks(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListChecks(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Ping operation middleware
+func (siw *ServerInterfaceWrapper) Ping(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Ping(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4753,6 +4923,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/host", wrapper.GetHost)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/host/checks", wrapper.ListChecks)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/ping", wrapper.Ping)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/blobs", wrapper.ListBlobs)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/blobs/{digest}", wrapper.DeleteBlob)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/blobs/{digest}", wrapper.GetBlob)
@@ -5152,6 +5323,38 @@ func (response ListChecksdefaultApplicationProblemPlusJSONResponse) VisitListChe
 	return err
 }
 
+type PingRequestObject struct {
+}
+
+type PingResponseObject interface {
+	VisitPingResponse(w http.ResponseWriter) error
+}
+
+type Ping204Response struct {
+}
+
+func (response Ping204Response) VisitPingResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PingdefaultApplicationProblemPlusJSONResponse) VisitPingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVMsRequestObject struct {
 }
 
@@ -5536,6 +5739,9 @@ type StrictServerInterface interface {
 	// ListChecks Check what the host has and what it lacks
 	// (GET /v1/host/checks)
 	ListChecks(ctx context.Context, request ListChecksRequestObject) (ListChecksResponseObject, error)
+	// Ping Answer at once
+	// (GET /v1/ping)
+	Ping(ctx context.Context, request PingRequestObject) (PingResponseObject, error)
 	// ListVMs List VMs
 	// (GET /v1/vms)
 	ListVMs(ctx context.Context, request ListVMsRequestObject) (ListVMsResponseObject, error)
@@ -5856,6 +6062,30 @@ func (sh *strictHandler) ListChecks(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListChecksResponseObject); ok {
 		if err := validResponse.VisitListChecksResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Ping operation middleware
+func (sh *strictHandler) Ping(w http.ResponseWriter, r *http.Request) {
+	var request PingRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Ping(ctx, request.(PingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Ping")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PingResponseObject); ok {
+		if err := validResponse.VisitPingResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -47,6 +47,11 @@ func (a api) GetHost(context.Context, hostapi.GetHostRequestObject) (hostapi.Get
 	return hostapi.GetHost200JSONResponse(h), nil
 }
 
+// Ping implements hostapi.StrictServerInterface.
+func (a api) Ping(context.Context, hostapi.PingRequestObject) (hostapi.PingResponseObject, error) {
+	return hostapi.Ping204Response{}, nil
+}
+
 // ListChecks implements hostapi.StrictServerInterface.
 func (a api) ListChecks(ctx context.Context, _ hostapi.ListChecksRequestObject) (hostapi.ListChecksResponseObject, error) {
 	return hostapi.ListChecks200JSONResponse{Checks: a.cfg.Checks(ctx)}, nil

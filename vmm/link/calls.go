@@ -14,6 +14,15 @@ func (l *Link) Host(ctx context.Context) (hostapi.Host, error) {
 	return apierr.Decode[hostapi.Host](l.client.GetHost(ctx))
 }
 
+// ping returns once the host has answered. It keeps no pulse beating.
+func (l *Link) ping(ctx context.Context) error {
+	req, err := hostapi.NewPingRequest(serverURL)
+	if err != nil {
+		return err
+	}
+	return apierr.Done(l.transport.RoundTrip(req.WithContext(ctx)))
+}
+
 // Checks runs the host's checks.
 func (l *Link) Checks(ctx context.Context) ([]hostapi.Check, error) {
 	list, err := apierr.Decode[hostapi.CheckList](l.client.ListChecks(ctx))

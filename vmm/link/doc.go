@@ -3,7 +3,8 @@
 // A [Link] speaks the host API (openapi/host.yaml) to one vmmd: typed calls
 // over the generated client, byte tunnels into a VM, and the three things
 // that have to survive a cut of the connection: uploads, event streams and
-// waits.
+// waits. A link that hangs is a cut too, once the host has been silent for
+// too long (see [WithPulse]); [Link.Away] says so.
 //
 // Errors are *apierr.Error and keep the host's class and code. Codes of this
 // package's own:

@@ -25,11 +25,27 @@ const dialTimeout = 10 * time.Second
 // connect opens a connection to the host; ctx bounds the connecting only.
 type connect func(ctx context.Context) (net.Conn, error)
 
+// dialConn is dial for what wants an interface.
+func (l *Link) dialConn(ctx context.Context) (net.Conn, error) {
+	c, err := l.dial(ctx)
+	if err != nil {
+		return nil, err // a nil *conn must not become a net.Conn
+	}
+	return c, nil
+}
+
 // dial opens a connection to the host.
-func (l *Link) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+func (l *Link) dial(ctx context.Context) (*conn, error) {
+	attempt, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return l.connect(ctx)
+	raw, err := l.connect(attempt)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.pulse.set(err)
+		}
+		return nil, err
+	}
+	return l.pulse.track(raw), nil
 }
 
 func parseEndpoint(endpoint string) (connect, error) {

@@ -9,16 +9,30 @@ import (
 	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
-// Link is the way to one compute host. It holds no state but idle
-// connections; its methods may be called concurrently.
+// Link is the way to one compute host. It holds no state but connections; its
+// methods may be called concurrently. No call hangs with the link: when the
+// host falls silent, calls and tunnels under way fail (see WithPulse).
 type Link struct {
 	endpoint  string
 	connect   connect
 	transport *http.Transport
 	client    *hostapi.Client
+	pulse     *pulse
+}
+
+// Option changes how a link behaves.
+type Option func(*Link)
+
+// WithPulse makes the link ping a host that has been silent for every while
+// it is waited for, and break all connections when no answer comes within
+// timeout. Without it these are 10 and 15 seconds.
+func WithPulse(every, timeout time.Duration) Option {
+	return func(l *Link) { l.pulse = newPulse(every, timeout) }
 }
 
 const (
+	// serverURL leads every call; its host is not resolved.
+	serverURL   = "http://vmmd"
 	idleTimeout = 60 * time.Second
 	// idleConns is how many connections are kept for the next calls.
 	idleConns = 8
@@ -29,21 +43,25 @@ const (
 // Open returns the link to the vmmd at endpoint, see [Endpoints]. It does not
 // connect; every call does when it has to. The caller closes the link.
 // Errors: invalid_endpoint.
-func Open(endpoint string) (*Link, error) {
+func Open(endpoint string, options ...Option) (*Link, error) {
 	connect, err := parseEndpoint(endpoint)
 	if err != nil {
 		return nil, err
 	}
-	l := &Link{endpoint: endpoint, connect: connect}
+	l := &Link{endpoint: endpoint, connect: connect, pulse: newPulse(pulseEvery, pulseTimeout)}
+	for _, option := range options {
+		option(l)
+	}
+	l.pulse.ping = l.ping
 	l.transport = &http.Transport{
-		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return l.dial(ctx) },
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return l.dialConn(ctx) },
 		MaxIdleConnsPerHost: idleConns,
 		IdleConnTimeout:     idleTimeout,
 		ReadBufferSize:      ioBuffer,
 		WriteBufferSize:     ioBuffer,
 		DisableCompression:  true,
 	}
-	l.client, err = hostapi.NewClient("http://vmmd", hostapi.WithHTTPClient(&http.Client{Transport: l.transport}))
+	l.client, err = hostapi.NewClient(serverURL, hostapi.WithHTTPClient(&http.Client{Transport: caller{l.pulse, l.transport}}))
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ func (l *Link) Tunnel(ctx context.Context, vmID string, kind hostapi.TunnelKind)
 	if err != nil {
 		return nil, apierr.New(apierr.Unavailable, "unreachable", "the host at %s cannot be reached: %w", l.endpoint, err)
 	}
+	raw.release = l.pulse.use()
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	conn, err := upgrade(raw, fmt.Sprintf("/v1/vms/%s/tunnels/%s", url.PathEscape(vmID), kind))
 	if !stop() && err == nil {
@@ -48,11 +49,7 @@ func (l *Link) Tunnel(ctx context.Context, vmID string, kind hostapi.TunnelKind)
 }
 
 // upgrade asks for the tunnel at path over raw.
-func upgrade(raw net.Conn, path string) (Conn, error) {
-	full, ok := raw.(Conn)
-	if !ok {
-		return nil, fmt.Errorf("a %T cannot carry a tunnel", raw)
-	}
+func upgrade(raw Conn, path string) (Conn, error) {
 	req, err := http.NewRequest(http.MethodGet, "http://vmmd"+path, nil)
 	if err != nil {
 		return nil, err
@@ -75,9 +72,9 @@ func upgrade(raw net.Conn, path string) (Conn, error) {
 		return nil, apierr.New(apierr.Internal, "bad_response", "the host answered %s instead of a tunnel", resp.Status)
 	}
 	if in.Buffered() == 0 {
-		return full, nil
+		return raw, nil
 	}
-	return &earlyConn{Conn: full, in: in}, nil
+	return &earlyConn{Conn: raw, in: in}, nil
 }
 
 // earlyConn is a tunnel whose first bytes came together with the answer.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,6 +65,9 @@ func New(t testing.TB, change func(*host.Config)) *Host {
 	t.Cleanup(h.clear)
 	return h
 }
+
+// Socket is the path of the socket that the server listens on.
+func (h *Host) Socket() string { return strings.TrimPrefix(h.Endpoint, "unix://") }
 
 // Start starts the server again after Stop.
 func (h *Host) Start() {
