@@ -77,5 +77,13 @@ func (h *faultyHost) DeleteVM(ctx context.Context, id string, grace time.Duratio
 }
 
 func (h *faultyHost) Tunnel(ctx context.Context, id string, kind hostapi.TunnelKind) (net.Conn, error) {
-	return guarded(h, "Tunnel "+string(kind), func() (net.Conn, error) { return h.realHost.Tunnel(ctx, id, kind) })
+	var made net.Conn
+	conn, err := guarded(h, "Tunnel "+string(kind), func() (_ net.Conn, err error) {
+		made, err = h.realHost.Tunnel(ctx, id, kind)
+		return made, err
+	})
+	if err != nil && made != nil {
+		_ = made.Close() // as the death of the process does
+	}
+	return conn, err
 }
