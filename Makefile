@@ -8,7 +8,7 @@ STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buil
 # Where the programs of the guest are, for mkrootfs.
 IN_GUEST := --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
 
-.PHONY: help setup build guest guest-own kernel images demo test test-unit test-guest check generate bench clean
+.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest check generate bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +18,11 @@ setup: ## install what the project needs from Debian (root; does nothing when al
 
 build: ## build every program into build/bin
 	@mkdir -p $(BIN)
-	@go build -trimpath -buildvcs=false -o $(BIN)/ ./cardplane/cmd/... ./vmm/cmd/... ./rootfs/cmd/mkrootfs
+	@go build -trimpath -buildvcs=false -o $(BIN)/ ./cardplane/cmd/... ./vmm/cmd/... ./rootfs/cmd/mkrootfs ./ci/cmd/computehost
 	@$(STATIC) -o $(BIN)/guest-agent ./guest-agent/cmd/guest-agent
 	@$(STATIC) -o $(BIN)/initrd-init ./rootfs/initramfs/cmd/initrd-init
 	@$(STATIC) -o $(BIN)/bareinit ./rootfs/cmd/bareinit
+	@mkdir -p $(BIN)/host && $(STATIC) -o $(BIN)/host/ ./vmm/cmd/vmmd ./ci/computehost/cmd/hostctl
 
 guest: build ## build the guest's kernel, initramfs, root and disk template into build/guest/debian
 	@$(BIN)/mkrootfs guest --kernel debian $(IN_GUEST)
@@ -32,6 +33,12 @@ guest-own: build kernel ## the same with our own kernel, into build/guest/own
 kernel: build ## build our own guest kernel from Debian's source (once; minutes)
 	@ci/setup.sh --kernel
 	@$(BIN)/mkrootfs kernel
+
+host-image: build ## build the image of the emulated compute host, with cloud-hypervisor from PATH
+	@$(BIN)/computehost build
+
+host-up: host-image guest-own images ## boot a compute host in QEMU and stay until Ctrl-C
+	@$(BIN)/computehost up
 
 images: ## build the demo's and the tests' images from Debian packages
 	@ci/images.sh

@@ -58,8 +58,8 @@ type Manifest struct {
 	Rootfs Artefact `json:"rootfs"`
 	// Scratch is the formatted ext4 template for writable disks: copy it, make
 	// the copy as long as the disk is to be, and grow the file system in the
-	// guest.
-	Scratch Artefact `json:"scratch"`
+	// guest. A machine that is no guest of ours may do without.
+	Scratch Artefact `json:"scratch,omitzero"`
 	// Cmdline is the kernel command line, whole.
 	Cmdline string `json:"cmdline"`
 }
@@ -70,7 +70,11 @@ func (m *Manifest) Artefacts() []Artefact {
 	if m.Initrd != nil {
 		list = append(list, *m.Initrd)
 	}
-	return append(list, m.Rootfs, m.Scratch)
+	list = append(list, m.Rootfs)
+	if m.Scratch.File != "" {
+		list = append(list, m.Scratch)
+	}
+	return list
 }
 
 // Describe digests the file dir/name and returns its artefact.

@@ -1,0 +1,39 @@
+package computehost
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/cardplane/cardplane/vmm/kvm"
+)
+
+// Accel is what runs the host's processors.
+type Accel struct {
+	// KVM tells that it is this machine's KVM, nested; QEMU's translator
+	// otherwise.
+	KVM bool
+	// Reason says why, for people.
+	Reason string
+}
+
+// ChooseAccel looks at this machine.
+func ChooseAccel() Accel {
+	if err := kvm.Usable(); err != nil {
+		return Accel{Reason: fmt.Sprintf("emulated, because %v", err)}
+	}
+	for _, maker := range []string{"kvm_intel", "kvm_amd"} {
+		text, err := os.ReadFile("/sys/module/" + maker + "/parameters/nested")
+		if value := strings.TrimSpace(string(text)); err == nil && (value == "Y" || value == "1") {
+			return Accel{KVM: true, Reason: "on this machine's KVM, which nests (" + maker + ")"}
+		}
+	}
+	return Accel{Reason: "emulated, because this machine's KVM does not nest"}
+}
+
+func (a Accel) arguments() []string {
+	if a.KVM {
+		return []string{"-accel", "kvm", "-cpu", "host"}
+	}
+	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,+svm"}
+}
