@@ -30,5 +30,5 @@
 //	vm_wrong_state    the VM's state does not allow the call
 //	vmm_not_supported this VMM cannot do it, ever
 //	vmm_failed        anything else the VMM reports
-//	vmm_too_old       the VMM's version is below MinVersion
+//	vmm_too_old       the VMM's version is below ping.MinVersion
 package vmm

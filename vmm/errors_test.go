@@ -52,14 +52,3 @@ func FuzzErrorChain(f *testing.F) {
 		}
 	})
 }
-
-func TestCheckVersion(t *testing.T) {
-	for version, ok := range map[string]bool{
-		"53.0.0": true, "v53.0": true, "54.1.2": true, "100.0": true,
-		"52.9.9": false, "52": false, "": false, "main": false,
-	} {
-		if err := checkVersion(version); (err == nil) != ok {
-			t.Errorf("%q: %v", version, err)
-		}
-	}
-}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/chapi"
+	"github.com/cardplane/cardplane/vmm/ping"
 )
 
 // serverURL is the base of every request; the host part is never resolved.
@@ -32,7 +33,7 @@ func New(dial DialFunc) *VMM {
 func (v *VMM) Close() { v.http.CloseIdleConnections() }
 
 // Ping asks the VMM for its version. It fails with vmm_too_old below
-// [MinVersion].
+// [ping.MinVersion].
 func (v *VMM) Ping(ctx context.Context) (chapi.VmmPingResponse, error) {
 	pong, err := do[chapi.VmmPingResponse](ctx, opPing, func(ctx context.Context) (*http.Response, error) {
 		return v.api.PingVMM(ctx)
@@ -40,7 +41,7 @@ func (v *VMM) Ping(ctx context.Context) (chapi.VmmPingResponse, error) {
 	if err != nil {
 		return pong, err
 	}
-	return pong, checkVersion(pong.Version)
+	return pong, ping.CheckVersion(pong.Version)
 }
 
 // WaitReady pings until the VMM answers and returns the answer. It gives up

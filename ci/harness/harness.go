@@ -72,6 +72,10 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	// VMMs run as users of their own and have to pass.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
 	s := &Stack{Dir: dir, cfg: cfg}
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))

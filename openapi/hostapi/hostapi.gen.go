@@ -164,7 +164,7 @@ type BlobList struct {
 	Blobs []Blob `json:"blobs"`
 }
 
-// Check Example: {"detail":"qemu-system-x86_64 is 7.2.22; 10 or newer is needed","name":"qemu","remedy":"apt-get install -t bookworm-backports qemu-system-x86","status":"fail"}
+// Check Example: {"detail":"qemu-system-x86_64 is 7.2.22; 10 or newer is needed","name":"qemu","remedy":"apt-get install qemu-system-x86/bookworm-backports","status":"fail"}
 type Check struct {
 	// Detail What was found.
 	Detail string `json:"detail"`
@@ -301,7 +301,7 @@ type Usage struct {
 	UsedBytes int64 `json:"usedBytes"`
 }
 
-// VM Example: {"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/tty","vsock":"/run/cardplane/vmmd/vm/k3v9/vsock"},"pid":4711,"spec":{"attachments":[],"labels":{},"memoryBytes":268435456,"vmm":"auto"},"state":"exited","vmm":"ch-qemu"}
+// VM Example: {"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/tty","vsock":"/run/cardplane/vmmd/vm/k3v9/vsock"},"pid":4711,"spec":{"attachments":[],"labels":{},"memoryBytes":268435456,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
 type VM struct {
 	CreatedAt time.Time `json:"createdAt"`
 
@@ -327,8 +327,11 @@ type VM struct {
 	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vmm":"auto"}
 	Spec VMSpec `json:"spec"`
 
-	// State State of the VMM process. `running` means that its API socket accepts; the VMM itself tells whether its guest runs.
+	// State State of the VMM process. `running` means that its API answers; the VMM itself tells whether its guest runs.
 	State VMState `json:"state"`
+
+	// Uid User and group id that the VMM runs as on the host, of this VM alone where the host permits that; for people.
+	Uid int `json:"uid"`
 
 	// Vmm Which VMM: Cloud Hypervisor, which needs KVM, or ch-qemu, which serves
 	// the same command line and API over QEMU and needs none.
@@ -430,7 +433,7 @@ type VMSpec struct {
 	Vmm VMMChoice `json:"vmm"`
 }
 
-// VMState State of the VMM process. `running` means that its API socket accepts; the VMM itself tells whether its guest runs.
+// VMState State of the VMM process. `running` means that its API answers; the VMM itself tells whether its guest runs.
 type VMState string
 
 // DiskID A name chosen by the card, unique among things of its kind on this host.
@@ -718,8 +721,9 @@ type ClientInterface interface {
 
 	// PutVMWithBody Start a VMM process
 	//
-	// Answers when the VMM's API socket accepts connections. The VMM belongs
-	// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+	// Answers when the VMM answers `vmm.ping` with a version that is not too
+	// old. The VMM runs as a user of its own and confined to its own files
+	// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 	// again finds it. A VM that exists with the same specification is
 	// answered as it is, exited or not.
 	//
@@ -727,6 +731,7 @@ type ClientInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -737,8 +742,9 @@ type ClientInterface interface {
 
 	// PutVM Start a VMM process
 	//
-	// Answers when the VMM's API socket accepts connections. The VMM belongs
-	// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+	// Answers when the VMM answers `vmm.ping` with a version that is not too
+	// old. The VMM runs as a user of its own and confined to its own files
+	// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 	// again finds it. A VM that exists with the same specification is
 	// answered as it is, exited or not.
 	//
@@ -746,6 +752,7 @@ type ClientInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -1074,8 +1081,9 @@ func (c *Client) GetVM(ctx context.Context, id VMID, reqEditors ...RequestEditor
 
 // PutVMWithBody Start a VMM process
 //
-// Answers when the VMM's API socket accepts connections. The VMM belongs
-// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+// Answers when the VMM answers `vmm.ping` with a version that is not too
+// old. The VMM runs as a user of its own and confined to its own files
+// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 // again finds it. A VM that exists with the same specification is
 // answered as it is, exited or not.
 //
@@ -1083,6 +1091,7 @@ func (c *Client) GetVM(ctx context.Context, id VMID, reqEditors ...RequestEditor
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //
@@ -1103,8 +1112,9 @@ func (c *Client) PutVMWithBody(ctx context.Context, id VMID, contentType string,
 
 // PutVM Start a VMM process
 //
-// Answers when the VMM's API socket accepts connections. The VMM belongs
-// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+// Answers when the VMM answers `vmm.ping` with a version that is not too
+// old. The VMM runs as a user of its own and confined to its own files
+// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 // again finds it. A VM that exists with the same specification is
 // answered as it is, exited or not.
 //
@@ -1112,6 +1122,7 @@ func (c *Client) PutVMWithBody(ctx context.Context, id VMID, contentType string,
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //
@@ -2253,8 +2264,9 @@ type ClientWithResponsesInterface interface {
 
 	// PutVMWithBodyWithResponse Start a VMM process
 	//
-	// Answers when the VMM's API socket accepts connections. The VMM belongs
-	// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+	// Answers when the VMM answers `vmm.ping` with a version that is not too
+	// old. The VMM runs as a user of its own and confined to its own files
+	// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 	// again finds it. A VM that exists with the same specification is
 	// answered as it is, exited or not.
 	//
@@ -2262,6 +2274,7 @@ type ClientWithResponsesInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -2272,8 +2285,9 @@ type ClientWithResponsesInterface interface {
 
 	// PutVMWithResponse Start a VMM process
 	//
-	// Answers when the VMM's API socket accepts connections. The VMM belongs
-	// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+	// Answers when the VMM answers `vmm.ping` with a version that is not too
+	// old. The VMM runs as a user of its own and confined to its own files
+	// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 	// again finds it. A VM that exists with the same specification is
 	// answered as it is, exited or not.
 	//
@@ -2281,6 +2295,7 @@ type ClientWithResponsesInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -3444,8 +3459,9 @@ func (c *ClientWithResponses) GetVMWithResponse(ctx context.Context, id VMID, re
 
 // PutVMWithBodyWithResponse Start a VMM process
 //
-// Answers when the VMM's API socket accepts connections. The VMM belongs
-// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+// Answers when the VMM answers `vmm.ping` with a version that is not too
+// old. The VMM runs as a user of its own and confined to its own files
+// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 // again finds it. A VM that exists with the same specification is
 // answered as it is, exited or not.
 //
@@ -3453,6 +3469,7 @@ func (c *ClientWithResponses) GetVMWithResponse(ctx context.Context, id VMID, re
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //
@@ -3469,8 +3486,9 @@ func (c *ClientWithResponses) PutVMWithBodyWithResponse(ctx context.Context, id 
 
 // PutVMWithResponse Start a VMM process
 //
-// Answers when the VMM's API socket accepts connections. The VMM belongs
-// to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
+// Answers when the VMM answers `vmm.ping` with a version that is not too
+// old. The VMM runs as a user of its own and confined to its own files
+// and devices, where the host permits that. It belongs to no daemon's lifetime: it outlives vmmd, and a vmmd that is started
 // again finds it. A VM that exists with the same specification is
 // answered as it is, exited or not.
 //
@@ -3478,6 +3496,7 @@ func (c *ClientWithResponses) PutVMWithBodyWithResponse(ctx context.Context, id 
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //

@@ -30,6 +30,11 @@ type Config struct {
 	Programs []Program
 	// Checks runs the host checks.
 	Checks func(ctx context.Context) []hostapi.Check
+	// UIDs are the users that VMMs run as, one each. It needs root. The zero
+	// range runs them as this process's user.
+	UIDs UIDRange
+	// Landlock confines VMMs to their own files, where the kernel can.
+	Landlock bool
 	// Cgroups asks for a cgroup a VM, where the host permits that.
 	Cgroups bool
 	// StartTimeout bounds the time until a VMM's API socket accepts; 30

@@ -107,15 +107,16 @@ func (b *bed) processesOf(runDir string) []string {
 	return pids
 }
 
-// wantNothingLeft fails if a process or run directory of a VM exists.
+// wantNothingLeft fails if a process, run directory or link of a VM exists.
 func (b *bed) wantNothingLeft() {
 	b.Helper()
 	if pids := b.processes(); len(pids) > 0 {
 		b.Errorf("processes left: %v", pids)
 	}
-	entries, err := os.ReadDir(filepath.Join(b.host.Config.RunDir, "vm"))
-	if err != nil || len(entries) > 0 {
-		b.Errorf("run directories left: %v %v", entries, err)
+	for _, dir := range []string{filepath.Join(b.host.Config.RunDir, "vm"), filepath.Join(b.host.Config.DataDir, "attached")} {
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+			b.Errorf("directories left: %v %v", entries, err)
+		}
 	}
 }
 

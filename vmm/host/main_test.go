@@ -38,6 +38,8 @@ func serveVMM(ctx context.Context, v *hosttest.VMM) error {
 	case "silent":
 		<-ctx.Done()
 		return nil
+	case "old":
+		v.Version = "v51.1"
 	case "stubborn":
 		ctx = context.Background()
 	}
@@ -56,6 +58,15 @@ func serveVMM(ctx context.Context, v *hosttest.VMM) error {
 	})
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Join(os.Environ(), "\n"))
+	})
+	mux.HandleFunc("/open", func(w http.ResponseWriter, r *http.Request) {
+		flags, _ := strconv.Atoi(r.FormValue("flags"))
+		f, err := os.OpenFile(r.FormValue("path"), flags, 0)
+		if err == nil {
+			_, err = f.Read(make([]byte, 1))
+			_ = f.Close()
+		}
+		_, _ = fmt.Fprint(w, err)
 	})
 	mux.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) { fmt.Fprintln(os.Stderr, r.FormValue("text")) })
 	mux.HandleFunc("/child", func(w http.ResponseWriter, _ *http.Request) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/blob"
+	"github.com/cardplane/cardplane/vmm/host/internal/confine"
 	"github.com/cardplane/cardplane/vmm/host/internal/disk"
 	"github.com/cardplane/cardplane/vmm/host/internal/machine"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
@@ -80,8 +81,8 @@ func New(cfg Config) (_ *Server, err error) {
 // openDirs makes the directories, locks them and reads who this host is.
 func (s *Server) openDirs() (err error) {
 	for _, dir := range []string{s.cfg.RunDir, s.cfg.DataDir} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("open directory: %w", err)
+		if err := procs.MakeDir(dir, s.cfg.UIDs != UIDRange{}); err != nil {
+			return err
 		}
 	}
 	if s.lock, err = lockDir(s.cfg.RunDir); err != nil {
@@ -100,8 +101,17 @@ func (s *Server) openMachines() (err error) {
 			s.cfg.Log.WithError(err).Info("VMMs get no cgroup of their own")
 		}
 	}
+	landlock := 0
+	if s.cfg.Landlock {
+		if landlock, err = confine.ABI(); err != nil {
+			s.cfg.Log.WithError(err).Warn("VMMs are not confined to their files")
+		}
+	}
 	s.machines, err = machine.Open(machine.Config{
 		Dir:          filepath.Join(s.cfg.RunDir, "vm"),
+		AttachDir:    filepath.Join(s.cfg.DataDir, "attached"),
+		UIDs:         s.cfg.UIDs,
+		Landlock:     landlock,
 		BootID:       s.bootID,
 		Resolve:      s.resolveAttachments,
 		Cgroups:      s.cgroups,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/host/internal/procs"
 	"github.com/cardplane/cardplane/vmm/host/internal/relay"
 )
 
@@ -76,7 +77,29 @@ func (s *Server) dialVM(id string, kind hostapi.TunnelKind) (relay.Conn, error) 
 		return nil, apierr.New(apierr.Unavailable, "tunnel_unavailable",
 			"the %s socket of VM %q does not accept: %w", kind, id, err)
 	}
-	return conn.(*net.UnixConn), nil
+	socket := conn.(*net.UnixConn)
+	if err := checkPeer(socket, kind, files.UID); err != nil {
+		_ = socket.Close()
+		return nil, err
+	}
+	return socket, nil
+}
+
+// checkPeer refuses a socket in the VMM's directory that is not the VMM's: a
+// guest that has taken its VMM over could have laid a way to another one.
+func checkPeer(conn *net.UnixConn, kind hostapi.TunnelKind, uid int) error {
+	if kind == hostapi.Api || uid == 0 {
+		return nil
+	}
+	peer, err := procs.PeerUID(conn)
+	if err != nil {
+		return err
+	}
+	if peer != uid {
+		return apierr.New(apierr.Unavailable, "tunnel_unavailable",
+			"the %s socket belongs to uid %d and not to the VM's uid %d; delete the VM", kind, peer, uid)
+	}
+	return nil
 }
 
 // joinTunnel takes the request's connection over and relays it. An error

@@ -125,6 +125,18 @@ func TestStartFailures(t *testing.T) {
 		wantCode(t, err, "vmm_start_failed")
 		b.wantNothingLeft()
 	})
+	t.Run("too old", func(t *testing.T) {
+		t.Setenv(fakeMode, "old")
+		b := newBed(t)
+		_, err := b.link.PutVM(b.ctx, "a", emptySpec)
+		wantCode(t, err, "vmm_too_old")
+		for _, want := range []string{"51.1", "53 or later", "CARDPLANE_CLOUD_HYPERVISOR"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("no %q in %v", want, err)
+			}
+		}
+		b.wantNothingLeft()
+	})
 	t.Run("no executable", func(t *testing.T) {
 		h := hosttest.New(t, func(c *host.Config) { c.Programs[0].Path = "/nonexistent/vmm" })
 		b := &bed{T: t, host: h, link: h.Link(), ctx: t.Context()}

@@ -93,6 +93,10 @@ func (m *Main) onClose(f func() error) { m.closers = append(m.closers, f) }
 
 // open builds the services from the bottom up.
 func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
+	// Its parent may be the host daemon's parent too, which others pass.
+	if err := os.MkdirAll(filepath.Dir(m.DataDir), 0o755); err != nil {
+		return services, 0, fmt.Errorf("make data directory: %w", err)
+	}
 	if err := os.MkdirAll(m.DataDir, 0o700); err != nil {
 		return services, 0, fmt.Errorf("make data directory: %w", err)
 	}

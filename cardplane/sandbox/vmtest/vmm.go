@@ -65,15 +65,10 @@ type machine struct {
 
 func (m *machine) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/vmm.ping", m.ping)
 	mux.HandleFunc("GET /api/v1/vm.info", m.info)
 	mux.HandleFunc("PUT /api/v1/vm.create", m.create)
 	mux.HandleFunc("PUT /api/v1/vm.boot", m.boot)
 	return mux
-}
-
-func (m *machine) ping(w http.ResponseWriter, _ *http.Request) {
-	answer(w, chapi.VmmPingResponse{Version: "53.0.0"})
 }
 
 func (m *machine) info(w http.ResponseWriter, _ *http.Request) {

@@ -48,6 +48,7 @@ func newTestMain(t *testing.T) *Main {
 	err = m.ParseFlags([]string{
 		"--listen", "unix://" + filepath.Join(dir, "s"), "--run-dir", filepath.Join(dir, "run"),
 		"--data-dir", filepath.Join(dir, "data"), "--ch-qemu", self,
+		"--vm-uids", "none",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +140,7 @@ func TestBadFlags(t *testing.T) {
 		"level":        {[]string{"--log-level", "loud"}, "no level"},
 		"endpoint":     {[]string{"--listen", "ftp://x"}, "no endpoint"},
 		"open TCP":     {[]string{"--listen", "tcp://0.0.0.0:1"}, "not a loopback address"},
+		"uids":         {[]string{"--vm-uids", "5"}, "FIRST-LAST"},
 		"long run dir": {[]string{"--run-dir", filepath.Join(t.TempDir(), strings.Repeat("x", 100))}, "too long"},
 		"odd run dir":  {[]string{"--run-dir", filepath.Join(os.TempDir(), "vmmd,x")}, "choose another"},
 	} {

@@ -36,6 +36,10 @@ type Main struct {
 	CHQemu          string
 	CloudHypervisor string
 	LogLevel        string
+	// VMUIDs is the range of users that VMMs run as, or none.
+	VMUIDs string
+	// Landlock confines VMMs to their own files where the kernel can.
+	Landlock bool
 	// Doctor prints the checks instead of serving.
 	Doctor bool
 	// Out is where the checks are printed, Err the log.
@@ -54,6 +58,8 @@ func NewMain() *Main {
 		CHQemu:          defaultCHQemu(),
 		CloudHypervisor: envOr("CARDPLANE_CLOUD_HYPERVISOR", "cloud-hypervisor"),
 		LogLevel:        "info",
+		VMUIDs:          defaultVMUIDs(),
+		Landlock:        true,
 		Out:             os.Stdout,
 		Err:             os.Stderr,
 	}
@@ -70,6 +76,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&m.VMM, "vmm", m.VMM, "VMM to use: auto, cloud-hypervisor or ch-qemu")
 	fs.StringVar(&m.CHQemu, "ch-qemu", m.CHQemu, "path of ch-qemu; by default beside vmmd, then in PATH")
 	fs.StringVar(&m.CloudHypervisor, "cloud-hypervisor", m.CloudHypervisor, "path of cloud-hypervisor; also $CARDPLANE_CLOUD_HYPERVISOR")
+	fs.StringVar(&m.VMUIDs, "vm-uids", m.VMUIDs, "users that VMMs run as, one each: FIRST-LAST, or none for vmmd's own")
+	fs.BoolVar(&m.Landlock, "landlock", m.Landlock, "confine VMMs to their own files where the kernel can")
 	fs.StringVar(&m.LogLevel, "log-level", m.LogLevel, "error, warn, info or debug")
 	fs.Usage = func() {
 		_, _ = fmt.Fprintf(m.Err, "Usage: vmmd [doctor] [flags]\n\nFlags:\n%s", fs.FlagUsages())
@@ -101,6 +109,10 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	uids, err := m.vmUIDs()
+	if err != nil {
+		return err
+	}
 	programs, err := m.programs(ctx)
 	if err != nil {
 		return err
@@ -108,6 +120,8 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	server, err := host.New(host.Config{
 		RunDir: m.RunDir, DataDir: m.DataDir, Version: version.Release,
 		Programs: programs,
+		UIDs:     uids,
+		Landlock: m.Landlock,
 		Checks:   func(ctx context.Context) []hostapi.Check { return doctor.Run(ctx, m.doctorConfig()) },
 		Cgroups:  true,
 		Log:      log,
@@ -166,6 +180,29 @@ func (m *Main) programs(ctx context.Context) ([]host.Program, error) {
 		first = append(first, p)
 	}
 	return append(first, rest...), nil
+}
+
+// rangeForVMs is the default of --vm-uids: above the ids of users, of
+// directory services and of user namespaces as they are commonly given.
+const rangeForVMs = "2000000000-2000065535"
+
+// defaultVMUIDs is a range for root, who alone can change users.
+func defaultVMUIDs() string {
+	if os.Geteuid() == 0 {
+		return rangeForVMs
+	}
+	return host.UIDRange{}.String()
+}
+
+func (m *Main) vmUIDs() (host.UIDRange, error) {
+	uids, err := host.ParseUIDRange(m.VMUIDs)
+	if err != nil {
+		return uids, fmt.Errorf("--vm-uids: %w", err)
+	}
+	if uids != (host.UIDRange{}) && os.Geteuid() != 0 {
+		return uids, fmt.Errorf("--vm-uids %s: vmmd runs as uid %d, and only root can give VMs users of their own; run vmmd as root, or give --vm-uids none", m.VMUIDs, os.Geteuid())
+	}
+	return uids, nil
 }
 
 func (m *Main) doctorConfig() doctor.Config {

@@ -44,6 +44,9 @@ func New(t testing.TB, change func(*host.Config)) *Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil { // for VMMs with users of their own
+		t.Fatal(err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +59,8 @@ func New(t testing.TB, change func(*host.Config)) *Host {
 			Info: hostapi.VMMInfo{Kind: hostapi.VMMKindChQemu, Available: true, Reason: "the test's own executable"},
 			Path: self,
 		}},
-		Log: testLog(t),
+		Landlock: true,
+		Log:      testLog(t),
 	}}
 	if change != nil {
 		change(&h.Config)

@@ -19,12 +19,12 @@ import (
 
 // VMM is a process that vmmd has spawned in place of a VMM.
 type VMM struct {
-	// APISocket is where the VMM's HTTP API is to be served.
-	APISocket string
-	// Events is the file of the event monitor.
-	Events string
+	// Version is what the VMM answers to vmm.ping.
+	Version string
 
-	mu sync.Mutex
+	api    *os.File // the listening API socket
+	events *os.File // of the event monitor
+	mu     sync.Mutex
 }
 
 // BecomeVMM returns at once in a test process. In a process that a [Host] has
@@ -41,15 +41,15 @@ func BecomeVMM(serve func(ctx context.Context, v *VMM) error) {
 		return
 	}
 	go endWithOwner()
-	v := &VMM{}
+	v := &VMM{Version: "v53.0.0"}
 	flags := flag.NewFlagSet("vmm", flag.ContinueOnError)
-	flags.StringVar(&v.APISocket, "api-socket", "", "path of the API socket")
-	flags.StringVar(&v.Events, "event-monitor", "", "path=FILE of the event monitor")
+	flags.Func("api-socket", "fd=N of the listening API socket", openFD(&v.api))
+	flags.Func("event-monitor", "fd=N of the event monitor", openFD(&v.events))
+	flags.String("seccomp", "", "true, or another policy")
 	flags.Bool("v", false, "log more")
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		os.Exit(2)
 	}
-	v.Events = strings.TrimPrefix(v.Events, "path=")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := serve(ctx, v); err != nil {
@@ -57,6 +57,19 @@ func BecomeVMM(serve func(ctx context.Context, v *VMM) error) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// openFD returns what sets file to the descriptor in an argument "fd=N".
+func openFD(file **os.File) func(string) error {
+	return func(arg string) error {
+		fd, err := strconv.Atoi(strings.TrimPrefix(arg, "fd="))
+		if err != nil {
+			return err
+		}
+		unix.CloseOnExec(fd)
+		*file = os.NewFile(uintptr(fd), arg)
+		return nil
+	}
 }
 
 // ownerVariable names the test's process to its VMMs.
@@ -79,13 +92,20 @@ func endWithOwner() {
 	os.Exit(1)
 }
 
-// ServeAPI serves handler on the API socket until ctx is done.
+// ServeAPI serves handler, and vmm.ping, on the API socket until ctx is done.
 func (v *VMM) ServeAPI(ctx context.Context, handler http.Handler) error {
-	l, err := net.Listen("unix", v.APISocket)
+	l, err := net.FileListener(v.api)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/vmm.ping", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, "{\"version\":%q}", v.Version)
+	})
+	if handler != nil {
+		mux.Handle("/", handler)
+	}
+	server := &http.Server{Handler: mux}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -97,12 +117,7 @@ func (v *VMM) ServeAPI(ctx context.Context, handler http.Handler) error {
 func (v *VMM) Emit(source, event string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	f, err := os.OpenFile(v.Events, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	_, err = fmt.Fprintf(f, "{\n  \"timestamp\": {\n    \"secs\": 0,\n    \"nanos\": 1000\n  },\n"+
+	_, err := fmt.Fprintf(v.events, "{\n  \"timestamp\": {\n    \"secs\": 0,\n    \"nanos\": 1000\n  },\n"+
 		"  \"source\": %q,\n  \"event\": %q,\n  \"properties\": null\n}\n\n", source, event)
 	return err
 }

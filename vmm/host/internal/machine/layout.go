@@ -19,6 +19,10 @@ import (
 // layout is one VM's run directory. Its name is short and of fixed length,
 // because the path of a unix socket has at most 107 bytes (unix(7)) and the
 // VMM appends "_<port>" to its vsock socket's.
+//
+// The directory is this process's own, so that a VMM can neither forge its
+// record nor put anything in the place of a file that is read here. The VMM
+// owns its console's file and the directory of the sockets that it makes.
 type layout string
 
 const (
@@ -26,7 +30,7 @@ const (
 	maxSunPath = 107
 	// longestSuffix is the longest thing beneath a VM's directory that is
 	// bound as a socket.
-	longestSuffix = len("/vsock_4294967295")
+	longestSuffix = len("/s/vsock_4294967295")
 )
 
 // keyOf returns the name of a VM's run directory in dir and of its cgroup,
@@ -53,8 +57,9 @@ func checkRunDir(dir string) error {
 func (l layout) key() string           { return filepath.Base(string(l)) }
 func (l layout) record() string        { return filepath.Join(string(l), "record.json") }
 func (l layout) api() string           { return filepath.Join(string(l), "api") }
-func (l layout) vsock() string         { return filepath.Join(string(l), "vsock") }
-func (l layout) consoleSocket() string { return filepath.Join(string(l), "tty") }
+func (l layout) sockets() string       { return filepath.Join(string(l), "s") }
+func (l layout) vsock() string         { return filepath.Join(l.sockets(), "vsock") }
+func (l layout) consoleSocket() string { return filepath.Join(l.sockets(), "tty") }
 func (l layout) console() string       { return filepath.Join(string(l), "console") }
 func (l layout) log() string           { return filepath.Join(string(l), "log") }
 func (l layout) events() string        { return filepath.Join(string(l), "events") }
@@ -62,8 +67,8 @@ func (l layout) events() string        { return filepath.Join(string(l), "events
 // token marks the VM's processes in their environment.
 func (l layout) token() procs.Token { return procs.Token(tokenName + "=" + string(l)) }
 
-// make makes the directory and, once the intent is recorded in it, the files
-// that readers may follow before the VMM has opened them.
+// make makes the directory and, once the intent is recorded in it, what the
+// VMM and readers need in it before the VMM has opened anything.
 func (l layout) make(rec record) error {
 	if err := os.Mkdir(string(l), 0o700); err != nil {
 		return fmt.Errorf("make run directory: %w", err)
@@ -74,6 +79,26 @@ func (l layout) make(rec record) error {
 	for _, path := range []string{l.console(), l.log(), l.events()} {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			return fmt.Errorf("make %s: %w", path, err)
+		}
+	}
+	if err := os.Mkdir(l.sockets(), 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", l.sockets(), err)
+	}
+	return l.give(rec.UID)
+}
+
+// give lets the user of the VMM into the directory, without letting it look
+// around, and makes it the owner of what is the VMM's own.
+func (l layout) give(uid int) error {
+	if uid == 0 {
+		return nil
+	}
+	if err := os.Chmod(string(l), 0o711); err != nil {
+		return fmt.Errorf("give run directory: %w", err)
+	}
+	for _, path := range []string{l.console(), l.sockets()} {
+		if err := os.Lchown(path, uid, uid); err != nil {
+			return fmt.Errorf("give %s: %w", path, err)
 		}
 	}
 	return nil

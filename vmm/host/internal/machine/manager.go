@@ -13,8 +13,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -55,9 +53,18 @@ type Program struct {
 type Config struct {
 	// Dir holds one directory a VM. It is made if it is missing.
 	Dir string
+	// AttachDir holds one directory a VM, with links to its attachments. It
+	// is on the filesystem of those, and is made if it is missing.
+	AttachDir string
 	// BootID names this boot of the host.
 	BootID string
-	// Resolve finds attachments: paths on this host by the card's names.
+	// UIDs are the users that VMMs run as; the zero range stands for the
+	// daemon's own.
+	UIDs procs.UIDRange
+	// Landlock is the version of Landlock that VMMs are confined with; 0
+	// does without.
+	Landlock int
+	// Resolve finds attachments: files on this host by the card's names.
 	// It is called while no blob or disk can be removed through IfUnused.
 	Resolve func([]hostapi.Attachment) (map[string]string, error)
 	// Cgroups holds one cgroup a VM; nil makes none.
@@ -92,8 +99,10 @@ func Open(cfg Config) (*Manager, error) {
 	if err := checkRunDir(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open run directory: %w", err)
+	for _, dir := range []string{cfg.Dir, cfg.AttachDir} {
+		if err := procs.MakeDir(dir, cfg.UIDs != procs.UIDRange{}); err != nil {
+			return nil, err
+		}
 	}
 	m := &Manager{cfg: cfg, vms: map[string]*vm{}}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -150,18 +159,23 @@ func (m *Manager) claim(id string, spec hostapi.VMSpec, program Program) (*vm, e
 	if err := m.ctx.Err(); err != nil {
 		return nil, apierr.New(apierr.Unavailable, "stopping", "the host's daemon is stopping; try again when it is back")
 	}
-	paths, err := m.cfg.Resolve(spec.Attachments)
+	sources, err := m.cfg.Resolve(spec.Attachments)
 	if err != nil {
 		return nil, err
 	}
 	if err := m.checkWriters(spec.Attachments); err != nil {
 		return nil, err
 	}
+	uid, err := m.freeUID()
+	if err != nil {
+		return nil, err
+	}
 	dir := layout(filepath.Join(m.cfg.Dir, keyOf(m.cfg.Dir, id)))
 	v := newVM(m.ctx, dir, record{
-		ID: id, Spec: spec, Kind: program.Kind, Attachments: paths,
-		CreatedAt: time.Now().UTC(), BootID: m.cfg.BootID,
+		ID: id, Spec: spec, Kind: program.Kind, Attachments: m.linkPaths(dir, sources),
+		CreatedAt: time.Now().UTC(), BootID: m.cfg.BootID, UID: uid,
 	})
+	v.sources = sources
 	m.vms[id] = v
 	m.tasks.Go(func() { m.start(v, program) })
 	return v, nil
@@ -253,6 +267,9 @@ func (m *Manager) IfUnused(uses func(hostapi.Attachment) bool, inUse func(vmID s
 type Files struct {
 	API, Vsock, ConsoleSocket string
 	Console, Log, Events      string
+	// UID is the user that Vsock and ConsoleSocket are made by; 0 stands for
+	// the daemon's own.
+	UID int
 	// Exited is closed when nothing is written to them any more.
 	Exited <-chan struct{}
 }
@@ -266,7 +283,7 @@ func (m *Manager) Files(id string) (Files, error) {
 	return Files{
 		API: v.dir.api(), Vsock: v.dir.vsock(), ConsoleSocket: v.dir.consoleSocket(),
 		Console: v.dir.console(), Log: v.dir.log(), Events: v.dir.events(),
-		Exited: v.exited,
+		UID: v.snapshot().UID, Exited: v.exited,
 	}, nil
 }
 

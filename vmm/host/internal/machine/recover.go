@@ -24,7 +24,7 @@ func (m *Manager) recover() error {
 			return fmt.Errorf("recover %s: %w", filepath.Join(m.cfg.Dir, e.Name()), err)
 		}
 	}
-	return nil
+	return m.sweepLinks()
 }
 
 // recoverOne decides what to do with one VM's directory.

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,10 +12,8 @@ import (
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
 	"github.com/cardplane/cardplane/vmm/host/internal/tail"
+	"github.com/cardplane/cardplane/vmm/ping"
 )
-
-// tokenName is the environment variable that marks a VM's processes.
-const tokenName = "CARDPLANE_VM"
 
 // start makes the VM's process and waits until it is ready. A start that
 // fails leaves nothing.
@@ -46,6 +41,9 @@ func (m *Manager) startError(v *vm, err error) error {
 		return deletedError(rec.ID)
 	}
 	m.log(v).WithError(err).Error("VMM did not start")
+	if apierr.Is(err, ping.CodeTooOld) {
+		return err
+	}
 	class := apierr.FailedPrecondition
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EAGAIN) {
 		class = apierr.ResourceExhausted
@@ -63,6 +61,9 @@ func (m *Manager) launch(v *vm, program Program) error {
 	if err := v.dir.make(v.snapshot()); err != nil {
 		return err
 	}
+	if err := m.link(v); err != nil {
+		return err
+	}
 	if err := m.cfg.Step(OpSpawn); err != nil {
 		return err
 	}
@@ -75,60 +76,7 @@ func (m *Manager) launch(v *vm, program Program) error {
 	return v.update(func(r *record) { r.Process = v.handle.Ident() })
 }
 
-// spawn starts the VMM as the leader of its own session, in its own cgroup,
-// with no descriptor of ours, and watches it from then on.
-func (m *Manager) spawn(v *vm, program Program) error {
-	log, err := os.OpenFile(v.dir.log(), os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return fmt.Errorf("open VMM log: %w", err)
-	}
-	defer func() { _ = log.Close() }()
-	group, err := m.cfg.Cgroups.Make(v.dir.key())
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(program.Path,
-		"--api-socket", v.dir.api(),
-		"--event-monitor", "path="+v.dir.events(),
-		"-v")
-	cmd.Dir = string(v.dir)
-	cmd.Env = append(inheritedEnv(), string(v.dir.token()))
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if group != nil {
-		defer func() { _ = group.Close() }()
-		cmd.SysProcAttr.UseCgroupFD = true
-		cmd.SysProcAttr.CgroupFD = int(group.Fd())
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("spawn %s: %w", program.Path, err)
-	}
-	handle, err := procs.OpenChild(cmd.Process.Pid)
-	if err != nil {
-		return errors.Join(err, cmd.Process.Kill(), cmd.Wait())
-	}
-	v.mu.Lock()
-	v.child, v.handle = cmd, handle
-	v.mu.Unlock()
-	m.tasks.Go(func() { m.watch(v, handle) })
-	return nil
-}
-
-// inheritedEnv returns what a VMM may see of our environment.
-func inheritedEnv() []string {
-	var env []string
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		switch {
-		case name == tokenName:
-		case name == "PATH", name == "HOME", name == "TMPDIR", strings.HasPrefix(name, "CARDPLANE_"):
-			env = append(env, entry)
-		}
-	}
-	return env
-}
-
-// awaitReady waits until the VMM's API socket accepts, and records that.
+// awaitReady waits until the VMM answers, and records that.
 func (m *Manager) awaitReady(v *vm) error {
 	if err := m.cfg.Step(OpAwaitAPI); err != nil {
 		return err
@@ -144,36 +92,45 @@ func (m *Manager) awaitReady(v *vm) error {
 	return v.update(func(r *record) { r.Ready = true })
 }
 
-// Connect attempts come often at first, because every start of a VM waits for
-// one of them, and less often once the VMM is slow anyway.
-const (
-	quickRetry  = time.Millisecond
-	quickPeriod = 250 * time.Millisecond
-	slowRetry   = 10 * time.Millisecond
-)
+// pingRetry is the pause before a VMM that broke a connection off is asked
+// again.
+const pingRetry = 10 * time.Millisecond
 
+// awaitAPI pings the VMM and checks its version. The socket accepts from the
+// start, so the first ping is answered as soon as the VMM can.
 func (m *Manager) awaitAPI(ctx context.Context, v *vm) error {
 	began := time.Now()
-	retry := time.NewTimer(0)
-	defer retry.Stop()
 	for {
+		version, err := m.ping(ctx, v)
+		if err == nil {
+			return ping.CheckVersion(version)
+		}
 		select {
-		case <-retry.C:
 		case <-v.exited:
 			rec := v.snapshot()
-			return fmt.Errorf("it ended with %s before its API socket accepted", describeExit(rec.Exit))
+			return fmt.Errorf("it ended with %s before its API answered", describeExit(rec.Exit))
 		case <-ctx.Done():
-			return fmt.Errorf("its API socket did not accept within %s: %w", time.Since(began).Round(time.Millisecond), ctx.Err())
-		}
-		if conn, err := net.Dial("unix", v.dir.api()); err == nil {
-			return conn.Close()
-		}
-		if time.Since(began) < quickPeriod {
-			retry.Reset(quickRetry)
-		} else {
-			retry.Reset(slowRetry)
+			return fmt.Errorf("its API did not answer within %s: %w", time.Since(began).Round(time.Millisecond), ctx.Err())
+		case <-time.After(pingRetry):
 		}
 	}
+}
+
+// ping asks the VMM for its version until it answers, ends, or ctx is done.
+func (m *Manager) ping(ctx context.Context, v *vm) (string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-v.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ping.Do(ctx, func(ctx context.Context) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, "unix", v.dir.api())
+	})
 }
 
 // watch waits for the VMM's end, removes children it has left, and records

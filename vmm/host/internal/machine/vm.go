@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -24,6 +25,9 @@ type record struct {
 	Kind        hostapi.VMMKind   `json:"kind"`
 	Attachments map[string]string `json:"attachments"`
 	CreatedAt   time.Time         `json:"createdAt"`
+	// UID is the user and the group of the VMM, this VM's alone; 0 where
+	// VMMs run as the daemon's own user.
+	UID int `json:"uid"`
 	// BootID is the host's when the VM was made. No process outlives it.
 	BootID string `json:"bootId"`
 	// Process is zero until the VMM was spawned and its name recorded.
@@ -40,6 +44,9 @@ type record struct {
 //	    └── (start failed) ──► gone ◄── (deleted) ── any
 type vm struct {
 	dir layout
+	// sources are the attachments' files, by the card's names. They are
+	// known to the daemon that makes the VM, which links them.
+	sources map[string]string
 	// startCtx ends when the start is to be given up.
 	startCtx    context.Context
 	cancelStart context.CancelFunc
@@ -127,10 +134,14 @@ func (v *vm) view() hostapi.VM {
 		State:     rec.state(),
 		Vmm:       rec.Kind,
 		Pid:       rec.Process.PID,
+		Uid:       rec.UID,
 		CreatedAt: rec.CreatedAt,
 		Paths:     v.dir.paths(maps.Clone(rec.Attachments)),
 		Exit:      rec.Exit,
 		LogTail:   []string{},
+	}
+	if rec.UID == 0 {
+		out.Uid = os.Geteuid()
 	}
 	if rec.Exit != nil {
 		out.LogTail = tail.LastLines(v.dir.log(), evidenceLines, evidenceBytes)
