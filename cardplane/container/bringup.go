@@ -217,17 +217,17 @@ func stdinMode(open bool) guestapi.StdinMode {
 func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing) error {
 	r.e.setReason("starting the program")
 	begun := time.Now()
-	if err := r.putContainer(sb, p); err != nil {
+	started, err := r.putContainer(sb, p)
+	if err != nil {
 		return err
 	}
 	timings := slices.Concat(before, sb.Timings(), []cardplane.Timing{{Step: "program", Duration: time.Since(begun)}})
-	info := sb.Info()
-	err := r.e.update(func(rec *store.Record) {
-		c := &rec.Container
+	err = r.e.update(func(rec *store.Record) {
+		c, m := &rec.Container, started.Machine
 		c.State = cardplane.Running
 		c.StartedAt = time.Now().UTC()
 		c.Timings = timings
-		c.Guest = &cardplane.GuestInfo{Kernel: info.KernelRelease, BootID: info.BootId, VMM: sb.VMM(), AgentVersion: info.AgentVersion}
+		c.Guest = &cardplane.GuestInfo{Kernel: m.KernelRelease, BootID: m.BootId, VMM: sb.VMM(), AgentVersion: m.AgentVersion}
 		rec.Run.DiskUsed = !c.Spec.ReadOnlyRoot
 	})
 	if err != nil {
@@ -239,13 +239,12 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing
 	return nil
 }
 
-func (r *run) putContainer(sb *sandbox.Sandbox, p plan) error {
+func (r *run) putContainer(sb *sandbox.Sandbox, p plan) (guestapi.Container, error) {
 	if r.recovered {
-		_, err := sb.Guest().GetContainer(r.ctx, r.e.id)
+		c, err := sb.Guest().GetContainer(r.ctx, r.e.id)
 		if !apierr.Is(err, "container_not_found") {
-			return err
+			return c, err
 		}
 	}
-	_, err := sb.Guest().PutContainer(r.ctx, r.e.id, p.config)
-	return err
+	return sb.Guest().PutContainer(r.ctx, r.e.id, p.config)
 }

@@ -20,6 +20,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/cardplane/cardplane/openapi/guestapi"
@@ -45,13 +46,19 @@ type Client struct {
 	epoch     int64
 	transport *http.Transport
 	api       *guestapi.Client
+	// ready is a connection that no call has used yet.
+	ready atomic.Pointer[net.Conn]
 }
 
 // New returns a client that commands with epoch over connections of dial.
 // Nothing is dialled before the first call.
 func New(dial DialFunc, epoch int64) *Client {
-	transport := &http.Transport{
+	c := &Client{dial: dial, epoch: epoch}
+	c.transport = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if conn := c.ready.Swap(nil); conn != nil {
+				return *conn, nil
+			}
 			return dial(ctx, guestwire.ControlPort)
 		},
 		MaxResponseHeaderBytes: maxHeader,
@@ -62,15 +69,34 @@ func New(dial DialFunc, epoch int64) *Client {
 		ReadBufferSize:         2 << 10,
 		WriteBufferSize:        2 << 10,
 	}
-	doer := &http.Client{Transport: bounded{transport}}
-	return &Client{
-		dial: dial, epoch: epoch, transport: transport,
-		api: &guestapi.Client{Server: "http://guest/", Client: doer},
+	c.api = &guestapi.Client{Server: "http://guest/", Client: &http.Client{Transport: bounded{c.transport}}}
+	return c
+}
+
+// Connect connects to the agent once, for the next call to use. The agent
+// takes no connection before the machine is ready, so a success says that it
+// is. An error has the code CodeUnreachable: try again.
+func (c *Client) Connect(ctx context.Context) error {
+	conn, err := c.dial(ctx, guestwire.ControlPort)
+	if err != nil {
+		return unreachable(err)
+	}
+	c.keep(&conn)
+	return nil
+}
+
+// keep makes conn, or nil, the one for the next call.
+func (c *Client) keep(conn *net.Conn) {
+	if old := c.ready.Swap(conn); old != nil {
+		_ = (*old).Close()
 	}
 }
 
 // Close drops idle connections. Calls under way and streams go on.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.keep(nil)
+	c.transport.CloseIdleConnections()
+}
 
 // bounded limits the bodies that next returns.
 type bounded struct{ next http.RoundTripper }

@@ -74,7 +74,7 @@ func (f *fixture) open(offset int64) *guestclient.Output {
 func TestLifeOfAContainer(t *testing.T) {
 	f := run(t, "read x; echo got $x; exit 3")
 	info, err := f.Info(f.ctx)
-	if err != nil || info.AgentVersion != "test" {
+	if err != nil || info.Machine.AgentVersion != "test" {
 		t.Fatalf("info %+v, %v", info, err)
 	}
 	if _, err := f.GetContainer(f.ctx, "nonesuch"); !apierr.Is(err, "container_not_found") {

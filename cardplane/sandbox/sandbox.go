@@ -11,7 +11,6 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/guestclient"
-	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/vsock"
 )
@@ -29,7 +28,7 @@ type Config struct {
 	Artefacts *Artefacts
 	// Epoch is the control plane's.
 	Epoch int64
-	// BootTimeout bounds the time from boot to the agent's first answer.
+	// BootTimeout bounds the time from boot until the agent takes connections.
 	BootTimeout time.Duration
 	Log         logrus.FieldLogger
 }
@@ -63,7 +62,6 @@ type Sandbox struct {
 	vmm     string
 	guest   *guestclient.Client
 	timings []cardplane.Timing
-	info    guestapi.Info // the agent's first answer
 
 	stop    context.CancelFunc // ends watch
 	watched chan struct{}      // closed when watch has ended
@@ -107,9 +105,6 @@ func (s *Sandbox) Guest() *guestclient.Client { return s.guest }
 
 // Timings returns the steps of the start, in order. An adopted sandbox has none.
 func (s *Sandbox) Timings() []cardplane.Timing { return s.timings }
-
-// Info returns what the guest said of itself when its agent first answered.
-func (s *Sandbox) Info() guestapi.Info { return s.info }
 
 // Evidence is Manager.Evidence for this sandbox.
 func (s *Sandbox) Evidence(ctx context.Context) []string { return s.manager.Evidence(ctx, s.id) }

@@ -103,8 +103,8 @@ func (f *fixture) wantVMs(want int) {
 func TestStartAndPowerOff(t *testing.T) {
 	f := newFixture(t, "", nil)
 	s := f.start()
-	if s.Info().KernelRelease != "6.12.0-test" || s.VMM() != "ch-qemu" {
-		t.Errorf("guest %+v of %s", s.Info(), s.VMM())
+	if s.VMM() != "ch-qemu" {
+		t.Errorf("guest of %s", s.VMM())
 	}
 	var steps []string
 	for _, step := range s.Timings() {
@@ -207,8 +207,8 @@ func TestResume(t *testing.T) {
 				t.Fatalf("resume: %+v", err)
 			}
 			defer s.Close()
-			if s.Info().KernelRelease == "" {
-				t.Error("the guest has not been asked")
+			if info, err := s.Guest().Info(f.ctx); err != nil || info.Machine.KernelRelease == "" {
+				t.Errorf("the guest is %+v, %v", info, err)
 			}
 			f.wantVMs(1)
 		})

@@ -19,7 +19,7 @@ const (
 	maxAttempt   = 20 * time.Second
 	// Between attempts passes one part in pauseShare of the time so far.
 	minPause   = 5 * time.Millisecond
-	pauseShare = 64
+	pauseShare = 128
 )
 
 // stopwatch times the steps of a start.
@@ -34,7 +34,7 @@ func (w *stopwatch) lap(step string) {
 	w.last = now
 }
 
-// Start makes and boots a sandbox and returns once its agent has answered.
+// Start makes and boots a sandbox and returns once its agent takes connections.
 //
 // On failure nothing of the machine is left on the host; a disk stays, as the
 // caller alone knows what is on it. When ctx ends with the cause ErrDetached,
@@ -139,7 +139,7 @@ func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (h
 }
 
 // boot takes the machine from state, "" where the VMM has none, to the
-// agent's first answer.
+// agent's readiness.
 func (s *Sandbox) boot(ctx context.Context, spec Spec, paths hostapi.VMPaths, state chapi.VmState) error {
 	handle := vmm.New(s.dialVMM)
 	defer handle.Close()
@@ -168,12 +168,12 @@ func (s *Sandbox) state(ctx context.Context) (chapi.VmState, error) {
 	return info.State, err
 }
 
-// awaitAgent returns once the agent has answered, or guest_boot_failed.
+// awaitAgent returns once the agent takes connections, or guest_boot_failed.
 func (s *Sandbox) awaitAgent(ctx context.Context) error {
 	bootCtx, cancel := context.WithTimeout(ctx, s.manager.bootTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.alive, cancel)()
-	err := s.firstAnswer(bootCtx)
+	err := untilReached(bootCtx, s.guest.Connect)
 	switch {
 	case err == nil, ctx.Err() != nil:
 		return err
@@ -189,23 +189,22 @@ func bootFailed(format string, args ...any) *apierr.Error {
 	return apierr.New(apierr.Internal, "guest_boot_failed", format, args...)
 }
 
-// firstAnswer asks the agent until it answers. The pauses grow with the time
-// that has passed, so that they add little to any boot, and many machines that
-// boot together are not held up by being asked. An attempt that gets lost in a
-// machine that is just coming up is given up, ever later.
-func (s *Sandbox) firstAnswer(ctx context.Context) error {
+// untilReached tries to reach the agent until that succeeds. The pauses grow
+// with the time that has passed, so that they add little to any boot, and many
+// machines that boot together are not held up by being tried. An attempt that
+// gets lost in a machine that is just coming up is given up, ever later.
+func untilReached(ctx context.Context, try func(context.Context) error) error {
 	begun := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for timeout := firstAttempt; ; {
 		attempt, cancel := context.WithTimeout(ctx, timeout)
-		info, err := s.guest.Info(attempt)
+		err := try(attempt)
 		if attempt.Err() != nil {
 			timeout = min(2*timeout, maxAttempt)
 		}
 		cancel()
 		if !apierr.Is(err, guestclient.CodeUnreachable) {
-			s.info = info
 			return err
 		}
 		timer.Reset(max(minPause, time.Since(begun)/pauseShare))
@@ -217,8 +216,8 @@ func (s *Sandbox) firstAnswer(ctx context.Context) error {
 	}
 }
 
-// Adopt takes over the machine with that id and returns once its agent has
-// answered. It waits for as long as the machine runs and ctx lasts.
+// Adopt takes over the machine with that id and returns once its agent
+// has answered. It waits for as long as the machine runs and ctx lasts.
 //
 // Errors: vm_not_found when there is no such machine, vm_lost when it has
 // ended, and those of a host that is away.
@@ -239,7 +238,10 @@ func (s *Sandbox) answerOrLost(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.alive, cancel)()
-	err := s.firstAnswer(ctx)
+	err := untilReached(ctx, func(ctx context.Context) error {
+		_, err := s.guest.Info(ctx)
+		return err
+	})
 	if err != nil && s.alive.Err() != nil {
 		return s.LostError()
 	}

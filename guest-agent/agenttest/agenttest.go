@@ -53,7 +53,7 @@ func Start(tb testing.TB) *Agent {
 		tb.Fatal(err)
 	}
 	a := &Agent{Socket: filepath.Join(dir, "vsock"), done: make(chan error, 1), off: make(chan struct{})}
-	a.Containers = container.NewManager(log, newRuntime(), roots{dir: dir})
+	a.Containers = container.NewManager(log, identity, newRuntime(), roots{dir: dir})
 	if a.mux, err = listenMux(a.Socket); err != nil {
 		tb.Fatal(err)
 	}
@@ -108,11 +108,18 @@ type machine struct {
 // Info implements server.Machine with made-up figures.
 func (m machine) Info() (guestapi.Info, error) {
 	return guestapi.Info{
-		AgentVersion: "test", KernelRelease: "6.12.0-test", BootId: "00000000-0000-4000-8000-000000000000",
+		Machine:       identity,
 		BootSteps:     []guestapi.BootStep{{Name: "mount", Milliseconds: 1}},
-		Memory:        guestapi.Memory{TotalBytes: 256 << 20, AvailableBytes: 200 << 20, AgentResidentBytes: 10 << 20},
 		UptimeSeconds: time.Since(m.started).Seconds(),
 	}, nil
+}
+
+// identity is made up.
+var identity = guestapi.Machine{AgentVersion: "test", KernelRelease: "6.12.0-test", BootId: "00000000-0000-4000-8000-000000000000"}
+
+// Memory implements server.Machine with made-up figures.
+func (m machine) Memory() (guestapi.Memory, error) {
+	return guestapi.Memory{TotalBytes: 256 << 20, AvailableBytes: 200 << 20, AgentResidentBytes: 10 << 20}, nil
 }
 
 // PowerOff implements server.Machine.

@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,22 +11,16 @@ import (
 
 const (
 	cgroupRoot = "sys/fs/cgroup"
-	// agentCgroup holds PID 1. cgroup2 lets only leaves hold processes once
-	// controllers are handed down.
-	agentCgroup = "agent"
 	// containersCgroup holds one cgroup a container.
 	containersCgroup = "containers"
 )
 
-// cgroup moves PID 1 to a leaf and hands all controllers down to containers.
+// cgroup hands all controllers down to containers. PID 1 stays in the root,
+// which alone may hold processes beside cgroups with controllers (cgroup-v2,
+// "No Internal Process Constraint"): to move it would cost a tenth of the boot.
 func (m machine) cgroup(context.Context) error {
 	root := filepath.Join(m.root, cgroupRoot)
-	for _, name := range []string{agentCgroup, containersCgroup} {
-		if err := os.MkdirAll(filepath.Join(root, name), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := writeFile(filepath.Join(root, agentCgroup, "cgroup.procs"), "1"); err != nil {
+	if err := os.Mkdir(filepath.Join(root, containersCgroup), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))

@@ -16,35 +16,25 @@ type mountPoint struct {
 	source, target, fstype string
 	flags                  uintptr
 	data                   string
-	// mkdir makes the target; others must be in the root image.
-	mkdir bool
 }
 
 const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 
-// mounts is in order: /dev comes first, for whatever opens a device, such as
-// the Go runtime for lack of a standard file.
+// mounts is what the agent and crun need, in order: /dev comes first, for
+// whatever opens a device, such as the Go runtime for lack of a standard file.
+// Containers mount /dev/pts, /dev/shm and the like themselves.
 var mounts = []mountPoint{
-	{"dev", "dev", "devtmpfs", unix.MS_NOSUID, "mode=0755", false},
-	{"proc", "proc", "proc", safe, "", false},
-	{"sysfs", "sys", "sysfs", safe, "", false},
-	{"cgroup2", "sys/fs/cgroup", "cgroup2", safe, "nsdelegate", false},
-	{"run", "run", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=0755", false},
-	{"tmp", "tmp", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777", false},
-	{"devpts", "dev/pts", "devpts", unix.MS_NOSUID | unix.MS_NOEXEC, "mode=0620,gid=5,ptmxmode=0666", true},
-	{"shm", "dev/shm", "tmpfs", safe, "mode=1777", true},
-	{"mqueue", "dev/mqueue", "mqueue", safe, "", true},
+	{"dev", "dev", "devtmpfs", unix.MS_NOSUID, "mode=0755"},
+	{"proc", "proc", "proc", safe, ""},
+	{"sysfs", "sys", "sysfs", safe, ""},
+	{"cgroup2", "sys/fs/cgroup", "cgroup2", safe, "nsdelegate"},
+	{"run", "run", "tmpfs", unix.MS_NOSUID | unix.MS_NODEV, "mode=0755"},
 }
 
 // mount mounts the table. What an initramfs or the kernel has mounted stays.
 func (m machine) mount(context.Context) error {
 	for _, p := range mounts {
 		target := filepath.Join(m.root, p.target)
-		if p.mkdir {
-			if err := os.MkdirAll(target, 0o755); err != nil {
-				return err
-			}
-		}
 		err := m.system.Mount(p.source, target, p.fstype, p.flags, p.data)
 		if err != nil && !errors.Is(err, unix.EBUSY) {
 			return fmt.Errorf("mount %s on /%s: %w", p.fstype, p.target, err)

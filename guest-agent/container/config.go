@@ -1,11 +1,9 @@
 package container
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -23,28 +21,26 @@ const (
 	maxSerial           = 20 // virtio specification 1.2, section 5.2.6.1
 	maxTerminal         = 0xffff
 	maxFileMode         = 0o777
+	maxID               = 64
 )
-
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
 func invalid(field, format string, args ...any) error {
 	return apierr.New(apierr.InvalidArgument, "invalid_config", format, args...).At(field)
 }
 
+// checkID checks an id against the document's pattern, without the half
+// hundredth of a second that a regular expression costs the agent's start.
 func checkID(id string) error {
-	if !idPattern.MatchString(id) {
-		return apierr.New(apierr.InvalidArgument, "bad_request", "%q is no id; ids match %s", id, idPattern)
+	odd := func(r rune) bool { return !alphanumeric(r) && r != '_' && r != '.' && r != '-' }
+	if id == "" || len(id) > maxID || !alphanumeric(rune(id[0])) || strings.ContainsFunc(id, odd) {
+		return apierr.New(apierr.InvalidArgument, "bad_request",
+			"%q is no id; an id has up to %d of A-Z a-z 0-9 _ . - and begins with a letter or a digit", id, maxID)
 	}
 	return nil
 }
 
-// digestOf tells configurations apart.
-func digestOf(config any) ([32]byte, error) {
-	text, err := json.Marshal(config)
-	if err != nil {
-		return [32]byte{}, fmt.Errorf("encode configuration: %w", err)
-	}
-	return sha256.Sum256(text), nil
+func alphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 func checkContainer(c *guestapi.ContainerConfig) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"syscall"
 
@@ -44,10 +45,6 @@ func (m *Manager) claimExec(id, exec string, config *guestapi.ExecConfig) (*proc
 	if err := errors.Join(checkID(exec), checkExec(config)); err != nil {
 		return nil, false, err
 	}
-	digest, err := digestOf(config)
-	if err != nil {
-		return nil, false, err
-	}
 	c, err := m.find(id)
 	if err != nil {
 		return nil, false, err
@@ -55,7 +52,7 @@ func (m *Manager) claimExec(id, exec string, config *guestapi.ExecConfig) (*proc
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e, ok := c.execs[exec]; ok {
-		if e.digest != digest {
+		if !reflect.DeepEqual(e.config, config) {
 			return nil, false, apierr.New(apierr.AlreadyExists, "exec_exists", "%s exists with another configuration; delete it first", e.name)
 		}
 		return e, false, nil
@@ -75,7 +72,7 @@ func (m *Manager) claimExec(id, exec string, config *guestapi.ExecConfig) (*proc
 	if err != nil {
 		return nil, false, err
 	}
-	e := newProcess(name, digest, streams)
+	e := newProcess(name, config, streams)
 	c.execs[exec] = e
 	return e, true, nil
 }

@@ -27,6 +27,7 @@ const (
 // Manager owns every container of the machine.
 type Manager struct {
 	log     logrus.FieldLogger
+	machine guestapi.Machine
 	runtime Runtime
 	roots   Roots
 	pool    stdio.Pool
@@ -47,9 +48,10 @@ type container struct {
 	execs map[string]*process
 }
 
-// NewManager returns a Manager without containers.
-func NewManager(log logrus.FieldLogger, runtime Runtime, roots Roots) *Manager {
-	return &Manager{log: log, runtime: runtime, roots: roots, containers: map[string]*container{}}
+// NewManager returns a Manager without containers. Each container will say
+// that it runs on machine.
+func NewManager(log logrus.FieldLogger, machine guestapi.Machine, runtime Runtime, roots Roots) *Manager {
+	return &Manager{log: log, machine: machine, runtime: runtime, roots: roots, containers: map[string]*container{}}
 }
 
 // List returns all containers, ordered by id.
@@ -58,15 +60,15 @@ func (m *Manager) List() []guestapi.Container {
 	defer m.mu.Unlock()
 	list := make([]guestapi.Container, 0, len(m.containers))
 	for _, c := range m.containers {
-		list = append(list, c.view())
+		list = append(list, m.view(c))
 	}
 	slices.SortFunc(list, func(a, b guestapi.Container) int { return cmp.Compare(a.Id, b.Id) })
 	return list
 }
 
-func (c *container) view() guestapi.Container {
+func (m *Manager) view(c *container) guestapi.Container {
 	out := c.snapshot()
-	out.Id = c.id
+	out.Id, out.Machine = c.id, m.machine
 	return out
 }
 
@@ -85,7 +87,7 @@ func (m *Manager) Get(id string) (guestapi.Container, error) {
 	if err != nil {
 		return guestapi.Container{}, err
 	}
-	return c.view(), nil
+	return m.view(c), nil
 }
 
 // Wait waits until the container has exited or ctx is done, and returns it.
@@ -95,7 +97,7 @@ func (m *Manager) Wait(ctx context.Context, id string) (guestapi.Container, erro
 		return guestapi.Container{}, err
 	}
 	c.awaitExit(ctx)
-	return c.view(), nil
+	return m.view(c), nil
 }
 
 // Kill sends a signal to the container's process, or to all of its processes.

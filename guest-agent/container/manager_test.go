@@ -114,7 +114,7 @@ func newManager(t *testing.T, w *fakeWorld) *container.Manager {
 	t.Helper()
 	log := logrus.New()
 	log.SetOutput(t.Output())
-	m := container.NewManager(log, w, w)
+	m := container.NewManager(log, guestapi.Machine{}, w, w)
 	t.Cleanup(func() {
 		if err := m.Close(context.Background()); err != nil {
 			t.Error(err)

@@ -15,8 +15,10 @@ import (
 // process is what a container's own process and an exec have in common.
 type process struct {
 	// name is how messages call it: `container "c1"`.
-	name    string
-	digest  [32]byte
+	name string
+	// config is what it was made from; another request for the same must
+	// equal it.
+	config  any
 	streams *stdio.Streams
 	// ready is closed when the start has succeeded or failed.
 	ready chan struct{}
@@ -32,8 +34,8 @@ type process struct {
 	deleting  bool
 }
 
-func newProcess(name string, digest [32]byte, streams *stdio.Streams) *process {
-	return &process{name: name, digest: digest, streams: streams, ready: make(chan struct{}), exited: make(chan struct{})}
+func newProcess(name string, config any, streams *stdio.Streams) *process {
+	return &process{name: name, config: config, streams: streams, ready: make(chan struct{}), exited: make(chan struct{})}
 }
 
 // io returns what the runtime gives to the process.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/cardplane/cardplane/guest-agent/stdio"
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -25,7 +26,7 @@ func (m *Manager) Put(ctx context.Context, id string, config *guestapi.Container
 	if err != nil {
 		return view, false, err
 	}
-	return c.view(), created, nil
+	return m.view(c), created, nil
 }
 
 // claim enters a new container, which the caller must start, or finds the one
@@ -34,14 +35,10 @@ func (m *Manager) claim(id string, config *guestapi.ContainerConfig) (*container
 	if err := errors.Join(checkID(id), checkContainer(config)); err != nil {
 		return nil, false, err
 	}
-	digest, err := digestOf(config)
-	if err != nil {
-		return nil, false, err
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c, ok := m.containers[id]; ok {
-		if c.digest != digest {
+		if !reflect.DeepEqual(c.config, config) {
 			return nil, false, apierr.New(apierr.AlreadyExists, "container_exists", "%s exists with another configuration; delete it first", c.name)
 		}
 		return c, false, nil
@@ -58,7 +55,7 @@ func (m *Manager) claim(id string, config *guestapi.ContainerConfig) (*container
 	if err != nil {
 		return nil, false, err
 	}
-	c := &container{process: newProcess(name, digest, streams), id: id, execs: map[string]*process{}}
+	c := &container{process: newProcess(name, config, streams), id: id, execs: map[string]*process{}}
 	m.containers[id] = c
 	return c, true, nil
 }

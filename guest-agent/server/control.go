@@ -52,6 +52,14 @@ func (c *control) GetInfo(context.Context, guestapi.GetInfoRequestObject) (guest
 	return guestapi.GetInfo200JSONResponse(info), nil
 }
 
+func (c *control) GetMemory(context.Context, guestapi.GetMemoryRequestObject) (guestapi.GetMemoryResponseObject, error) {
+	memory, err := c.machine.Memory()
+	if err != nil {
+		return nil, err
+	}
+	return guestapi.GetMemory200JSONResponse(memory), nil
+}
+
 func (c *control) PowerOff(_ context.Context, req guestapi.PowerOffRequestObject) (guestapi.PowerOffResponseObject, error) {
 	seconds := req.Body.GraceSeconds
 	if seconds < 0 || seconds > maxWaitSeconds {

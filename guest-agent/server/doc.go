@@ -36,6 +36,8 @@ const (
 type Machine interface {
 	// Info returns all of Info but the epoch.
 	Info() (guestapi.Info, error)
+	// Memory returns what memory is in use.
+	Memory() (guestapi.Memory, error)
 	// PowerOff begins to stop everything and returns at once.
 	PowerOff(grace time.Duration)
 }
@@ -63,8 +65,11 @@ func (s *Server) Serve(ctx context.Context, control, streams net.Listener) error
 }
 
 func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
+	var http1 http.Protocols
+	http1.SetHTTP1(true)
 	// Requests that wait end with ctx, not only with their client.
 	srv := &http.Server{
+		Protocols:         &http1,
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: headerTimeout,
 		MaxHeaderBytes:    maxHeader,

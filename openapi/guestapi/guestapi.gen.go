@@ -117,6 +117,7 @@ type Container struct {
 	// FinishedAt By the guest's clock. Absent before the exit.
 	FinishedAt FinishedAt `json:"finishedAt,omitempty,omitzero"`
 	Id         Id         `json:"id"`
+	Machine    Machine    `json:"machine"`
 
 	// OomKilled The kernel's OOM killer has killed a process of the container.
 	OomKilled bool `json:"oomKilled"`
@@ -250,27 +251,14 @@ type ImageDevice struct {
 
 // Info defines model for Info.
 type Info struct {
-	// AgentVersion Example: v0.1.0
-	AgentVersion string `json:"agentVersion"`
-
-	// BootId /proc/sys/kernel/random/boot_id; another one means that the guest was booted again and all containers are gone.
-	//
-	// Example: 5c9a5b9b-0a39-4f2c-9d4b-3f4f2a3a4a11
-	BootId string `json:"bootId"`
-
 	// BootSteps The agent's boot steps in the order of their running.
 	BootSteps []BootStep `json:"bootSteps"`
 
 	// Epoch The highest epoch seen; 0 before the first mutating request.
 	//
 	// Example: 7
-	Epoch int64 `json:"epoch"`
-
-	// KernelRelease Example: 6.12.57
-	KernelRelease string `json:"kernelRelease"`
-
-	// Memory In bytes.
-	Memory Memory `json:"memory"`
+	Epoch   int64   `json:"epoch"`
+	Machine Machine `json:"machine"`
 
 	// UptimeSeconds Time since the kernel started, in seconds.
 	//
@@ -291,6 +279,20 @@ type Kill struct {
 type KillExec struct {
 	// Signal A Linux signal number (x86-64 and arm64 agree on all).
 	Signal Signal `json:"signal"`
+}
+
+// Machine defines model for Machine.
+type Machine struct {
+	// AgentVersion Example: v0.1.0
+	AgentVersion string `json:"agentVersion"`
+
+	// BootId /proc/sys/kernel/random/boot_id; another one means that the guest was booted again and all containers are gone.
+	//
+	// Example: 5c9a5b9b-0a39-4f2c-9d4b-3f4f2a3a4a11
+	BootId string `json:"bootId"`
+
+	// KernelRelease Example: 6.12.57
+	KernelRelease string `json:"kernelRelease"`
 }
 
 // Memory In bytes.
@@ -734,10 +736,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/containers/{containerId}/wait (the `WaitContainer` operationId).
 	WaitContainer(ctx context.Context, containerId ContainerId, params *WaitContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetInfo What the guest is, how it booted, and what memory it uses
+	// GetInfo What the guest is and how it booted
 	//
 	// Corresponds with GET /v1/info (the `GetInfo` operationId).
 	GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMemory What memory the guest and its agent use
+	//
+	// Corresponds with GET /v1/memory (the `GetMemory` operationId).
+	GetMemory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PowerOffWithBody Stop every container and power the machine off
 	//
@@ -1111,11 +1118,26 @@ func (c *Client) WaitContainer(ctx context.Context, containerId ContainerId, par
 	return c.Client.Do(req)
 }
 
-// GetInfo What the guest is, how it booted, and what memory it uses
+// GetInfo What the guest is and how it booted
 //
 // Corresponds with GET /v1/info (the `GetInfo` operationId).
 func (c *Client) GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetInfoRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMemory What memory the guest and its agent use
+//
+// Corresponds with GET /v1/memory (the `GetMemory` operationId).
+func (c *Client) GetMemory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMemoryRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1980,6 +2002,33 @@ func NewGetInfoRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetMemoryRequest constructs an http.Request for the GetMemory method
+func NewGetMemoryRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/memory")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewPowerOffRequest calls the generic PowerOff builder with application/json body
 func NewPowerOffRequest(server string, params *PowerOffParams, body PowerOffJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2242,12 +2291,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/containers/{containerId}/wait (the `WaitContainer` operationId).
 	WaitContainerWithResponse(ctx context.Context, containerId ContainerId, params *WaitContainerParams, reqEditors ...RequestEditorFn) (*WaitContainerResponse, error)
 
-	// GetInfoWithResponse What the guest is, how it booted, and what memory it uses
+	// GetInfoWithResponse What the guest is and how it booted
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/info (the `GetInfo` operationId).
 	GetInfoWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetInfoResponse, error)
+
+	// GetMemoryWithResponse What memory the guest and its agent use
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/memory (the `GetMemory` operationId).
+	GetMemoryWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMemoryResponse, error)
 
 	// PowerOffWithBodyWithResponse Stop every container and power the machine off
 	//
@@ -2964,6 +3020,54 @@ func (r GetInfoResponse) ContentType() string {
 	return ""
 }
 
+type GetMemoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Memory
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMemoryResponse) GetJSON200() *Memory {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetMemoryResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMemoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMemoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMemoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMemoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type PowerOffResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3290,7 +3394,7 @@ func (c *ClientWithResponses) WaitContainerWithResponse(ctx context.Context, con
 	return ParseWaitContainerResponse(rsp)
 }
 
-// GetInfoWithResponse What the guest is, how it booted, and what memory it uses
+// GetInfoWithResponse What the guest is and how it booted
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3301,6 +3405,19 @@ func (c *ClientWithResponses) GetInfoWithResponse(ctx context.Context, reqEditor
 		return nil, err
 	}
 	return ParseGetInfoResponse(rsp)
+}
+
+// GetMemoryWithResponse What memory the guest and its agent use
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/memory (the `GetMemory` operationId).
+func (c *ClientWithResponses) GetMemoryWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMemoryResponse, error) {
+	rsp, err := c.GetMemory(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMemoryResponse(rsp)
 }
 
 // PowerOffWithBodyWithResponse Stop every container and power the machine off
@@ -3822,6 +3939,39 @@ func ParseGetInfoResponse(rsp *http.Response) (*GetInfoResponse, error) {
 	return response, nil
 }
 
+// ParseGetMemoryResponse parses an HTTP response from a GetMemoryWithResponse call
+func ParseGetMemoryResponse(rsp *http.Response) (*GetMemoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMemoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Memory
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParsePowerOffResponse parses an HTTP response from a PowerOffWithResponse call
 func ParsePowerOffResponse(rsp *http.Response) (*PowerOffResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3895,9 +4045,12 @@ type ServerInterface interface {
 	// WaitContainer Wait until a container has exited
 	// (GET /v1/containers/{containerId}/wait)
 	WaitContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params WaitContainerParams)
-	// GetInfo What the guest is, how it booted, and what memory it uses
+	// GetInfo What the guest is and how it booted
 	// (GET /v1/info)
 	GetInfo(w http.ResponseWriter, r *http.Request)
+	// GetMemory What memory the guest and its agent use
+	// (GET /v1/memory)
+	GetMemory(w http.ResponseWriter, r *http.Request)
 	// PowerOff Stop every container and power the machine off
 	// (POST /v1/poweroff)
 	PowerOff(w http.ResponseWriter, r *http.Request, params PowerOffParams)
@@ -4614,6 +4767,20 @@ func (siw *ServerInterfaceWrapper) GetInfo(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// GetMemory operation middleware
+func (siw *ServerInterfaceWrapper) GetMemory(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMemory(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // PowerOff operation middleware
 func (siw *ServerInterfaceWrapper) PowerOff(w http.ResponseWriter, r *http.Request) {
 
@@ -4780,6 +4947,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	}
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/info", wrapper.GetInfo)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/memory", wrapper.GetMemory)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/poweroff", wrapper.PowerOff)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers", wrapper.ListContainers)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}", wrapper.DeleteContainer)
@@ -5398,6 +5566,44 @@ func (response GetInfodefaultApplicationProblemPlusJSONResponse) VisitGetInfoRes
 	return err
 }
 
+type GetMemoryRequestObject struct {
+}
+
+type GetMemoryResponseObject interface {
+	VisitGetMemoryResponse(w http.ResponseWriter) error
+}
+
+type GetMemory200JSONResponse Memory
+
+func (response GetMemory200JSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMemorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMemorydefaultApplicationProblemPlusJSONResponse) VisitGetMemoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PowerOffRequestObject struct {
 	Params PowerOffParams
 	Body   *PowerOffJSONRequestBody
@@ -5476,9 +5682,12 @@ type StrictServerInterface interface {
 	// WaitContainer Wait until a container has exited
 	// (GET /v1/containers/{containerId}/wait)
 	WaitContainer(ctx context.Context, request WaitContainerRequestObject) (WaitContainerResponseObject, error)
-	// GetInfo What the guest is, how it booted, and what memory it uses
+	// GetInfo What the guest is and how it booted
 	// (GET /v1/info)
 	GetInfo(ctx context.Context, request GetInfoRequestObject) (GetInfoResponseObject, error)
+	// GetMemory What memory the guest and its agent use
+	// (GET /v1/memory)
+	GetMemory(ctx context.Context, request GetMemoryRequestObject) (GetMemoryResponseObject, error)
 	// PowerOff Stop every container and power the machine off
 	// (POST /v1/poweroff)
 	PowerOff(ctx context.Context, request PowerOffRequestObject) (PowerOffResponseObject, error)
@@ -5960,6 +6169,30 @@ func (sh *strictHandler) GetInfo(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetInfoResponseObject); ok {
 		if err := validResponse.VisitGetInfoResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMemory operation middleware
+func (sh *strictHandler) GetMemory(w http.ResponseWriter, r *http.Request) {
+	var request GetMemoryRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMemory(ctx, request.(GetMemoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMemory")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMemoryResponseObject); ok {
+		if err := validResponse.VisitGetMemoryResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -19,7 +19,7 @@ const (
 	// MaxScratchBytes is how far the file system can be grown online with the
 	// space that is set aside for group descriptors. Beyond it the kernel goes
 	// on with meta_bg.
-	MaxScratchBytes = 4 << 40
+	MaxScratchBytes = 64 << 30
 
 	scratchBlock     = 4096
 	scratchJournalMB = 8

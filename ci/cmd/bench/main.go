@@ -11,26 +11,53 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/cardplane/cardplane/ci/harness"
 )
 
 func main() {
+	kernels := pflag.StringSlice("kernels", []string{"debian", "own"}, "guests to measure: folders of build/guest")
+	chosen := pflag.StringSlice("parts", partNames(), "what to measure")
+	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, *kernels, *chosen); err != nil {
 		stop()
 		fmt.Fprintf(os.Stderr, "bench: %+v\n", err)
 		os.Exit(1)
 	}
 }
 
-// kernels are the guests that are measured: folders of build/guest.
-var kernels = []string{"debian", "own"}
+// part is one thing that is measured.
+type part struct {
+	name    string
+	measure func(context.Context, *harness.Stack) error
+}
 
-func run(ctx context.Context) error {
+var parts = []part{
+	{"cold", coldStart}, {"exec", execRoundTrip}, {"vsock", vsockDevice}, {"memory", memory}, {"eight", eightAtOnce},
+}
+
+func partNames() []string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// run measures the chosen parts with each kernel.
+func run(ctx context.Context, kernels, chosen []string) error {
+	for _, name := range chosen {
+		if !slices.Contains(partNames(), name) {
+			return fmt.Errorf("--parts: no part %q; give some of %s", name, strings.Join(partNames(), ","))
+		}
+	}
 	for _, kernel := range kernels {
 		cfg := harness.DefaultConfig()
 		cfg.Guest = filepath.Join(filepath.Dir(cfg.Guest), kernel)
@@ -38,20 +65,22 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("no guest artefacts: %w (run: make guest guest-own)", err)
 		}
 		fmt.Printf("\n# Guest kernel: %s\n", kernel)
-		if err := withStack(ctx, cfg, measure); err != nil {
+		err := withStack(ctx, cfg, func(ctx context.Context, s *harness.Stack) error { return measure(ctx, s, chosen) })
+		if err != nil {
 			return fmt.Errorf("kernel %s: %w", kernel, err)
 		}
 	}
 	return nil
 }
 
-// measure is everything that is measured with one guest kernel.
-func measure(ctx context.Context, s *harness.Stack) error {
-	for _, part := range []func(context.Context, *harness.Stack) error{
-		coldStart, execRoundTrip, vsockDevice, memory, eightAtOnce,
-	} {
-		if err := part(ctx, s); err != nil {
-			return err
+// measure measures the chosen parts with one guest kernel.
+func measure(ctx context.Context, s *harness.Stack, chosen []string) error {
+	for _, p := range parts {
+		if !slices.Contains(chosen, p.name) {
+			continue
+		}
+		if err := p.measure(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	return nil

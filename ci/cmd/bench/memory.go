@@ -75,20 +75,19 @@ func guestMemory(ctx context.Context, s *harness.Stack) error {
 		return err
 	}
 	defer l.Close()
-	info, err := withContainer(ctx, s, "forever", func(string) (guestapi.Info, error) { return agentInfo(ctx, l) })
+	m, err := withContainer(ctx, s, "forever", func(string) (guestapi.Memory, error) { return agentMemory(ctx, l) })
 	if err != nil {
 		return err
 	}
-	m := info.Memory
 	fmt.Printf("guest-agent resident         %.1f MB (aim: under 14)\n", float64(m.AgentResidentBytes)/1e6)
 	fmt.Printf("guest memory used, idle      %.1f MB of %.0f MB (aim: under 40)\n", float64(m.TotalBytes-m.AvailableBytes)/1e6, float64(m.TotalBytes)/1e6)
 	return nil
 }
 
-func agentInfo(ctx context.Context, l *link.Link) (guestapi.Info, error) {
+func agentMemory(ctx context.Context, l *link.Link) (guestapi.Memory, error) {
 	vm, err := onlyVM(ctx, l)
 	if err != nil {
-		return guestapi.Info{}, err
+		return guestapi.Memory{}, err
 	}
 	transport := &http.Transport{
 		DisableKeepAlives: true,
@@ -98,9 +97,9 @@ func agentInfo(ctx context.Context, l *link.Link) (guestapi.Info, error) {
 	}
 	client, err := guestapi.NewClient("http://guest", guestapi.WithHTTPClient(&http.Client{Transport: transport}))
 	if err != nil {
-		return guestapi.Info{}, err
+		return guestapi.Memory{}, err
 	}
-	return apierr.Decode[guestapi.Info](client.GetInfo(ctx))
+	return apierr.Decode[guestapi.Memory](client.GetMemory(ctx))
 }
 
 // eightAtOnce starts many containers at the same moment.

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,13 +17,11 @@ import (
 	"github.com/cardplane/cardplane/guest-agent/reap"
 	"github.com/cardplane/cardplane/guest-agent/rootdir"
 	"github.com/cardplane/cardplane/guest-agent/server"
+	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
 const (
-	// gcPercent trades a little time for memory: the agent's heap is small,
-	// and there is an agent in every VM.
-	gcPercent = 50
 	// signalGrace is the time for containers to end when PID 1 is told to end
 	// by a signal, as Ctrl-Alt-Del does.
 	signalGrace = 10 * time.Second
@@ -39,8 +35,10 @@ const (
 // Main is the agent.
 type Main struct {
 	log *logrus.Logger
-	// timings are of the boot steps, once they have all run.
-	timings atomic.Pointer[[]boot.Timing]
+	// timings are of the boot steps, and identity is the machine's. Both are
+	// known before anything is served.
+	timings  []boot.Timing
+	identity guestapi.Machine
 	// powerOff takes the first power-off request.
 	powerOff         chan time.Duration
 	control, streams net.Listener
@@ -59,18 +57,19 @@ func NewMain(console io.Writer) *Main {
 // Run boots, serves, and returns when the machine is to be powered off: nil
 // when that was asked for.
 func (m *Main) Run(ctx context.Context) error {
-	debug.SetGCPercent(gcPercent)
 	stages := append(boot.Stages(boot.Kernel{}, "/"), boot.Stage{{Name: "listen", Run: m.listen}})
-	timings, err := boot.Run(ctx, stages)
-	if err != nil {
+	var err error
+	if m.timings, err = boot.Run(ctx, stages); err != nil {
 		return err
 	}
-	m.timings.Store(&timings)
-	m.log.WithField("steps", timings).Info("ready")
+	if m.identity, err = identity(); err != nil {
+		return err
+	}
+	m.log.WithField("steps", m.timings).Info("ready")
 
 	reaper := reap.New()
 	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
-	manager := container.NewManager(m.log, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log))
+	manager := container.NewManager(m.log, m.identity, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log))
 	// A power-off still needs the reaper and the streams: it ends them last.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

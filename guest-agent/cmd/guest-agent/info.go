@@ -26,36 +26,39 @@ func (m machine) PowerOff(grace time.Duration) {
 	}
 }
 
-// Info implements server.Machine.
-func (m machine) Info() (guestapi.Info, error) {
-	var info guestapi.Info
+// identity returns what this machine is, which stays the same while it runs.
+func identity() (guestapi.Machine, error) {
 	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return info, err
+		return guestapi.Machine{}, err
 	}
-	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return info, err
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return guestapi.Machine{}, fmt.Errorf("uname: %w", err)
 	}
+	return guestapi.Machine{
+		AgentVersion:  version.Release,
+		KernelRelease: unix.ByteSliceToString(name.Release[:]),
+		BootId:        strings.TrimSpace(string(bootID)),
+	}, nil
+}
+
+// Info implements server.Machine.
+func (m machine) Info() (guestapi.Info, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return info, fmt.Errorf("uptime: %w", err)
+		return guestapi.Info{}, fmt.Errorf("uptime: %w", err)
 	}
-	if info.Memory, err = memory(); err != nil {
-		return info, err
-	}
-	info.AgentVersion = version.Release
-	info.KernelRelease = strings.TrimSpace(string(release))
-	info.BootId = strings.TrimSpace(string(bootID))
-	info.UptimeSeconds = time.Duration(now.Nano()).Seconds()
-	for _, t := range *m.main.timings.Load() {
+	info := guestapi.Info{Machine: m.main.identity, UptimeSeconds: time.Duration(now.Nano()).Seconds()}
+	for _, t := range m.main.timings {
 		info.BootSteps = append(info.BootSteps, guestapi.BootStep{Name: t.Name, Milliseconds: float64(t.Took) / float64(time.Millisecond)})
 	}
 	return info, nil
 }
 
-func memory() (guestapi.Memory, error) {
-	machine, err := os.ReadFile("/proc/meminfo")
+// Memory implements server.Machine.
+func (machine) Memory() (guestapi.Memory, error) {
+	all, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return guestapi.Memory{}, err
 	}
@@ -64,8 +67,8 @@ func memory() (guestapi.Memory, error) {
 		return guestapi.Memory{}, err
 	}
 	return guestapi.Memory{
-		TotalBytes:         kilobytes(machine, "MemTotal:"),
-		AvailableBytes:     kilobytes(machine, "MemAvailable:"),
+		TotalBytes:         kilobytes(all, "MemTotal:"),
+		AvailableBytes:     kilobytes(all, "MemAvailable:"),
 		AgentResidentBytes: kilobytes(self, "VmRSS:"),
 	}, nil
 }

@@ -1,3 +1,8 @@
+// The machine has as many processors for good as it was booted with, and PID 1
+// is in no cgroup that limits it: the runtime need not look, nor look again.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command guest-agent is PID 1 of every Cardplane VM: it makes the machine
 // ready, serves the API of openapi/guest-agent.yaml and its streams on vsock,
 // and powers the machine off at the end. It has no flags; CARDPLANE_LOG on

@@ -33,7 +33,7 @@ func TestKilobytes(t *testing.T) {
 }
 
 func TestMemoryOfThisMachine(t *testing.T) {
-	m, err := memory()
+	m, err := machine{}.Memory()
 	if err != nil || m.TotalBytes == 0 || m.AvailableBytes == 0 || m.AgentResidentBytes == 0 {
 		t.Fatalf("%+v, %v", m, err)
 	}
