@@ -73,7 +73,7 @@ func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
 		return hostapi.Attachment{Name: name, Blob: &digest, Readonly: true}
 	}
 	out := hostapi.VMSpec{
-		Vmm: hostapi.VMMChoiceAuto, Labels: spec.Labels, MemoryBytes: spec.MemoryBytes,
+		Vmm: hostapi.VMMChoiceAuto, Labels: spec.Labels, MemoryBytes: spec.MemoryBytes, Vcpus: spec.VCPUs,
 		Attachments: []hostapi.Attachment{
 			blob(attachKernel, a.m.Kernel.digest()),
 			blob(attachRootfs, a.m.Rootfs.digest()),

@@ -301,7 +301,7 @@ type Usage struct {
 	UsedBytes int64 `json:"usedBytes"`
 }
 
-// VM Example: {"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/tty","vsock":"/run/cardplane/vmmd/vm/k3v9/vsock"},"pid":4711,"spec":{"attachments":[],"labels":{},"memoryBytes":268435456,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
+// VM Example: {"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/tty","vsock":"/run/cardplane/vmmd/vm/k3v9/vsock"},"pid":4711,"spec":{"attachments":[],"labels":{},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
 type VM struct {
 	CreatedAt time.Time `json:"createdAt"`
 
@@ -315,6 +315,14 @@ type VM struct {
 	// Example: web-1
 	Id ID `json:"id"`
 
+	// Limits What the VMM and all that it starts are held to together, by their
+	// cgroup. Only in answers about one VM; what the host cannot enforce is
+	// missing.
+	//
+	//
+	// Example: {"cpuWeight":100,"cpus":2,"memoryBytes":339738624,"pids":516}
+	Limits *VMLimits `json:"limits,omitempty"`
+
 	// LogTail Last lines of the VMM's log once it has exited, oldest first; empty before.
 	LogTail []string `json:"logTail"`
 
@@ -324,7 +332,7 @@ type VM struct {
 	// Pid Process id of the VMM on the host, for people; 0 while starting.
 	Pid int `json:"pid"`
 
-	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vmm":"auto"}
+	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
 	Spec VMSpec `json:"spec"`
 
 	// State State of the VMM process. `running` means that its API answers; the VMM itself tells whether its guest runs.
@@ -332,6 +340,13 @@ type VM struct {
 
 	// Uid User and group id that the VMM runs as on the host, of this VM alone where the host permits that; for people.
 	Uid int `json:"uid"`
+
+	// Usage What the VMM and all that it starts have taken. Only in answers about
+	// one VM; what the host does not count is missing.
+	//
+	//
+	// Example: {"cpuMicroseconds":1480211,"memoryBytes":187695104,"readBytes":12189696,"writtenBytes":4096}
+	Usage *VMUsage `json:"usage,omitempty"`
 
 	// Vmm Which VMM: Cloud Hypervisor, which needs KVM, or ch-qemu, which serves
 	// the same command line and API over QEMU and needs none.
@@ -376,6 +391,25 @@ type VMExit struct {
 	Signal *int `json:"signal,omitempty"`
 }
 
+// VMLimits What the VMM and all that it starts are held to together, by their
+// cgroup. Only in answers about one VM; what the host cannot enforce is
+// missing.
+//
+// Example: {"cpuWeight":100,"cpus":2,"memoryBytes":339738624,"pids":516}
+type VMLimits struct {
+	// CpuWeight Share of contended CPUs; 100 is one vCPU's.
+	CpuWeight *int `json:"cpuWeight,omitempty"`
+
+	// Cpus How many CPUs' time it gets at most.
+	Cpus *int `json:"cpus,omitempty"`
+
+	// MemoryBytes Beyond it the VMM is killed.
+	MemoryBytes *int64 `json:"memoryBytes,omitempty"`
+
+	// Pids Processes and threads.
+	Pids *int `json:"pids,omitempty"`
+}
+
 // VMList defines model for VMList.
 type VMList struct {
 	Vms []VM `json:"vms"`
@@ -416,7 +450,7 @@ type VMPaths struct {
 	Vsock string `json:"vsock"`
 }
 
-// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vmm":"auto"}
+// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
 type VMSpec struct {
 	// Attachments What the VM refers to; none of it can be removed before the VM is deleted.
 	Attachments []Attachment `json:"attachments"`
@@ -424,10 +458,17 @@ type VMSpec struct {
 	// Labels Kept for the card and not looked at.
 	Labels map[string]string `json:"labels"`
 
-	// MemoryBytes What the card will give the guest; 0 when it does not say. Counted
+	// MemoryBytes What the card will give the guest at most; 0 when it does not say. Counted
 	// in the host's `memoryAllocatedBytes`; refused when the host has
-	// less in all.
+	// less in all. The VMM may take this, 1/64 of it, and 64 MiB more
+	// (512 MiB for ch-qemu); beyond that it is killed. 0: no limit.
 	MemoryBytes int64 `json:"memoryBytes"`
+
+	// Vcpus How many vCPUs the card will give the guest at most. The VMM gets the time
+	// of one CPU more at most, and a weight of 100 for each where CPUs
+	// are contended for (at most 10000); 512 threads and 4 for each.
+	// 0 when the card does not say: no limit of time, and no weight.
+	Vcpus int `json:"vcpus"`
 
 	// Vmm Which VMM to start; `auto` is the host's default.
 	Vmm VMMChoice `json:"vmm"`
@@ -435,6 +476,24 @@ type VMSpec struct {
 
 // VMState State of the VMM process. `running` means that its API answers; the VMM itself tells whether its guest runs.
 type VMState string
+
+// VMUsage What the VMM and all that it starts have taken. Only in answers about
+// one VM; what the host does not count is missing.
+//
+// Example: {"cpuMicroseconds":1480211,"memoryBytes":187695104,"readBytes":12189696,"writtenBytes":4096}
+type VMUsage struct {
+	// CpuMicroseconds CPU time since the start.
+	CpuMicroseconds *int64 `json:"cpuMicroseconds,omitempty"`
+
+	// MemoryBytes Memory now, with the guest's and the page cache of its files.
+	MemoryBytes *int64 `json:"memoryBytes,omitempty"`
+
+	// ReadBytes Read from block devices since the start.
+	ReadBytes *int64 `json:"readBytes,omitempty"`
+
+	// WrittenBytes Written to block devices since the start.
+	WrittenBytes *int64 `json:"writtenBytes,omitempty"`
+}
 
 // DiskID A name chosen by the card, unique among things of its kind on this host.
 //

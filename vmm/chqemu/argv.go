@@ -12,6 +12,10 @@ import (
 // is left out saves boot time under translation.
 const machineType = "q35,smm=off,hpet=off,vmport=off,sata=off,smbus=off,usb=off,memory-backend=ram"
 
+// codeCache bounds the translated code, in MiB. By default QEMU lets it grow to
+// 1 GiB, which whoever limits this process's memory would have to allow.
+const codeCache = "256"
+
 // invocation is a QEMU to be started: its arguments, the files it inherits,
 // and the devices behind its bridge.
 type invocation struct {
@@ -28,7 +32,7 @@ const qmpFD = 3
 func argvOf(cfg *chapi.VmConfig, consoles chvmm.Consoles, monitor *os.File, sandbox bool) *invocation {
 	inv := &invocation{files: []*os.File{monitor}}
 	inv.add("-machine", machineType)
-	inv.add("-accel", "tcg,thread=multi")
+	inv.add("-accel", "tcg,thread=multi,tb-size="+codeCache)
 	inv.add("-cpu", cpuModel(cfg))
 	inv.add("-smp", smp(cfg))
 	inv.add("-m", fmt.Sprintf("%dB", cfg.Memory.Size))

@@ -45,9 +45,10 @@ func checkCgroup(usable func() error) hostapi.Check {
 		return ok(CheckCgroup, "not used")
 	}
 	if err := usable(); err != nil {
-		return warn(CheckCgroup, fmt.Sprintf("%v; VMMs get no cgroup of their own", err), "mount cgroup v2 at /sys/fs/cgroup and run vmmd as root")
+		return warn(CheckCgroup, err.Error(),
+			"run vmmd as root where cgroup v2 is mounted with all its controllers (boot parameter systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all)")
 	}
-	return ok(CheckCgroup, "cgroup v2 can be written to")
+	return ok(CheckCgroup, "each VM gets a cgroup with limits of CPU, memory and processes")
 }
 
 // needs is how much space a directory wants, in bytes.

@@ -98,7 +98,9 @@ func (s *Server) openDirs() (err error) {
 func (s *Server) openMachines() (err error) {
 	if s.cfg.Cgroups {
 		if s.cgroups, err = procs.OpenCgroups("cardplane"); err != nil {
-			s.cfg.Log.WithError(err).Info("VMMs get no cgroup of their own")
+			s.cfg.Log.WithError(err).Warn("VMMs get no cgroup of their own and no limits")
+		} else if lacking := s.cgroups.Lacking(); len(lacking) > 0 {
+			s.cfg.Log.WithField("controllers", lacking).Warn("VMMs get no limits where cgroup v2 lacks a controller")
 		}
 	}
 	landlock := 0

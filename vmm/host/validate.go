@@ -12,6 +12,7 @@ const (
 	maxAttachments = 64
 	maxLabels      = 64
 	maxLabel       = 4096
+	maxVCPUs       = 8192
 )
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
@@ -43,6 +44,10 @@ func normalSpec(spec *hostapi.VMSpec, hostMemory int64) (hostapi.VMSpec, error) 
 	}
 	if err := checkMemory(out.MemoryBytes, hostMemory); err != nil {
 		return out, err
+	}
+	if out.Vcpus < 0 || out.Vcpus > maxVCPUs {
+		return out, apierr.New(apierr.InvalidArgument, "invalid_vcpus",
+			"vcpus %d is out of range; give 0 to %d", out.Vcpus, maxVCPUs).At("/vcpus")
 	}
 	if err := checkLabels(out.Labels); err != nil {
 		return out, err

@@ -214,13 +214,16 @@ func (m *Manager) checkWriters(attachments []hostapi.Attachment) error {
 	return nil
 }
 
-// Get returns a VM. Errors: vm_not_found.
+// Get returns a VM with what it takes. Errors: vm_not_found.
 func (m *Manager) Get(id string) (hostapi.VM, error) {
 	v, err := m.find(id)
 	if err != nil {
 		return hostapi.VM{}, err
 	}
-	return v.view(), nil
+	view := v.view()
+	view.Limits = limitsView(m.cfg.Cgroups.Enforced(limitsOf(view.Spec, view.Vmm)))
+	view.Usage = usageView(m.cfg.Cgroups.Usage(v.dir.key()))
+	return view, nil
 }
 
 // List returns all VMs, ordered by id.

@@ -45,7 +45,8 @@ func (m *Manager) spawn(v *vm, program Program) error {
 	defer files.close()
 	cmd.Stdout, cmd.Stderr = files.log, files.log
 	cmd.ExtraFiles = []*os.File{files.api, files.events}
-	group, err := m.cfg.Cgroups.Make(v.dir.key())
+	rec := v.snapshot()
+	group, err := m.cfg.Cgroups.Make(v.dir.key(), limitsOf(rec.Spec, rec.Kind))
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (m *Manager) spawn(v *vm, program Program) error {
 		cmd.SysProcAttr.UseCgroupFD = true
 		cmd.SysProcAttr.CgroupFD = int(group.Fd())
 	}
-	release, err := m.becomeUser(cmd, v.snapshot())
+	release, err := m.becomeUser(cmd, rec)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ import (
 // to. The nil Cgroups makes none: every method succeeds and does nothing.
 type Cgroups struct {
 	dir string
+	// lacking are the controllers that cgroups in dir do not have.
+	lacking []string
 }
 
 // OpenCgroups returns the cgroups beneath name at the root of the host's
@@ -36,17 +38,24 @@ func OpenCgroups(name string) (*Cgroups, error) {
 	if err := unix.Access(c.dir, unix.W_OK); err != nil {
 		return nil, fmt.Errorf("cgroup %s: %w", c.dir, err)
 	}
+	enable(mount)
+	c.lacking = enable(c.dir)
 	return c, nil
 }
 
-// CheckCgroups says why this process cannot make cgroups, nil if it can.
+// CheckCgroups says why this process cannot make cgroups with every limit, nil
+// if it can. It changes nothing.
 func CheckCgroups() error {
 	mount, err := cgroup2Mount("/proc/self/mountinfo")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; VMMs get no cgroup of their own and no limits", err)
 	}
 	if err := unix.Access(mount, unix.W_OK); err != nil {
-		return fmt.Errorf("cgroup %s: %w", mount, err)
+		return fmt.Errorf("cgroup %s: %w; VMMs get no cgroup of their own and no limits", mount, err)
+	}
+	if lacking := missingFrom(filepath.Join(mount, "cgroup.controllers")); len(lacking) > 0 {
+		return fmt.Errorf("cgroup v2 at %s lacks the controllers %s; VMMs get cgroups of their own without these limits",
+			mount, strings.Join(lacking, ", "))
 	}
 	return nil
 }
@@ -80,15 +89,22 @@ func (c *Cgroups) Close() {
 	}
 }
 
-// Make makes the cgroup name, which may exist, and returns its directory,
-// open for clone3(2)'s CLONE_INTO_CGROUP; nil for the nil Cgroups.
-func (c *Cgroups) Make(name string) (*os.File, error) {
+// Make makes the cgroup name, which may exist, with limits and returns its
+// directory, open for clone3(2)'s CLONE_INTO_CGROUP; nil for the nil Cgroups.
+// A limit whose controller is lacking is left out.
+func (c *Cgroups) Make(name string, limits Limits) (*os.File, error) {
 	if c == nil {
 		return nil, nil
 	}
 	dir := filepath.Join(c.dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup: %w", err)
+	}
+	for _, s := range limits.settings(c.lacking) {
+		if err := write(filepath.Join(dir, s.file), s.text); err != nil {
+			_ = os.Remove(dir)
+			return nil, fmt.Errorf("limit cgroup: %w", err)
+		}
 	}
 	f, err := os.OpenFile(dir, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

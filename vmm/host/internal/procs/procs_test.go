@@ -172,15 +172,13 @@ func TestCgroup2Mount(t *testing.T) {
 
 // The kernel puts a child into its cgroup before its first instruction.
 func TestCgroups(t *testing.T) {
-	if err := CheckCgroups(); err != nil {
-		t.Skipf("no cgroups here: %v", err)
-	}
 	c, err := OpenCgroups(fmt.Sprintf("procs-test-%d", os.Getpid()))
 	if err != nil {
-		t.Fatal(err)
+		t.Skipf("no cgroups here: %v", err)
 	}
 	defer c.Close()
-	dir, err := c.Make("one")
+	limits := Limits{MemoryBytes: 64 << 20, CPUs: 2, CPUWeight: 200, PIDs: 50}
+	dir, err := c.Make("one", limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,6 +191,14 @@ func TestCgroups(t *testing.T) {
 	procs, err := os.ReadFile(filepath.Join(dir.Name(), "cgroup.procs"))
 	if err != nil || string(bytes.TrimSpace(procs)) != fmt.Sprint(cmd.Process.Pid) {
 		t.Errorf("cgroup.procs %q, %v", procs, err)
+	}
+	for _, want := range limits.settings(c.lacking) {
+		if text, err := os.ReadFile(filepath.Join(dir.Name(), want.file)); err != nil || string(bytes.TrimSpace(text)) != want.text {
+			t.Errorf("%s is %q, %v; want %q", want.file, text, err, want.text)
+		}
+	}
+	if u := c.Usage("one"); u.CPUMicroseconds == nil {
+		t.Errorf("usage %+v", u)
 	}
 	if err := c.Kill("one"); err != nil {
 		t.Fatal(err)
@@ -207,7 +213,7 @@ func TestCgroups(t *testing.T) {
 
 func TestNoCgroups(t *testing.T) {
 	var c *Cgroups
-	dir, err := c.Make("x")
+	dir, err := c.Make("x", Limits{})
 	if dir != nil || errors.Join(err, c.Kill("x"), c.Remove(t.Context(), "x")) != nil {
 		t.Fatal("the nil Cgroups did something")
 	}
