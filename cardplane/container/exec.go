@@ -36,6 +36,7 @@ type exec struct {
 	info     cardplane.Exec
 	lost     bool      // the run ended first, so there is no exit code
 	endAt    time.Time // when it ended
+	outputs  execOutputs
 }
 
 // Exec implements [cardplane.ContainerService].
@@ -68,14 +69,15 @@ func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *s
 	if err := s.cfg.Store.SaveExec(e.id, saved); err != nil {
 		return cardplane.Exec{}, err
 	}
-	_, err := r.sb.Guest().PutExec(ctx, e.id, info.ID, guestapi.ExecConfig{
+	watch, err := r.sb.Guest().PutExec(r.ctx, ctx, e.id, info.ID, guestapi.ExecConfig{
 		Process: *process, Terminal: terminalSize(spec.TerminalSize), Stdin: stdinMode(spec.Stdin),
 	})
 	if err != nil {
 		r.undoExec(info.ID, err)
 		return cardplane.Exec{}, e.notRunning(err)
 	}
-	r.addExec(x, func() {
+	x.outputs.watched = true
+	r.addExec(x, watch, func() {
 		s.publish(cardplane.ExecStarted, e.id, e.snapshot().Name, map[string]string{"exec": info.ID, "command": spec.Command[0]})
 	})
 	return info, nil
@@ -147,18 +149,21 @@ func (r *run) setProcess(p *specs.Process) {
 
 // addExec makes x known and watches it until it ends, after announce, which
 // writes to disk and need not be waited for.
-func (r *run) addExec(x *exec, announce func()) {
+func (r *run) addExec(x *exec, watch *guestclient.ExecWatch, announce func()) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
 	r.e.execs[x.info.ID] = x
 	if r.over {
 		x.info.Running, x.lost = false, true
 		close(x.done)
+		if watch != nil {
+			watch.Close()
+		}
 		return
 	}
 	r.execs.Go(func() {
 		announce()
-		r.watchExec(x)
+		r.watchExec(x, watch)
 	})
 }
 
@@ -219,12 +224,16 @@ func (r *run) resumeExecs() {
 			run: r, done: make(chan struct{}), sessions: make(map[*execSession]bool),
 			info: cardplane.Exec{ID: k.ID, ContainerID: r.e.id, Command: k.Command, Running: true},
 			spec: cardplane.ExecSpec{TTY: k.TTY, Stdin: k.Stdin},
-		}, func() {}) // announced when it was started
+		}, nil, func() {}) // announced when it was started
 	}
 }
 
-// watchExec waits for the end of x and makes it known.
-func (r *run) watchExec(x *exec) {
+// watchExec waits for the end of x and makes it known. It goes by watch, which
+// may be nil, for as long as that lasts.
+func (r *run) watchExec(x *exec, watch *guestclient.ExecWatch) {
+	if watch != nil && r.follow(x, watch) {
+		return
+	}
 	for retry := guestclient.NewBackoff(); ; {
 		state, err := r.sb.Guest().WaitExec(r.ctx, r.e.id, x.info.ID)
 		switch {
@@ -238,6 +247,23 @@ func (r *run) watchExec(x *exec) {
 		if retry.Wait(r.ctx) != nil {
 			r.loseExec(x)
 			return
+		}
+	}
+}
+
+// follow takes in what watch tells. It reports whether that included the end.
+func (r *run) follow(x *exec, watch *guestclient.ExecWatch) (ended bool) {
+	defer watch.Close()
+	defer r.unwatched(x)
+	for {
+		state, err := watch.Next()
+		if err != nil {
+			return ended
+		}
+		r.noteOutputs(x, state)
+		if state.State == guestapi.StateExited && !ended {
+			ended = true
+			r.endExec(x, state.ExitCode)
 		}
 	}
 }

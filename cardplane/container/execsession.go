@@ -55,6 +55,9 @@ func newExecSession(e *entry, x *exec) *execSession {
 
 // read hands one stream to the receiver, over as many connections as it takes.
 func (a *execSession) read(stream cardplane.Stream) {
+	if !a.awaitOutput(a.ctx, stream) {
+		return
+	}
 	// Asking for the start gives what no earlier attachment has taken.
 	offset := int64(0)
 	for retry := guestclient.NewBackoff(); ; {

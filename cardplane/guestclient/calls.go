@@ -71,13 +71,6 @@ func (c *Client) ResizeContainer(ctx context.Context, id string, size guestapi.T
 	return err
 }
 
-// PutExec starts a further process. It is idempotent.
-func (c *Client) PutExec(ctx context.Context, container, id string, config guestapi.ExecConfig) (guestapi.Exec, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	return finish[guestapi.Exec](c.api.PutExec(ctx, container, id, &guestapi.PutExecParams{CardplaneEpoch: c.epoch}, config))
-}
-
 // WaitExec returns once the exec has exited, or after some minutes with its
 // state until then.
 func (c *Client) WaitExec(ctx context.Context, container, id string) (guestapi.Exec, error) {

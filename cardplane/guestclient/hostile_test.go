@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cardplane/cardplane/cardplane/guestclient"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
@@ -68,6 +70,43 @@ func TestHostileAnswers(t *testing.T) {
 				t.Errorf("control characters in %q", text)
 			}
 		})
+	}
+}
+
+func TestHostileWatch(t *testing.T) {
+	for name, raw := range map[string]string{
+		"cut":      "HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{}\n{",
+		"garbage":  "HTTP/1.1 201 Created\r\n\r\n{}\n\x00\x01",
+		"endless":  "HTTP/1.1 201 Created\r\n\r\n" + strings.Repeat("{}\n", 2<<20),
+		"one line": "HTTP/1.1 201 Created\r\n\r\n{}\n{\"id\":\"" + strings.Repeat("x", 5<<20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := testContext(t)
+			watch, err := hostile(t, answer(raw)).PutExec(ctx, ctx, "c1", "e1", guestapi.ExecConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer watch.Close()
+			if _, err := watch.Next(); err != nil {
+				t.Fatalf("first line: %v", err)
+			}
+			for err == nil {
+				_, err = watch.Next()
+			}
+			if errors.Is(err, io.EOF) {
+				t.Fatal("taken for a whole answer")
+			}
+		})
+	}
+}
+
+// An exec whose start is no longer waited for is given up.
+func TestPutExecGivenUp(t *testing.T) {
+	silent := hostile(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	start, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	if _, err := silent.PutExec(testContext(t), start, "c1", "e1", guestapi.ExecConfig{}); !apierr.Is(err, guestclient.CodeUnreachable) {
+		t.Fatalf("got %v", err)
 	}
 }
 

@@ -129,8 +129,8 @@ func checkStreams(stdin guestapi.StdinMode, buffer int64, full guestapi.WhenFull
 	return nil
 }
 
-func streamOptions(terminal bool, stdin guestapi.StdinMode, buffer int64, full guestapi.WhenFull) stdio.Options {
-	opts := stdio.Options{Terminal: terminal, StdinOpen: stdin == guestapi.StdinOpen, Limit: buffer}
+func streamOptions(terminal bool, stdin guestapi.StdinMode, buffer int64, full guestapi.WhenFull, news *news) stdio.Options {
+	opts := stdio.Options{Terminal: terminal, StdinOpen: stdin == guestapi.StdinOpen, Limit: buffer, News: news.announce}
 	if opts.Limit == 0 {
 		opts.Limit = defaultOutputBuffer
 	}

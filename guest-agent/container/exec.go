@@ -14,22 +14,17 @@ import (
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
 
-// PutExec starts the exec in the container id, or returns the one there is if
+// PutExec starts the exec in the container id, or finds the one there is if
 // its configuration is the same. created tells which.
-func (m *Manager) PutExec(ctx context.Context, id, exec string, config *guestapi.ExecConfig) (view guestapi.Exec, created bool, err error) {
+func (m *Manager) PutExec(ctx context.Context, id, exec string, config *guestapi.ExecConfig) (created bool, err error) {
 	e, created, err := m.claimExec(id, exec, config)
 	if err != nil {
-		return view, false, err
+		return false, err
 	}
 	if created {
-		err = m.startExec(ctx, id, exec, e, config)
-	} else {
-		err = e.awaitStart(ctx)
+		return true, m.startExec(ctx, id, exec, e, config)
 	}
-	if err != nil {
-		return view, false, err
-	}
-	return execView(id, exec, e), created, nil
+	return false, e.awaitStart(ctx)
 }
 
 func checkExec(config *guestapi.ExecConfig) error {
@@ -67,12 +62,13 @@ func (m *Manager) claimExec(id, exec string, config *guestapi.ExecConfig) (*proc
 		return nil, false, apierr.New(apierr.ResourceExhausted, "too_many", "%s has %d execs already; delete one first", c.name, maxExecs)
 	}
 	name := fmt.Sprintf("exec %q of container %q", exec, id)
-	opts := streamOptions(config.Process.Terminal, config.Stdin, config.OutputBufferBytes, config.WhenFull)
+	news := new(news)
+	opts := streamOptions(config.Process.Terminal, config.Stdin, config.OutputBufferBytes, config.WhenFull, news)
 	streams, err := stdio.Open(m.log.WithField("process", name), &m.pool, opts)
 	if err != nil {
 		return nil, false, err
 	}
-	e := newProcess(name, config, streams)
+	e := newProcess(name, config, streams, news)
 	c.execs[exec] = e
 	return e, true, nil
 }
@@ -155,6 +151,31 @@ func (m *Manager) WaitExec(ctx context.Context, id, exec string) (guestapi.Exec,
 	}
 	e.awaitExit(ctx)
 	return execView(id, exec, e), nil
+}
+
+// WatchExec reports the exec now and whenever an output has its first byte or
+// its end or the process has exited, until all have ended. It returns the
+// error of report, or ctx's.
+func (m *Manager) WatchExec(ctx context.Context, id, exec string, report func(guestapi.Exec) error) error {
+	e, err := m.findExec(id, exec)
+	if err != nil {
+		return err
+	}
+	for {
+		next := e.news.next()
+		view := execView(id, exec, e)
+		if err := report(view); err != nil {
+			return err
+		}
+		if view.State == guestapi.StateExited && view.Stdout.Ended && view.Stderr.Ended {
+			return nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // KillExec sends a signal to the exec's process.

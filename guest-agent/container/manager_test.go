@@ -258,7 +258,7 @@ func TestBounds(t *testing.T) {
 	}
 	exec := &guestapi.ExecConfig{Process: specs.Process{Args: []string{"x"}, Cwd: "/"}}
 	for i := range 257 {
-		_, _, err := m.PutExec(t.Context(), "c1", "e"+string(rune('a'+i/26))+string(rune('a'+i%26)), exec)
+		_, err := m.PutExec(t.Context(), "c1", "e"+string(rune('a'+i/26))+string(rune('a'+i%26)), exec)
 		if i < 256 && err != nil || i == 256 && !apierr.Is(err, "too_many") {
 			t.Fatalf("%d: %v", i, err)
 		}
@@ -266,7 +266,7 @@ func TestBounds(t *testing.T) {
 	if err := m.DeleteExec(t.Context(), "c1", "eaa", true); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := m.PutExec(t.Context(), "c1", "last", exec); err != nil {
+	if _, err := m.PutExec(t.Context(), "c1", "last", exec); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -279,7 +279,7 @@ func TestFailedExec(t *testing.T) {
 	}
 	w.fail["exec"] = errors.New("no")
 	exec := &guestapi.ExecConfig{Process: specs.Process{Args: []string{"x"}, Cwd: "/"}}
-	if _, _, err := m.PutExec(t.Context(), "c1", "e1", exec); !errors.Is(err, w.fail["exec"]) {
+	if _, err := m.PutExec(t.Context(), "c1", "e1", exec); !errors.Is(err, w.fail["exec"]) {
 		t.Fatal(err)
 	}
 	if list, err := m.ListExecs("c1"); err != nil || len(list) > 0 {

@@ -20,6 +20,8 @@ type process struct {
 	// equal it.
 	config  any
 	streams *stdio.Streams
+	// news announces first bytes and ends of outputs, and the end.
+	news *news
 	// ready is closed when the start has succeeded or failed.
 	ready chan struct{}
 	// exited is closed after the end was recorded.
@@ -34,8 +36,8 @@ type process struct {
 	deleting  bool
 }
 
-func newProcess(name string, config any, streams *stdio.Streams) *process {
-	return &process{name: name, config: config, streams: streams, ready: make(chan struct{}), exited: make(chan struct{})}
+func newProcess(name string, config any, streams *stdio.Streams, news *news) *process {
+	return &process{name: name, config: config, streams: streams, news: news, ready: make(chan struct{}), exited: make(chan struct{})}
 }
 
 // io returns what the runtime gives to the process.
@@ -67,6 +69,7 @@ func (p *process) ended(exit Exit, oomKilled bool) {
 	defer p.mu.Unlock()
 	p.exit, p.oomKilled = &exit, oomKilled
 	close(p.exited)
+	p.news.announce()
 }
 
 // awaitStart waits for the start and returns its error.

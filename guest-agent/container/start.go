@@ -49,13 +49,14 @@ func (m *Manager) claim(id string, config *guestapi.ContainerConfig) (*container
 	if len(m.containers) >= maxContainers {
 		return nil, false, apierr.New(apierr.ResourceExhausted, "too_many", "there are %d containers already; delete one first", maxContainers)
 	}
-	opts := streamOptions(config.Spec.Process.Terminal, config.Stdin, config.OutputBufferBytes, config.WhenFull)
+	news := new(news)
+	opts := streamOptions(config.Spec.Process.Terminal, config.Stdin, config.OutputBufferBytes, config.WhenFull, news)
 	name := fmt.Sprintf("container %q", id)
 	streams, err := stdio.Open(m.log.WithField("process", name), &m.pool, opts)
 	if err != nil {
 		return nil, false, err
 	}
-	c := &container{process: newProcess(name, config, streams), id: id, execs: map[string]*process{}}
+	c := &container{process: newProcess(name, config, streams, news), id: id, execs: map[string]*process{}}
 	m.containers[id] = c
 	return c, true, nil
 }

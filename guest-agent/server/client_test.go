@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"testing"
@@ -90,8 +91,29 @@ func (c *client) delete(id string, force bool) error {
 	return apierr.Done(c.api.DeleteContainer(c.t.Context(), id, &guestapi.DeleteContainerParams{CardplaneEpoch: c.epoch, Force: force}))
 }
 
+// putExec returns the first line of the answer.
 func (c *client) putExec(id, exec string, config guestapi.ExecConfig) (guestapi.Exec, error) {
-	return apierr.Decode[guestapi.Exec](c.api.PutExec(c.t.Context(), id, exec, &guestapi.PutExecParams{CardplaneEpoch: c.epoch}, config))
+	lines, done, err := c.watchExec(id, exec, config)
+	if err != nil {
+		return guestapi.Exec{}, err
+	}
+	defer done()
+	return lines()
+}
+
+// watchExec returns what reads the answer's lines, and what cuts it.
+func (c *client) watchExec(id, exec string, config guestapi.ExecConfig) (next func() (guestapi.Exec, error), done func(), err error) {
+	resp, err := c.api.PutExec(c.t.Context(), id, exec, &guestapi.PutExecParams{CardplaneEpoch: c.epoch}, config)
+	if err != nil || resp.StatusCode >= http.StatusBadRequest {
+		_, err := apierr.Decode[guestapi.Exec](resp, err)
+		return nil, nil, err
+	}
+	lines := json.NewDecoder(resp.Body)
+	next = func() (view guestapi.Exec, err error) {
+		err = lines.Decode(&view)
+		return view, err
+	}
+	return next, func() { _ = resp.Body.Close() }, nil
 }
 
 func (c *client) waitExec(id, exec string) guestapi.Exec {
@@ -171,6 +193,13 @@ func (s *stream) readAll() (text string, lost int64) {
 func (s *stream) ack(offset int64) {
 	s.t.Helper()
 	if err := guestwire.WriteAck(s.conn, offset); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stream) write(text string) {
+	s.t.Helper()
+	if _, err := guestwire.WriteData(s.conn, []byte(text)); err != nil {
 		s.t.Fatal(err)
 	}
 }

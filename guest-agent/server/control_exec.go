@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
@@ -15,14 +17,39 @@ func (c *control) ListExecs(_ context.Context, req guestapi.ListExecsRequestObje
 }
 
 func (c *control) PutExec(ctx context.Context, req guestapi.PutExecRequestObject) (guestapi.PutExecResponseObject, error) {
-	view, created, err := c.manager.PutExec(ctx, req.ContainerId, req.ExecId, req.Body)
+	created, err := c.manager.PutExec(ctx, req.ContainerId, req.ExecId, req.Body)
 	if err != nil {
 		return nil, err
 	}
+	watch := execWatch{status: http.StatusOK, run: func(report func(guestapi.Exec) error) error {
+		return c.manager.WatchExec(ctx, req.ContainerId, req.ExecId, report)
+	}}
 	if created {
-		return guestapi.PutExec201JSONResponse(view), nil
+		watch.status = http.StatusCreated
 	}
-	return guestapi.PutExec200JSONResponse(view), nil
+	return watch, nil
+}
+
+// execWatch is the answer to PutExec: an exec's states, each as it comes.
+type execWatch struct {
+	status int
+	run    func(report func(guestapi.Exec) error) error
+}
+
+// VisitPutExecResponse implements guestapi.PutExecResponseObject.
+func (w execWatch) VisitPutExecResponse(rw http.ResponseWriter) error {
+	rw.Header().Set("Content-Type", "application/x-ndjson")
+	rw.WriteHeader(w.status)
+	lines, flusher := json.NewEncoder(rw), http.NewResponseController(rw)
+	// Once the answer has begun there is no other one to give: a client that
+	// goes away, or a machine that ends, cuts it.
+	_ = w.run(func(e guestapi.Exec) error {
+		if err := lines.Encode(e); err != nil {
+			return err
+		}
+		return flusher.Flush()
+	})
+	return nil
 }
 
 func (c *control) GetExec(_ context.Context, req guestapi.GetExecRequestObject) (guestapi.GetExecResponseObject, error) {

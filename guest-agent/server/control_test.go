@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -249,6 +251,41 @@ func TestExec(t *testing.T) {
 	}
 	if err := apierr.Done(c.api.GetExec(t.Context(), "c1", "e1")); !apierr.Is(err, "exec_not_found") {
 		t.Errorf("deleted: %v", err)
+	}
+}
+
+// The answer to putExec tells of first bytes and of the end, and of nothing
+// else.
+func TestExecIsWatched(t *testing.T) {
+	c := start(t)
+	c.mustPut("c1", shell("exec sleep 1000"))
+	config := guestapi.ExecConfig{Process: *process("/bin/sh", "-c", "read x; echo $x; read y; exit 3"), Stdin: guestapi.StdinOpen}
+	next, done, err := c.watchExec("c1", "e1", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	stdin := c.open("c1", "e1", guestwire.Stdin, 0)
+	want := func(ok func(guestapi.Exec) bool) {
+		t.Helper()
+		view, err := next()
+		for err == nil && !ok(view) {
+			view, err = next()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(func(e guestapi.Exec) bool { return e.State == guestapi.StateRunning && e.Stdout.Written == 0 })
+	stdin.write("hello\n")
+	want(func(e guestapi.Exec) bool { return e.State == guestapi.StateRunning && e.Stdout.Written == 6 })
+	stdin.write("\n")
+	want(func(e guestapi.Exec) bool { return e.State == guestapi.StateExited && e.ExitCode == 3 })
+	for err == nil {
+		_, err = next()
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Fatalf("the answer was cut: %v", err)
 	}
 }
 

@@ -34,6 +34,9 @@ type Output struct {
 	pool  *Pool
 	limit int64
 	full  WhenFull
+	// news is called, with mu held, when the first byte was written and when
+	// the stream has ended. It is set before Pump runs.
+	news func()
 
 	mu sync.Mutex
 	// changed is signalled whenever anything below has changed.
@@ -50,7 +53,7 @@ type Output struct {
 // NewOutput returns an Output that keeps at most limit unacknowledged bytes,
 // give or take one chunk.
 func NewOutput(pool *Pool, limit int64, full WhenFull) *Output {
-	o := &Output{pool: pool, limit: max(limit, 1), full: full}
+	o := &Output{pool: pool, limit: max(limit, 1), full: full, news: func() {}}
 	o.changed = sync.NewCond(&o.mu)
 	return o
 }

@@ -77,6 +77,9 @@ func (o *Output) commit(n int) {
 	c := o.filling
 	o.filling = nil
 	c.buf = c.buf[:len(c.buf)+n]
+	if o.Written == 0 && n > 0 {
+		defer o.news()
+	}
 	o.Written += int64(n)
 	oldest := o.Oldest
 	if o.closed {
@@ -101,4 +104,5 @@ func (o *Output) end() {
 	defer o.mu.Unlock()
 	o.Ended = true
 	o.changed.Broadcast()
+	o.news()
 }

@@ -20,6 +20,9 @@ type Options struct {
 	Limit int64
 	// WhenFull is what an output does at that bound.
 	WhenFull WhenFull
+	// News, unless nil, is called when an output has its first byte and when
+	// one has ended. It must not block or call the output.
+	News func()
 }
 
 // Streams are the standard streams of one process, with the goroutines that
@@ -51,6 +54,9 @@ func Open(log logrus.FieldLogger, pool *Pool, opts Options) (*Streams, error) {
 		opts:   opts,
 		Stdout: NewOutput(pool, opts.Limit, opts.WhenFull),
 		Stderr: NewOutput(pool, opts.Limit, opts.WhenFull),
+	}
+	if opts.News != nil {
+		s.Stdout.news, s.Stderr.news = opts.News, opts.News
 	}
 	if err := s.open(); err != nil {
 		s.CloseChildFiles()

@@ -642,20 +642,32 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/containers/{containerId}/execs/{execId} (the `GetExec` operationId).
 	GetExec(ctx context.Context, containerId ContainerId, execId ExecId, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PutExecWithBody Start a further process in a running container
+	// PutExecWithBody Start a further process in a running container, and watch it
 	//
-	// Answers when the program runs. Idempotent, as putContainer is. A
-	// failed start leaves nothing behind.
+	// Answers when the program runs, and goes on to tell of it: a line when an
+	// output has its first byte, when one has ended, and when the process has
+	// exited. The answer ends when the process has exited and its outputs have
+	// ended. What happens at about the same time is told in one line. Who
+	// watches needs no further request for an exec that writes nothing.
+	//
+	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+	// watch that is cut is taken up with waitExec, or by the same request.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/containers/{containerId}/execs/{execId} (the `PutExec` operationId).
 	PutExecWithBody(ctx context.Context, containerId ContainerId, execId ExecId, params *PutExecParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PutExec Start a further process in a running container
+	// PutExec Start a further process in a running container, and watch it
 	//
-	// Answers when the program runs. Idempotent, as putContainer is. A
-	// failed start leaves nothing behind.
+	// Answers when the program runs, and goes on to tell of it: a line when an
+	// output has its first byte, when one has ended, and when the process has
+	// exited. The answer ends when the process has exited and its outputs have
+	// ended. What happens at about the same time is told in one line. Who
+	// watches needs no further request for an exec that writes nothing.
+	//
+	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+	// watch that is cut is taken up with waitExec, or by the same request.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -904,10 +916,16 @@ func (c *Client) GetExec(ctx context.Context, containerId ContainerId, execId Ex
 	return c.Client.Do(req)
 }
 
-// PutExecWithBody Start a further process in a running container
+// PutExecWithBody Start a further process in a running container, and watch it
 //
-// Answers when the program runs. Idempotent, as putContainer is. A
-// failed start leaves nothing behind.
+// Answers when the program runs, and goes on to tell of it: a line when an
+// output has its first byte, when one has ended, and when the process has
+// exited. The answer ends when the process has exited and its outputs have
+// ended. What happens at about the same time is told in one line. Who
+// watches needs no further request for an exec that writes nothing.
+//
+// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+// watch that is cut is taken up with waitExec, or by the same request.
 //
 // Takes any type of body and a specified content type.
 //
@@ -924,10 +942,16 @@ func (c *Client) PutExecWithBody(ctx context.Context, containerId ContainerId, e
 	return c.Client.Do(req)
 }
 
-// PutExec Start a further process in a running container
+// PutExec Start a further process in a running container, and watch it
 //
-// Answers when the program runs. Idempotent, as putContainer is. A
-// failed start leaves nothing behind.
+// Answers when the program runs, and goes on to tell of it: a line when an
+// output has its first byte, when one has ended, and when the process has
+// exited. The answer ends when the process has exited and its outputs have
+// ended. What happens at about the same time is told in one line. Who
+// watches needs no further request for an exec that writes nothing.
+//
+// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+// watch that is cut is taken up with waitExec, or by the same request.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2193,20 +2217,32 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/containers/{containerId}/execs/{execId} (the `GetExec` operationId).
 	GetExecWithResponse(ctx context.Context, containerId ContainerId, execId ExecId, reqEditors ...RequestEditorFn) (*GetExecResponse, error)
 
-	// PutExecWithBodyWithResponse Start a further process in a running container
+	// PutExecWithBodyWithResponse Start a further process in a running container, and watch it
 	//
-	// Answers when the program runs. Idempotent, as putContainer is. A
-	// failed start leaves nothing behind.
+	// Answers when the program runs, and goes on to tell of it: a line when an
+	// output has its first byte, when one has ended, and when the process has
+	// exited. The answer ends when the process has exited and its outputs have
+	// ended. What happens at about the same time is told in one line. Who
+	// watches needs no further request for an exec that writes nothing.
+	//
+	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+	// watch that is cut is taken up with waitExec, or by the same request.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/containers/{containerId}/execs/{execId} (the `PutExec` operationId).
 	PutExecWithBodyWithResponse(ctx context.Context, containerId ContainerId, execId ExecId, params *PutExecParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutExecResponse, error)
 
-	// PutExecWithResponse Start a further process in a running container
+	// PutExecWithResponse Start a further process in a running container, and watch it
 	//
-	// Answers when the program runs. Idempotent, as putContainer is. A
-	// failed start leaves nothing behind.
+	// Answers when the program runs, and goes on to tell of it: a line when an
+	// output has its first byte, when one has ended, and when the process has
+	// exited. The answer ends when the process has exited and its outputs have
+	// ended. What happens at about the same time is told in one line. Who
+	// watches needs no further request for an exec that writes nothing.
+	//
+	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+	// watch that is cut is taken up with waitExec, or by the same request.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2660,22 +2696,8 @@ func (r GetExecResponse) ContentType() string {
 type PutExecResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Exec
-	// JSON201 the response for an HTTP 201 `application/json` response
-	JSON201 *Exec
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r PutExecResponse) GetJSON200() *Exec {
-	return r.JSON200
-}
-
-// GetJSON201 returns the response for an HTTP 201 `application/json` response
-func (r PutExecResponse) GetJSON201() *Exec {
-	return r.JSON201
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -3224,10 +3246,16 @@ func (c *ClientWithResponses) GetExecWithResponse(ctx context.Context, container
 	return ParseGetExecResponse(rsp)
 }
 
-// PutExecWithBodyWithResponse Start a further process in a running container
+// PutExecWithBodyWithResponse Start a further process in a running container, and watch it
 //
-// Answers when the program runs. Idempotent, as putContainer is. A
-// failed start leaves nothing behind.
+// Answers when the program runs, and goes on to tell of it: a line when an
+// output has its first byte, when one has ended, and when the process has
+// exited. The answer ends when the process has exited and its outputs have
+// ended. What happens at about the same time is told in one line. Who
+// watches needs no further request for an exec that writes nothing.
+//
+// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+// watch that is cut is taken up with waitExec, or by the same request.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3240,10 +3268,16 @@ func (c *ClientWithResponses) PutExecWithBodyWithResponse(ctx context.Context, c
 	return ParsePutExecResponse(rsp)
 }
 
-// PutExecWithResponse Start a further process in a running container
+// PutExecWithResponse Start a further process in a running container, and watch it
 //
-// Answers when the program runs. Idempotent, as putContainer is. A
-// failed start leaves nothing behind.
+// Answers when the program runs, and goes on to tell of it: a line when an
+// output has its first byte, when one has ended, and when the process has
+// exited. The answer ends when the process has exited and its outputs have
+// ended. What happens at about the same time is told in one line. Who
+// watches needs no further request for an exec that writes nothing.
+//
+// Idempotent, as putContainer is. A failed start leaves nothing behind. A
+// watch that is cut is taken up with waitExec, or by the same request.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3698,20 +3732,6 @@ func ParsePutExecResponse(rsp *http.Response) (*PutExecResponse, error) {
 	}
 
 	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Exec
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
-		var dest Exec
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON201 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4024,7 +4044,7 @@ type ServerInterface interface {
 	// GetExec An exec's state
 	// (GET /v1/containers/{containerId}/execs/{execId})
 	GetExec(w http.ResponseWriter, r *http.Request, containerId ContainerId, execId ExecId)
-	// PutExec Start a further process in a running container
+	// PutExec Start a further process in a running container, and watch it
 	// (PUT /v1/containers/{containerId}/execs/{execId})
 	PutExec(w http.ResponseWriter, r *http.Request, containerId ContainerId, execId ExecId, params PutExecParams)
 	// KillExec Send a signal to an exec's process
@@ -5260,32 +5280,90 @@ type PutExecResponseObject interface {
 	VisitPutExecResponse(w http.ResponseWriter) error
 }
 
-type PutExec200JSONResponse Exec
-
-func (response PutExec200JSONResponse) VisitPutExecResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
+type PutExec200ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
 }
 
-type PutExec201JSONResponse Exec
+func (response PutExec200ApplicationxNdjsonResponse) VisitPutExecResponse(w http.ResponseWriter) error {
 
-func (response PutExec201JSONResponse) VisitPutExecResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
 
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type PutExec201ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response PutExec201ApplicationxNdjsonResponse) VisitPutExecResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
 	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
 }
 
 type PutExecdefaultApplicationProblemPlusJSONResponse struct {
@@ -5661,7 +5739,7 @@ type StrictServerInterface interface {
 	// GetExec An exec's state
 	// (GET /v1/containers/{containerId}/execs/{execId})
 	GetExec(ctx context.Context, request GetExecRequestObject) (GetExecResponseObject, error)
-	// PutExec Start a further process in a running container
+	// PutExec Start a further process in a running container, and watch it
 	// (PUT /v1/containers/{containerId}/execs/{execId})
 	PutExec(ctx context.Context, request PutExecRequestObject) (PutExecResponseObject, error)
 	// KillExec Send a signal to an exec's process
