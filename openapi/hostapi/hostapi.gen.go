@@ -823,7 +823,7 @@ type ClientInterface interface {
 	// ReadConsole What the guest has written to its console
 	//
 	// Raw bytes of the file at `paths.console`, written by the guest and not
-	// to be trusted. Only the newest 8 MiB are sure to be kept. An offset
+	// to be trusted. Only the newest 1 MiB is sure to be kept. An offset
 	// that has been dropped continues with the oldest byte that is left.
 	//
 	// Corresponds with GET /v1/vms/{id}/console (the `ReadConsole` operationId).
@@ -1203,7 +1203,7 @@ func (c *Client) PutVM(ctx context.Context, id VMID, body PutVMJSONRequestBody, 
 // ReadConsole What the guest has written to its console
 //
 // Raw bytes of the file at `paths.console`, written by the guest and not
-// to be trusted. Only the newest 8 MiB are sure to be kept. An offset
+// to be trusted. Only the newest 1 MiB is sure to be kept. An offset
 // that has been dropped continues with the oldest byte that is left.
 //
 // Corresponds with GET /v1/vms/{id}/console (the `ReadConsole` operationId).
@@ -2366,7 +2366,7 @@ type ClientWithResponsesInterface interface {
 	// ReadConsoleWithResponse What the guest has written to its console
 	//
 	// Raw bytes of the file at `paths.console`, written by the guest and not
-	// to be trusted. Only the newest 8 MiB are sure to be kept. An offset
+	// to be trusted. Only the newest 1 MiB is sure to be kept. An offset
 	// that has been dropped continues with the oldest byte that is left.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -3573,7 +3573,7 @@ func (c *ClientWithResponses) PutVMWithResponse(ctx context.Context, id VMID, bo
 // ReadConsoleWithResponse What the guest has written to its console
 //
 // Raw bytes of the file at `paths.console`, written by the guest and not
-// to be trusted. Only the newest 8 MiB are sure to be kept. An offset
+// to be trusted. Only the newest 1 MiB is sure to be kept. An offset
 // that has been dropped continues with the oldest byte that is left.
 //
 // Returns a wrapper object for the known response body format(s).

@@ -55,7 +55,7 @@ func checkCgroup(usable func() error) hostapi.Check {
 type needs struct{ warn, fail int64 }
 
 var (
-	// runDirNeeds: logs and consoles of a few VMs, 16 MiB each at most.
+	// runDirNeeds: logs and consoles of a few VMs, 2 MiB each at most.
 	runDirNeeds = needs{warn: 64 << 20, fail: 4 << 20}
 	// dataDirNeeds: kernel, guest root and a few disks.
 	dataDirNeeds = needs{warn: 2 << 30, fail: 256 << 20}

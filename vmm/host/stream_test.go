@@ -113,31 +113,47 @@ func TestFollowerGoesAway(t *testing.T) {
 	_ = follow.Close()
 }
 
-// A guest that fills its console must not fill the host.
+// A guest that fills its console must not fill the host, also while the
+// daemon was away; and the newest bytes and all offsets stay.
 func TestConsoleIsTrimmed(t *testing.T) {
 	b := newBed(t)
 	vm := b.start("a")
-	block := strings.Repeat("x", 1<<20)
-	for range 40 {
+	block := strings.Repeat("x", 1<<20-1) + "\n"
+	fill := func(blocks int) {
 		f, err := os.OpenFile(vm.Paths.Console, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = f.WriteString(block)
-		_ = f.Close()
-	}
-	for {
-		h, err := b.link.Host(b.ctx)
-		if err != nil {
-			t.Fatal(err)
+		defer func() { _ = f.Close() }()
+		for range blocks {
+			if _, err := f.WriteString(block); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if h.RunDir.UsedBytes < 20<<20 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
 	}
+	awaitTrimmed := func() {
+		for {
+			h, err := b.link.Host(b.ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.RunDir.UsedBytes < 3<<20 {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	fill(25)
+	awaitTrimmed()
+	b.host.Stop()
+	fill(25)
+	b.host.Start()
+	awaitTrimmed()
 	got, err := b.link.ConsoleTail(b.ctx, "a", 1<<20)
 	if err != nil || string(got) != block {
 		t.Fatalf("the newest bytes are gone: %d, %v", len(got), err)
+	}
+	if info, err := os.Stat(vm.Paths.Console); err != nil || info.Size() != 50<<20 {
+		t.Fatalf("the offsets have changed: %v, %v", info.Size(), err)
 	}
 }

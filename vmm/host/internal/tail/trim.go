@@ -8,11 +8,11 @@ import (
 )
 
 // Keep is how many of a trimmed file's newest bytes are sure to be left.
-const Keep = 8 << 20
+const Keep = 1 << 20
 
-// Trim frees all but about the newest Keep bytes of the file at path and
-// leaves its length as it is, so that its writer and the offsets of its
-// readers are not disturbed. It keeps a guest that never stops writing to its
+// Trim frees all but about the newest Keep bytes of the file at path, once it
+// takes twice as much. Its length stays as it is, so that its writer and the
+// offsets of its readers are not disturbed. It keeps a guest that never stops writing to its
 // console from filling the host.
 func Trim(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
