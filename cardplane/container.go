@@ -65,6 +65,11 @@ type Resources struct {
 	// MemoryBytes is the virtual machine's memory, the guest kernel's share
 	// included, at least MinMemoryBytes.
 	MemoryBytes int64
+	// HugePages backs the memory by huge pages of the compute host.
+	HugePages bool `json:",omitempty"`
+	// CPUSet names the CPUs of the compute host that the virtual CPUs may run
+	// on, as ParseCPUSet reads it; empty means all.
+	CPUSet string `json:",omitempty"`
 	// StorageBytes limits the writable layer, MinStorageBytes to
 	// MaxStorageBytes. The layer is sparse.
 	StorageBytes int64

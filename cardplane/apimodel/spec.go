@@ -62,6 +62,8 @@ func resourcesToAPI(r cardplane.Resources) *cardapi.Resources {
 	return &cardapi.Resources{
 		Vcpus:        optional(int32(r.VCPUs)),
 		MemoryBytes:  optional(r.MemoryBytes),
+		HugePages:    optional(r.HugePages),
+		Cpuset:       optional(r.CPUSet),
 		StorageBytes: optional(r.StorageBytes),
 	}
 }
@@ -70,6 +72,8 @@ func resourcesFromAPI(r cardapi.Resources) cardplane.Resources {
 	return cardplane.Resources{
 		VCPUs:        int(value(r.Vcpus)),
 		MemoryBytes:  value(r.MemoryBytes),
+		HugePages:    value(r.HugePages),
+		CPUSet:       value(r.Cpuset),
 		StorageBytes: value(r.StorageBytes),
 	}
 }

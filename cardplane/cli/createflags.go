@@ -16,10 +16,12 @@ type createFlags struct {
 	name, workdir, user          string
 	hostname, entrypoint         string
 	memory, cpus, storage        string
+	cpuset                       string
 	stopSignal                   string
 	env, labels                  []string
 	interactive, tty             bool
 	remove, readOnly, dropOutput bool
+	hugePages                    bool
 }
 
 func (f *createFlags) register(flags *pflag.FlagSet) {
@@ -33,6 +35,8 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.entrypoint, "entrypoint", "", "replace the image's entrypoint; empty clears it")
 	flags.StringVarP(&f.memory, "memory", "m", "", "memory of the virtual machine, such as 512m or 1g")
 	flags.StringVar(&f.cpus, "cpus", "", "number of virtual CPUs")
+	flags.StringVar(&f.cpuset, "cpuset-cpus", "", "CPUs of the compute host that the virtual CPUs may run on, such as 0-3,8")
+	flags.BoolVar(&f.hugePages, "hugepages", false, "back the memory by huge pages of the compute host")
 	flags.StringVar(&f.storage, "storage-size", "", "size limit of the writable layer, such as 10g")
 	flags.BoolVar(&f.readOnly, "read-only", false, "make the root file system read-only")
 	flags.StringArrayVarP(&f.labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
@@ -72,6 +76,7 @@ func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane
 
 func (f *createFlags) resources(r *cardplane.Resources) error {
 	var err error
+	r.CPUSet, r.HugePages = f.cpuset, f.hugePages
 	if f.memory != "" {
 		if r.MemoryBytes, err = parseSize(f.memory); err != nil {
 			return fmt.Errorf("--memory: %w", err)

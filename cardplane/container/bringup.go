@@ -151,11 +151,16 @@ func (r *run) plan(c cardplane.Container) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
+	cpus, err := cardplane.ParseCPUSet(c.Spec.Resources.CPUSet)
+	if err != nil {
+		return plan{}, err
+	}
 	p := plan{spec: spec, config: containerConfig(c, spec)}
 	p.sandbox = sandbox.Spec{
 		ID:     c.SandboxID,
 		Labels: map[string]string{labelStore: r.svc.cfg.Store.ID(), labelContainer: c.ID, labelName: c.Name},
 		VCPUs:  c.Spec.Resources.VCPUs, MemoryBytes: c.Spec.Resources.MemoryBytes,
+		HugePages: c.Spec.Resources.HugePages, HostCPUs: cpus,
 		Image: sandbox.File{Path: block.Path, Digest: block.Digest, Size: block.Size},
 	}
 	if !c.Spec.ReadOnlyRoot {

@@ -40,6 +40,7 @@ func TestBadInput(t *testing.T) {
 		"stop signal":        {func(s *cardplane.ContainerSpec) { s.StopSignal = "SIGNONE" }, "invalid_signal", "/stopSignal"},
 		"unknown user":       {func(s *cardplane.ContainerSpec) { s.User = "nonesuch" }, "user_not_found", "/user"},
 		"negative vCPUs":     {func(s *cardplane.ContainerSpec) { s.Resources.VCPUs = -1 }, "invalid_vcpus", "/resources/vcpus"},
+		"bad CPU set":        {func(s *cardplane.ContainerSpec) { s.Resources.CPUSet = "3-1" }, "invalid_cpuset", "/resources/cpuset"},
 		"absurd vCPUs":       {func(s *cardplane.ContainerSpec) { s.Resources.VCPUs = 1000 }, "invalid_vcpus", "/resources/vcpus"},
 		"little memory":      {func(s *cardplane.ContainerSpec) { s.Resources.MemoryBytes = 1 }, "memory_too_small", "/resources/memoryBytes"},
 		"negative memory":    {func(s *cardplane.ContainerSpec) { s.Resources.MemoryBytes = -1 }, "memory_too_small", "/resources/memoryBytes"},

@@ -13,6 +13,8 @@ import (
 
 const (
 	mib = 1 << 20
+	// hugePage is the size of a huge page, in bytes.
+	hugePage = 2 << 20
 	// maxStrings bounds a command line, an environment or labels in bytes,
 	// well under what the agent takes in one request.
 	maxStrings = 1 << 20
@@ -136,8 +138,15 @@ func completeResources(r cardplane.Resources) (cardplane.Resources, error) {
 	case r.StorageBytes < cardplane.MinStorageBytes || r.StorageBytes > cardplane.MaxStorageBytes:
 		return r, invalid("/resources/storageBytes", "invalid_storage", "a writable layer of %d bytes is not possible; ask for %d to %d", r.StorageBytes, int64(cardplane.MinStorageBytes), int64(cardplane.MaxStorageBytes))
 	}
-	if up := r.MemoryBytes % mib; up != 0 && r.MemoryBytes < 1<<62 {
-		r.MemoryBytes += mib - up
+	if _, err := cardplane.ParseCPUSet(r.CPUSet); err != nil {
+		return r, invalid("/resources/cpuset", "invalid_cpuset", "%w", err)
+	}
+	unit := int64(mib)
+	if r.HugePages {
+		unit = hugePage
+	}
+	if up := r.MemoryBytes % unit; up != 0 && r.MemoryBytes < 1<<62 {
+		r.MemoryBytes += unit - up
 	}
 	return r, nil
 }

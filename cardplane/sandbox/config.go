@@ -34,6 +34,11 @@ type Spec struct {
 	Labels      map[string]string
 	VCPUs       int
 	MemoryBytes int64
+	// HugePages backs the memory by huge pages of the host.
+	HugePages bool
+	// HostCPUs are the CPUs of the host that the virtual CPUs may run on; all
+	// if empty.
+	HostCPUs []int
 	// Image is the block file that the guest finds under SerialImage.
 	Image File
 	// Disk is the writable disk that the guest finds under SerialScratch, or
@@ -74,6 +79,7 @@ func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
 	}
 	out := hostapi.VMSpec{
 		Vmm: hostapi.VMMChoiceAuto, Labels: spec.Labels, MemoryBytes: spec.MemoryBytes, Vcpus: spec.VCPUs,
+		HugePages: spec.HugePages, HostCpus: spec.HostCPUs,
 		Attachments: []hostapi.Attachment{
 			blob(attachKernel, a.m.Kernel.digest()),
 			blob(attachRootfs, a.m.Rootfs.digest()),
@@ -89,15 +95,17 @@ func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
 	return out
 }
 
-// vmConfig is the VMM's configuration, with the paths that vmmd gave.
-func (a *Artefacts) vmConfig(spec Spec, paths hostapi.VMPaths) chapi.VmConfig {
+// vmConfig is the VMM's configuration, with the paths that vmmd gave. Memory
+// is not shared, as no device needs it: the vsock device is the VMM's own.
+func (a *Artefacts) vmConfig(spec Spec, vm hostapi.VM) chapi.VmConfig {
 	off := false
+	paths := vm.Paths
 	cfg := chapi.VmConfig{
 		Cpus: &chapi.CpusConfig{
 			BootVcpus: int32(spec.VCPUs), MaxVcpus: int32(spec.VCPUs),
-			Nested: &off, CoreScheduling: chapi.CoreSchedulingOff,
+			Nested: &off, CoreScheduling: coreScheduling(vm), Affinity: affinity(spec),
 		},
-		Memory: &chapi.MemoryConfig{Size: spec.MemoryBytes},
+		Memory: &chapi.MemoryConfig{Size: spec.MemoryBytes, Hugepages: spec.HugePages},
 		Payload: &chapi.PayloadConfig{
 			Kernel:    paths.Attachments[attachKernel],
 			Initramfs: paths.Attachments[attachInitrd],
@@ -119,6 +127,31 @@ func (a *Artefacts) vmConfig(spec Spec, paths hostapi.VMPaths) chapi.VmConfig {
 		})
 	}
 	return cfg
+}
+
+// coreScheduling keeps threads of other VMs off a core that this one runs on,
+// where the kernel can.
+func coreScheduling(vm hostapi.VM) chapi.CoreScheduling {
+	if vm.CoreScheduling {
+		return chapi.CoreSchedulingVm
+	}
+	return chapi.CoreSchedulingOff
+}
+
+// affinity lets each vCPU run on all of the CPUs that were named.
+func affinity(spec Spec) []chapi.CpuAffinity {
+	if len(spec.HostCPUs) == 0 {
+		return nil
+	}
+	var cpus []int32
+	for _, n := range spec.HostCPUs {
+		cpus = append(cpus, int32(n))
+	}
+	var out []chapi.CpuAffinity
+	for n := range spec.VCPUs {
+		out = append(out, chapi.CpuAffinity{Vcpu: int32(n), HostCpus: cpus})
+	}
+	return out
 }
 
 // BootDigests lists the digests of what every guest boots from.

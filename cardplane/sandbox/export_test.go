@@ -16,7 +16,7 @@ func (m *Manager) Leave(ctx context.Context, spec Spec, step string) {
 	handle := vmm.New(s.dialVMM)
 	defer handle.Close()
 	if err == nil && step != "process" {
-		err = handle.Create(ctx, m.artefacts.vmConfig(spec, vm.Paths))
+		err = handle.Create(ctx, m.artefacts.vmConfig(spec, vm))
 	}
 	if err == nil && step == "booted" {
 		err = handle.Boot(ctx)
@@ -26,11 +26,12 @@ func (m *Manager) Leave(ctx context.Context, spec Spec, step string) {
 	}
 }
 
-// VMConfig returns the configuration for spec with made-up paths.
-func (m *Manager) VMConfig(spec Spec) chapi.VmConfig {
+// VMConfig returns the configuration for spec with made-up paths, for a host
+// that has core scheduling or not.
+func (m *Manager) VMConfig(spec Spec, coreScheduling bool) chapi.VmConfig {
 	paths := hostapi.VMPaths{Attachments: map[string]string{}, Console: "/run/console", Vsock: "/run/vsock"}
 	for _, a := range m.artefacts.vmSpec(spec).Attachments {
 		paths.Attachments[a.Name] = "/files/" + a.Name
 	}
-	return m.artefacts.vmConfig(spec, paths)
+	return m.artefacts.vmConfig(spec, hostapi.VM{Paths: paths, CoreScheduling: coreScheduling})
 }

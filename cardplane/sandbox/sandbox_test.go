@@ -290,10 +290,11 @@ func TestConfig(t *testing.T) {
 	for name, change := range map[string]func(*sandbox.Spec){
 		"disk":     func(*sandbox.Spec) {},
 		"readonly": func(s *sandbox.Spec) { s.Disk, s.VCPUs = nil, 2 },
+		"placed":   func(s *sandbox.Spec) { s.VCPUs, s.HugePages, s.HostCPUs = 2, true, []int{2, 3} },
 	} {
 		spec := f.spec
 		change(&spec)
-		got, err := json.MarshalIndent(f.VMConfig(spec), "", "  ")
+		got, err := json.MarshalIndent(f.VMConfig(spec, name == "placed"), "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}

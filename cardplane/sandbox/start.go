@@ -52,7 +52,7 @@ func (m *Manager) Start(ctx context.Context, spec Spec) (_ *Sandbox, err error) 
 		return nil, m.undo(ctx, spec.ID, err)
 	}
 	s := m.attach(ctx, vm)
-	if err := s.boot(ctx, spec, vm.Paths, ""); err != nil {
+	if err := s.boot(ctx, spec, vm, ""); err != nil {
 		s.Close()
 		return nil, m.undo(ctx, spec.ID, err)
 	}
@@ -79,7 +79,7 @@ func (m *Manager) Resume(ctx context.Context, spec Spec) (*Sandbox, error) {
 	s := m.attach(ctx, vm)
 	state, err := s.state(ctx)
 	if err == nil {
-		err = s.boot(ctx, spec, vm.Paths, state)
+		err = s.boot(ctx, spec, vm, state)
 	}
 	if err != nil {
 		s.Close()
@@ -140,11 +140,11 @@ func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (h
 
 // boot takes the machine from state, "" where the VMM has none, to the
 // agent's readiness.
-func (s *Sandbox) boot(ctx context.Context, spec Spec, paths hostapi.VMPaths, state chapi.VmState) error {
+func (s *Sandbox) boot(ctx context.Context, spec Spec, vm hostapi.VM, state chapi.VmState) error {
 	handle := vmm.New(s.dialVMM)
 	defer handle.Close()
 	if state == "" {
-		if err := handle.Create(ctx, s.manager.artefacts.vmConfig(spec, paths)); err != nil {
+		if err := handle.Create(ctx, s.manager.artefacts.vmConfig(spec, vm)); err != nil {
 			return err
 		}
 		state = chapi.Created

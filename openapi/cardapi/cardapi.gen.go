@@ -545,6 +545,12 @@ type RegistryCredentials struct {
 
 // Resources defines model for Resources.
 type Resources struct {
+	// Cpuset CPUs of the compute host that the virtual CPUs may run on: numbers and ranges, such as 0-3,8. Default: all.
+	Cpuset *string `json:"cpuset,omitempty"`
+
+	// HugePages Back the VM's memory by huge pages of the compute host, which must have enough free; the memory is rounded up to 2 MiB.
+	HugePages *bool `json:"hugePages,omitempty"`
+
 	// MemoryBytes Memory of the VM, the guest's kernel included. Rounded up to 1 MiB. Default 256 MiB.
 	MemoryBytes *int64 `json:"memoryBytes,omitempty"`
 

@@ -301,9 +301,11 @@ type Usage struct {
 	UsedBytes int64 `json:"usedBytes"`
 }
 
-// VM Example: {"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/tty","vsock":"/run/cardplane/vmmd/vm/k3v9/vsock"},"pid":4711,"spec":{"attachments":[],"labels":{},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
+// VM Example: {"coreScheduling":false,"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/s/tty","vsock":"/run/cardplane/vmmd/vm/k3v9/s/vsock"},"pid":4711,"spec":{"attachments":[],"hostCpus":[],"hugePages":false,"labels":{},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
 type VM struct {
-	CreatedAt time.Time `json:"createdAt"`
+	// CoreScheduling Whether the kernel schedules by cores for this VMM. Where it does not, `cpus.core_scheduling` must be `Off`, or the VM may hang at its boot.
+	CoreScheduling bool      `json:"coreScheduling"`
+	CreatedAt      time.Time `json:"createdAt"`
 
 	// Exit How the VMM ended. Neither code nor signal is set when that cannot be
 	// known, because vmmd was restarted while the VMM ran. An exit code of 0
@@ -332,7 +334,7 @@ type VM struct {
 	// Pid Process id of the VMM on the host, for people; 0 while starting.
 	Pid int `json:"pid"`
 
-	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
+	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
 	Spec VMSpec `json:"spec"`
 
 	// State State of the VMM process. `running` means that its API answers; the VMM itself tells whether its guest runs.
@@ -450,10 +452,18 @@ type VMPaths struct {
 	Vsock string `json:"vsock"`
 }
 
-// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
+// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
 type VMSpec struct {
 	// Attachments What the VM refers to; none of it can be removed before the VM is deleted.
 	Attachments []Attachment `json:"attachments"`
+
+	// HostCpus The host's CPUs that the card will pin vCPUs to (`cpus.affinity`).
+	// Refused when the host has not all of them for VMs.
+	HostCpus []int `json:"hostCpus"`
+
+	// HugePages The card will ask the VMM for huge pages (`memory.hugepages`).
+	// Refused when the host has too few that are free.
+	HugePages bool `json:"hugePages"`
 
 	// Labels Kept for the card and not looked at.
 	Labels map[string]string `json:"labels"`
@@ -790,6 +800,7 @@ type ClientInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
@@ -811,6 +822,7 @@ type ClientInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
@@ -1150,6 +1162,7 @@ func (c *Client) GetVM(ctx context.Context, id VMID, reqEditors ...RequestEditor
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
@@ -1181,6 +1194,7 @@ func (c *Client) PutVMWithBody(ctx context.Context, id VMID, contentType string,
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
@@ -2333,6 +2347,7 @@ type ClientWithResponsesInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
@@ -2354,6 +2369,7 @@ type ClientWithResponsesInterface interface {
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
@@ -3528,6 +3544,7 @@ func (c *ClientWithResponses) GetVMWithResponse(ctx context.Context, id VMID, re
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
@@ -3555,6 +3572,7 @@ func (c *ClientWithResponses) PutVMWithBodyWithResponse(ctx context.Context, id 
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
+// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).

@@ -46,7 +46,9 @@ func argvOf(cfg *chapi.VmConfig, consoles chvmm.Consoles, monitor *os.File, sand
 	inv.add("-mon", "chardev=qmp,mode=control")
 	inv.option("object", props{
 		{"qom-type", "memory-backend-memfd"}, {"id", "ram"}, {"size", cfg.Memory.Size}, {"share", true},
-	}.when(cfg.Memory.Prefault, "prealloc", true))
+	}.when(cfg.Memory.Prefault, "prealloc", true).
+		when(cfg.Memory.Hugepages, "hugetlb", true).
+		when(cfg.Memory.HugepageSize != 0, "hugetlbsize", cfg.Memory.HugepageSize))
 	inv.payload(cfg.Payload)
 	inv.platform(cfg.Platform)
 	inv.consoles(cfg, consoles)

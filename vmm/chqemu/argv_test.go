@@ -125,7 +125,6 @@ func TestUnsupported(t *testing.T) {
 		{"payload.firmware", func(c *chapi.VmConfig) { c.Payload.Firmware = "/f" }},
 		{"fs", func(c *chapi.VmConfig) { c.Fs = chapi.Undriven{{"tag": "x"}} }},
 		{"watchdog", func(c *chapi.VmConfig) { c.Watchdog = true }},
-		{"memory.hugepages", func(c *chapi.VmConfig) { c.Memory.Hugepages = true }},
 		{"serial.mode Pty", func(c *chapi.VmConfig) { c.Serial.Mode = chapi.ConsoleModePty }},
 		{"disks[].image_type", func(c *chapi.VmConfig) { c.Disks = []chapi.DiskConfig{{ImageType: chapi.Qcow2}} }},
 		{"disks[].vhost_user", func(c *chapi.VmConfig) { c.Disks = []chapi.DiskConfig{{ImageType: chapi.Raw, VhostUser: true}} }},

@@ -29,7 +29,6 @@ var unsupportedTable = []unsupported{
 	{"payload.igvm", "there are no confidential guests", func(c *chapi.VmConfig) bool { return c.Payload.Igvm != "" }},
 	{"cpus.affinity", "translated vCPUs are not pinned", func(c *chapi.VmConfig) bool { return len(c.Cpus.Affinity) > 0 }},
 	{"cpus.features.amx", "the translator has no AMX", func(c *chapi.VmConfig) bool { return c.Cpus.Features != nil && c.Cpus.Features.Amx }},
-	{"memory.hugepages", "guest memory is a memfd of normal pages", func(c *chapi.VmConfig) bool { return c.Memory.Hugepages }},
 	{"memory.mergeable", "guest memory is shared with the vsock back-end and cannot be merged", func(c *chapi.VmConfig) bool { return c.Memory.Mergeable }},
 	{"memory.zones", "memory is one zone; set memory.size", func(c *chapi.VmConfig) bool { return len(c.Memory.Zones) > 0 }},
 	{"memory.hotplugged_size", "memory cannot be plugged; set memory.size", func(c *chapi.VmConfig) bool { return c.Memory.HotpluggedSize != 0 }},

@@ -110,17 +110,19 @@ func (s *Server) openMachines() (err error) {
 		}
 	}
 	s.machines, err = machine.Open(machine.Config{
-		Dir:          filepath.Join(s.cfg.RunDir, "vm"),
-		AttachDir:    filepath.Join(s.cfg.DataDir, "attached"),
-		UIDs:         s.cfg.UIDs,
-		Landlock:     landlock,
-		BootID:       s.bootID,
-		Resolve:      s.resolveAttachments,
-		Cgroups:      s.cgroups,
-		StartTimeout: s.cfg.StartTimeout,
-		TrimInterval: trimInterval,
-		Step:         s.cfg.Step,
-		Log:          s.cfg.Log,
+		Dir:       filepath.Join(s.cfg.RunDir, "vm"),
+		AttachDir: filepath.Join(s.cfg.DataDir, "attached"),
+		UIDs:      s.cfg.UIDs,
+		Landlock:  landlock,
+		// Asked once: it does not change while the host is up.
+		CoreScheduling: coreScheduling(),
+		BootID:         s.bootID,
+		Resolve:        s.resolveAttachments,
+		Cgroups:        s.cgroups,
+		StartTimeout:   s.cfg.StartTimeout,
+		TrimInterval:   trimInterval,
+		Step:           s.cfg.Step,
+		Log:            s.cfg.Log,
 	})
 	return err
 }

@@ -49,6 +49,15 @@ func normalSpec(spec *hostapi.VMSpec, hostMemory int64) (hostapi.VMSpec, error) 
 		return out, apierr.New(apierr.InvalidArgument, "invalid_vcpus",
 			"vcpus %d is out of range; give 0 to %d", out.Vcpus, maxVCPUs).At("/vcpus")
 	}
+	if out.HostCpus == nil {
+		out.HostCpus = []int{}
+	}
+	if err := checkHostCPUs(out.HostCpus); err != nil {
+		return out, err
+	}
+	if err := checkHugePages(out); err != nil {
+		return out, err
+	}
 	if err := checkLabels(out.Labels); err != nil {
 		return out, err
 	}

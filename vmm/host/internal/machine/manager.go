@@ -64,6 +64,8 @@ type Config struct {
 	// Landlock is the version of Landlock that VMMs are confined with; 0
 	// does without.
 	Landlock int
+	// CoreScheduling is what VMs tell the card of it.
+	CoreScheduling bool
 	// Resolve finds attachments: files on this host by the card's names.
 	// It is called while no blob or disk can be removed through IfUnused.
 	Resolve func([]hostapi.Attachment) (map[string]string, error)
@@ -146,7 +148,7 @@ func (m *Manager) Put(ctx context.Context, id string, spec hostapi.VMSpec, progr
 	if v.startErr != nil {
 		return hostapi.VM{}, v.startErr
 	}
-	return v.view(), nil
+	return m.view(v), nil
 }
 
 // claim returns the VM id, a new one whose start has been begun if there was none.
@@ -220,17 +222,24 @@ func (m *Manager) Get(id string) (hostapi.VM, error) {
 	if err != nil {
 		return hostapi.VM{}, err
 	}
-	view := v.view()
+	view := m.view(v)
 	view.Limits = limitsView(m.cfg.Cgroups.Enforced(limitsOf(view.Spec, view.Vmm)))
 	view.Usage = usageView(m.cfg.Cgroups.Usage(v.dir.key()))
 	return view, nil
+}
+
+// view returns the VM as the document describes it.
+func (m *Manager) view(v *vm) hostapi.VM {
+	out := v.view()
+	out.CoreScheduling = m.cfg.CoreScheduling
+	return out
 }
 
 // List returns all VMs, ordered by id.
 func (m *Manager) List() []hostapi.VM {
 	out := []hostapi.VM{}
 	for _, v := range m.all() {
-		out = append(out, v.view())
+		out = append(out, m.view(v))
 	}
 	slices.SortFunc(out, func(a, b hostapi.VM) int { return cmp.Compare(a.Id, b.Id) })
 	return out
@@ -249,7 +258,7 @@ func (m *Manager) Wait(ctx context.Context, id string) (hostapi.VM, error) {
 		return hostapi.VM{}, notFound(id)
 	case <-ctx.Done():
 	}
-	return v.view(), nil
+	return m.view(v), nil
 }
 
 // IfUnused calls remove unless a VM refers to an attachment that uses says is

@@ -125,7 +125,7 @@ const (
 	evidenceBytes = 16 << 10
 )
 
-// view returns the VM as the document describes it.
+// view returns what the record says of the VM.
 func (v *vm) view() hostapi.VM {
 	rec := v.snapshot()
 	out := hostapi.VM{
