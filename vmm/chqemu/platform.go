@@ -21,7 +21,7 @@ const Binary = "qemu-system-x86_64"
 const MinVersion = 10
 
 // remedy is the end of every message about a QEMU that is missing or too old.
-const remedy = "on Debian 12: apt-get install -t bookworm-backports qemu-system-x86"
+const remedy = "on Debian 12: apt-get install qemu-system-x86/bookworm-backports"
 
 // VsockDevice is a running vhost-user-vsock back-end.
 type VsockDevice interface {

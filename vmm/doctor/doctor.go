@@ -19,7 +19,11 @@ const (
 	CheckQEMU            = "qemu"
 	CheckPrivileges      = "privileges"
 	CheckTun             = "tun"
+	CheckUsers           = "vm-users"
 	CheckCgroup          = "cgroup"
+	CheckLandlock        = "landlock"
+	CheckSeccomp         = "seccomp"
+	CheckHugePages       = "huge-pages"
 	CheckRunDir          = "run-dir"
 	CheckDataDir         = "data-dir"
 	CheckMemory          = "memory"
@@ -33,8 +37,16 @@ type Config struct {
 	// KVM says why KVM cannot be used; nil means that guests really run on
 	// it. The device node alone proves nothing.
 	KVM func() error
-	// Cgroups says why VMMs get no cgroup of their own.
+	// Users tells the users that VMMs get, or why they get none of their
+	// own; an error may have a Remedy and say whether it is fatal. Nil, as
+	// for the next three, leaves the check out.
+	Users func() (string, error)
+	// Cgroups says why VMMs get no cgroup with limits of their own.
 	Cgroups func() error
+	// Landlock tells the kernel's version of Landlock, or why it has none.
+	Landlock func() (int, error)
+	// HugePages tells how many huge pages are free, and their size in bytes.
+	HugePages func() (free, size int64, err error)
 	// CloudHypervisor, CHQemu and QEMU are paths, or names to look up in
 	// PATH.
 	CloudHypervisor, CHQemu, QEMU string
@@ -47,8 +59,9 @@ func Run(ctx context.Context, cfg Config) []hostapi.Check {
 	found := look(ctx, cfg)
 	checks := []hostapi.Check{
 		checkVMM(found.vmms()), found.checkKVM(), found.checkCloudHypervisor(), found.checkCHQemu(), found.checkQEMU(),
-		checkPrivileges(), checkTun(tunDevice), checkCgroup(cfg.Cgroups),
+		checkPrivileges(), checkTun(tunDevice),
 	}
+	checks = append(checks, checkIsolation(cfg)...)
 	return append(checks,
 		checkSpace(CheckRunDir, cfg.RunDir, runDirNeeds),
 		checkSpace(CheckDataDir, cfg.DataDir, dataDirNeeds),

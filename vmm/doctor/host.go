@@ -24,7 +24,7 @@ func checkPrivileges() hostapi.Check {
 	if os.Geteuid() == 0 {
 		return ok(CheckPrivileges, "running as root")
 	}
-	return warn(CheckPrivileges, fmt.Sprintf("running as uid %d: VMs get no cgroup and no network", os.Geteuid()), "run vmmd as root")
+	return warn(CheckPrivileges, fmt.Sprintf("running as uid %d: VMs share this user and get no cgroup and no network", os.Geteuid()), "run vmmd as root")
 }
 
 func checkTun(device string) hostapi.Check {
@@ -38,17 +38,6 @@ func checkTun(device string) hostapi.Check {
 		remedy = "modprobe tun"
 	}
 	return warn(CheckTun, fmt.Sprintf("%s: %v; VMs get no network", device, err), remedy)
-}
-
-func checkCgroup(usable func() error) hostapi.Check {
-	if usable == nil {
-		return ok(CheckCgroup, "not used")
-	}
-	if err := usable(); err != nil {
-		return warn(CheckCgroup, err.Error(),
-			"run vmmd as root where cgroup v2 is mounted with all its controllers (boot parameter systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all)")
-	}
-	return ok(CheckCgroup, "each VM gets a cgroup with limits of CPU, memory and processes")
 }
 
 // needs is how much space a directory wants, in bytes.

@@ -10,21 +10,17 @@ import (
 	"strings"
 
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/ping"
 )
 
-const (
-	// minQEMU is the first major version whose emulation of the CPU does not
-	// corrupt flags now and then.
-	minQEMU = 10
-	// minCloudHypervisor is the first version whose API is the one that the
-	// card speaks.
-	minCloudHypervisor = 53
-)
+// minQEMU is the first major version whose emulation of the CPU does not
+// corrupt flags now and then.
+const minQEMU = 10
 
 // Remedies that more than one check gives.
 const (
-	remedyQEMU            = "apt-get install -t bookworm-backports qemu-system-x86"
-	remedyCloudHypervisor = "install cloud-hypervisor v53 or newer, or name it with --cloud-hypervisor"
+	remedyQEMU            = "apt-get install qemu-system-x86/bookworm-backports"
+	remedyCloudHypervisor = "install cloud-hypervisor v53 or newer (github.com/cloud-hypervisor/cloud-hypervisor/releases), or name it with CARDPLANE_CLOUD_HYPERVISOR"
 	remedyCHQemu          = "install ch-qemu beside vmmd, or name it with --ch-qemu"
 )
 
@@ -63,7 +59,7 @@ func look(ctx context.Context, cfg Config) findings {
 	if cfg.KVM != nil {
 		f.kvm = cfg.KVM()
 	}
-	f.cloudHypervisor.requireVersion(ctx, minCloudHypervisor)
+	f.cloudHypervisor.requireVersion(ctx, ping.MinVersion)
 	f.qemu.requireVersion(ctx, minQEMU)
 	return f
 }

@@ -51,7 +51,7 @@ func TestChQEMU(t *testing.T) { vmmtest.Run(t, chQEMUSubject(t)) }
 func TestChQEMUGuests(t *testing.T) {
 	vmmtest.NeedGuests(t)
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		t.Skip("qemu-system-x86_64 is not in PATH; on Debian 12: apt-get install -t bookworm-backports qemu-system-x86")
+		t.Skip("qemu-system-x86_64 is not in PATH; on Debian 12: apt-get install qemu-system-x86/bookworm-backports")
 	}
 	vmmtest.RunGuests(t, chQEMUSubject(t))
 }

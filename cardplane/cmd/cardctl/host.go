@@ -10,8 +10,8 @@ import (
 	"github.com/cardplane/cardplane/vmm/kvm"
 )
 
-// hostChecks looks at this machine as vmmd would with its defaults. What only
-// a running vmmd can know, its cgroups, is left out.
+// hostChecks looks at this machine as vmmd would with its defaults. How vmmd
+// isolates VMs it tells itself.
 func hostChecks(ctx context.Context) []cardplane.Check {
 	var out []cardplane.Check
 	for _, c := range doctor.Run(ctx, doctor.Config{
@@ -22,9 +22,6 @@ func hostChecks(ctx context.Context) []cardplane.Check {
 		RunDir:          "/run/cardplane/vmmd",
 		DataDir:         "/var/lib/cardplane/vmmd",
 	}) {
-		if c.Name == doctor.CheckCgroup {
-			continue
-		}
 		out = append(out, cardplane.Check{Where: "host", Name: c.Name, Status: cardplane.CheckStatus(c.Status), Detail: c.Detail, Remedy: c.Remedy})
 	}
 	return out

@@ -205,10 +205,32 @@ func (m *Main) vmUIDs() (host.UIDRange, error) {
 	return uids, nil
 }
 
+// describeUsers tells the users that VMMs get, for the checks.
+func (m *Main) describeUsers() (string, error) {
+	uids, err := m.vmUIDs()
+	if err != nil {
+		return "", err
+	}
+	if err := host.CheckUsers(uids, m.RunDir, m.DataDir); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("each VMM runs as a user of its own, of %s", uids), nil
+}
+
+func (m *Main) landlockABI() (int, error) {
+	if !m.Landlock {
+		return 0, errors.New("--landlock=false")
+	}
+	return host.LandlockABI()
+}
+
 func (m *Main) doctorConfig() doctor.Config {
 	return doctor.Config{
 		KVM:             kvm.Usable,
+		Users:           m.describeUsers,
 		Cgroups:         host.CheckCgroups,
+		Landlock:        m.landlockABI,
+		HugePages:       host.HugePages,
 		CloudHypervisor: m.CloudHypervisor,
 		CHQemu:          m.CHQemu,
 		QEMU:            "qemu-system-x86_64",

@@ -29,7 +29,7 @@ func MakeDir(path string, shared bool) error {
 			return fmt.Errorf("open directory: %w", err)
 		}
 	}
-	if closed := closedParent(path); closed != "" {
+	if closed := ClosedParent(path); closed != "" {
 		return apierr.New(apierr.FailedPrecondition, "dir_closed",
 			"directory %s lets no other user pass, and VMs run as users of their own: chmod o+x %s, or choose another directory than %s, or --vm-uids none",
 			closed, closed, path)
@@ -49,12 +49,12 @@ func missing(path string) []string {
 	}
 }
 
-// closedParent returns a directory above path that not everyone may pass, ""
-// if there is none.
-func closedParent(path string) string {
+// ClosedParent returns a directory above path that not everyone may pass, ""
+// if there is none. One that does not exist is not closed.
+func ClosedParent(path string) string {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
-		if err != nil || info.Mode().Perm()&0o001 == 0 {
+		if err == nil && info.Mode().Perm()&0o001 == 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return dir
 		}
 		if dir == filepath.Dir(dir) {
@@ -81,7 +81,7 @@ func ForAnyUser(path string) (usable string, release func(), err error) {
 	if info.Mode().Perm()&0o005 != 0o005 {
 		return "", nil, fmt.Errorf("%s may not be executed by VMs' users: chmod o+rx %s", path, path)
 	}
-	if closedParent(path) == "" {
+	if ClosedParent(path) == "" {
 		return path, func() {}, nil
 	}
 	f, err := os.Open(path)
