@@ -42,10 +42,32 @@ type ContainerSpec struct {
 	AutoRemove bool
 	// StopSignal is a name or number; empty keeps the image's, else SIGTERM.
 	StopSignal string
+	// Logs says what is kept of its output.
+	Logs LogPolicy
+}
+
+// LogPolicy says what is kept of a container's output. The newest Files files
+// of FileBytes are, so that no container can fill the card's disk.
+type LogPolicy struct {
 	// DropWhenFull drops the oldest output instead of blocking the program
 	// when the control plane is away and the guest's buffer is full.
 	DropWhenFull bool
+	// FileBytes bounds a file, MinLogFileBytes to MaxLogFileBytes, in bytes; 0
+	// means DefaultLogFileBytes.
+	FileBytes int64
+	// Files is how many files are kept, 1 to MaxLogFiles; 0 means
+	// DefaultLogFiles.
+	Files int
 }
+
+// Defaults and bounds of LogPolicy.
+const (
+	DefaultLogFileBytes = 20 << 20
+	MinLogFileBytes     = 64 << 10
+	MaxLogFileBytes     = 1 << 40
+	DefaultLogFiles     = 5
+	MaxLogFiles         = 1000
+)
 
 // Defaults and bounds of Resources.
 const (

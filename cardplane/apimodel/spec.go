@@ -25,11 +25,26 @@ func SpecToAPI(s cardplane.ContainerSpec) cardapi.ContainerSpec {
 		AutoRemove:   optional(s.AutoRemove),
 		StopSignal:   optional(s.StopSignal),
 	}
-	if s.DropWhenFull {
-		drop := cardapi.Drop
-		out.Logs = &cardapi.LogPolicy{WhenFull: &drop}
+	if s.Logs != (cardplane.LogPolicy{}) {
+		out.Logs = logsToAPI(s.Logs)
 	}
 	return out
+}
+
+func logsToAPI(l cardplane.LogPolicy) *cardapi.LogPolicy {
+	out := &cardapi.LogPolicy{MaxFileBytes: optional(l.FileBytes), MaxFiles: optional(int32(l.Files))}
+	if l.DropWhenFull {
+		out.WhenFull = optional(cardapi.Drop)
+	}
+	return out
+}
+
+func logsFromAPI(l cardapi.LogPolicy) cardplane.LogPolicy {
+	return cardplane.LogPolicy{
+		DropWhenFull: value(l.WhenFull) == cardapi.Drop,
+		FileBytes:    value(l.MaxFileBytes),
+		Files:        int(value(l.MaxFiles)),
+	}
 }
 
 // SpecFromAPI returns the domain's form of a container's specification.
@@ -51,7 +66,7 @@ func SpecFromAPI(s cardapi.ContainerSpec) cardplane.ContainerSpec {
 		TerminalSize: SizeFromAPI(value(s.TerminalSize)),
 		AutoRemove:   value(s.AutoRemove),
 		StopSignal:   value(s.StopSignal),
-		DropWhenFull: s.Logs != nil && value(s.Logs.WhenFull) == cardapi.Drop,
+		Logs:         logsFromAPI(value(s.Logs)),
 	}
 }
 

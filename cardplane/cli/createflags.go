@@ -12,16 +12,16 @@ import (
 // createFlags are the flags that describe a container, common to run and
 // create.
 type createFlags struct {
-	flags                        *pflag.FlagSet
-	name, workdir, user          string
-	hostname, entrypoint         string
-	memory, cpus, storage        string
-	cpuset                       string
-	stopSignal                   string
-	env, labels                  []string
-	interactive, tty             bool
-	remove, readOnly, dropOutput bool
-	hugePages                    bool
+	flags                   *pflag.FlagSet
+	name, workdir, user     string
+	hostname, entrypoint    string
+	memory, cpus, storage   string
+	cpuset                  string
+	stopSignal              string
+	env, labels, logOptions []string
+	interactive, tty        bool
+	remove, readOnly        bool
+	hugePages               bool
 }
 
 func (f *createFlags) register(flags *pflag.FlagSet) {
@@ -44,7 +44,7 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.interactive, "interactive", "i", false, "keep stdin open")
 	flags.BoolVarP(&f.tty, "tty", "t", false, "give the program a terminal")
 	flags.BoolVar(&f.remove, "rm", false, "remove the container once it has ended")
-	flags.BoolVar(&f.dropOutput, "drop-output", false, "drop the oldest output instead of blocking the program while the control plane is away")
+	flags.StringArrayVar(&f.logOptions, "log-opt", nil, "max-size=20m, max-file=5, or mode=non-blocking to drop the oldest output instead of blocking the program while the control plane is away")
 }
 
 // spec returns the specification that the flags and the arguments IMAGE
@@ -53,7 +53,7 @@ func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane
 	spec := cardplane.ContainerSpec{
 		Image: args[0], Name: f.name, WorkingDir: f.workdir, User: f.user, Hostname: f.hostname,
 		ReadOnlyRoot: f.readOnly, TTY: f.tty, Stdin: f.interactive, AutoRemove: f.remove, StopSignal: f.stopSignal,
-		DropWhenFull: f.dropOutput, Env: environment(f.env, getenv),
+		Env: environment(f.env, getenv),
 	}
 	if len(args) > 1 {
 		spec.Command = args[1:]
@@ -70,6 +70,9 @@ func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane
 		}
 		key, value, _ := strings.Cut(label, "=")
 		spec.Labels[key] = value
+	}
+	if err := parseLogOptions(f.logOptions, &spec.Logs); err != nil {
+		return spec, fmt.Errorf("--log-opt: %w", err)
 	}
 	return spec, f.resources(&spec.Resources)
 }

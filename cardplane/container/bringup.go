@@ -184,7 +184,7 @@ func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.Container
 	if c.Spec.ReadOnlyRoot {
 		config.Rootfs.Writable = guestapi.Writable{Kind: guestapi.WritableNone}
 	}
-	if c.Spec.DropWhenFull {
+	if c.Spec.Logs.DropWhenFull {
 		config.WhenFull = guestapi.WhenFullDrop
 	}
 	files := ocispec.Files(spec.Hostname)

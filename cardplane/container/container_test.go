@@ -46,6 +46,8 @@ func TestBadInput(t *testing.T) {
 		"negative memory":    {func(s *cardplane.ContainerSpec) { s.Resources.MemoryBytes = -1 }, "memory_too_small", "/resources/memoryBytes"},
 		"absurd memory":      {func(s *cardplane.ContainerSpec) { s.Resources.MemoryBytes = 1<<63 - 1 }, "memory_too_large", "/resources/memoryBytes"},
 		"little storage":     {func(s *cardplane.ContainerSpec) { s.Resources.StorageBytes = 1 }, "invalid_storage", "/resources/storageBytes"},
+		"tiny log file":      {func(s *cardplane.ContainerSpec) { s.Logs.FileBytes = 1 }, "invalid_logs", "/logs/maxFileBytes"},
+		"too many log files": {func(s *cardplane.ContainerSpec) { s.Logs.Files = 1 << 20 }, "invalid_logs", "/logs/maxFiles"},
 		"absurd storage":     {func(s *cardplane.ContainerSpec) { s.Resources.StorageBytes = 1 << 50 }, "invalid_storage", "/resources/storageBytes"},
 	} {
 		t.Run(name, func(t *testing.T) {

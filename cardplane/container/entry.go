@@ -163,7 +163,7 @@ func (e *entry) useJournalLocked() (*logs.Journal, func(), error) {
 		return nil, nil, notFound(e.id)
 	}
 	if e.journal == nil {
-		journal, err := logs.Open(e.svc.journalDir(e.id))
+		journal, err := logs.Open(e.svc.journalDir(e.id), logLimits(e.rec.Container.Spec.Logs))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -171,6 +171,16 @@ func (e *entry) useJournalLocked() (*logs.Journal, func(), error) {
 	}
 	e.journalUsers++
 	return e.journal, sync.OnceFunc(e.releaseJournal), nil
+}
+
+// logLimits returns the limits of a policy. A container of before there were
+// any has the defaults.
+func logLimits(p cardplane.LogPolicy) logs.Limits {
+	l := logs.Limits{FileBytes: p.FileBytes, Files: p.Files}
+	if l == (logs.Limits{}) {
+		l = logs.Limits{FileBytes: cardplane.DefaultLogFileBytes, Files: cardplane.DefaultLogFiles}
+	}
+	return l
 }
 
 func (e *entry) releaseJournal() {

@@ -44,7 +44,26 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 		return spec, err
 	}
 	spec.Resources = resources
+	if spec.Logs, err = completeLogs(spec.Logs); err != nil {
+		return spec, err
+	}
 	return spec, s.checkHostMemory(ctx, resources.MemoryBytes)
+}
+
+func completeLogs(l cardplane.LogPolicy) (cardplane.LogPolicy, error) {
+	if l.FileBytes == 0 {
+		l.FileBytes = cardplane.DefaultLogFileBytes
+	}
+	if l.Files == 0 {
+		l.Files = cardplane.DefaultLogFiles
+	}
+	if l.FileBytes < cardplane.MinLogFileBytes || l.FileBytes > cardplane.MaxLogFileBytes {
+		return l, invalid("/logs/maxFileBytes", "invalid_logs", "a log file of %d bytes is not possible; ask for %d to %d", l.FileBytes, int64(cardplane.MinLogFileBytes), int64(cardplane.MaxLogFileBytes))
+	}
+	if l.Files < 1 || l.Files > cardplane.MaxLogFiles {
+		return l, invalid("/logs/maxFiles", "invalid_logs", "%d log files are not possible; ask for 1 to %d", l.Files, cardplane.MaxLogFiles)
+	}
+	return l, nil
 }
 
 func checkNames(spec cardplane.ContainerSpec) error {

@@ -4,100 +4,150 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/openapi/apierr"
-	"golang.org/x/sys/unix"
 )
 
-const fileName = "journal"
+// Limits bound a journal's disk space, which is at most their product.
+type Limits struct {
+	// FileBytes bounds a file, in bytes. A single record may exceed it.
+	FileBytes int64
+	// Files is how many files are kept, the one that is written included.
+	Files int
+}
 
 // Journal is the output journal of one container. Its methods are safe for
 // concurrent use, but only one goroutine at a time may append to a stream.
 type Journal struct {
-	path string
-	file *os.File
-	now  func() time.Time
+	dir    string
+	limits Limits
+	now    func() time.Time
 
 	mu      sync.Mutex
+	starts  []int64  // positions at which the files begin; the last is written
+	file    *os.File // the last
+	head    int64    // length of its checkpoint
 	state   state
 	scratch []byte        // the record being written
 	closed  bool          // once closed, always closed
 	changed chan struct{} // closed and replaced at every change
 }
 
-// perKind holds an offset for each kind of record that is output.
-type perKind [kindRunEnd + 1]int64
-
-// state is what the records up to size amount to.
-type state struct {
-	size     int64   // bytes of whole records
-	next     perKind // next offset of each stream
-	base     perKind // offsets at which the present run began
-	runs     int     // runs begun
-	runStart int64   // position of the present run's first record
-	active   bool    // the present run has not ended
-}
-
 // Open opens the journal in dir, making both when they do not exist, and
 // truncates a record that was cut short.
-func Open(dir string) (*Journal, error) {
+func Open(dir string, limits Limits) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make journal: %w", err)
 	}
-	path := filepath.Join(dir, fileName)
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open journal: %w", err)
+	j := &Journal{dir: dir, limits: limits, now: time.Now, changed: make(chan struct{})}
+	if err := j.recover(); err != nil {
+		return nil, fmt.Errorf("recover journal %s: %w", dir, err)
 	}
-	st, err := scan(file)
-	if err == nil {
-		err = file.Truncate(st.size)
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("recover journal %s: %w", path, err)
-	}
-	return &Journal{path: path, file: file, now: time.Now, state: st, changed: make(chan struct{})}, nil
+	return j, nil
 }
 
 // Remove deletes the journal in dir with the directory.
 func Remove(dir string) error { return os.RemoveAll(dir) }
 
-// scan reads all records of file.
-func scan(file *os.File) (state, error) {
-	var st state
-	var buf []byte
-	for {
-		h, _, grown, err := readRecord(file, st.size, buf)
-		buf = grown
-		if errors.Is(err, errTorn) {
-			return st, nil
-		}
-		if err != nil {
-			return st, err
-		}
-		st.apply(h)
+// recover takes up the files that there are, or makes the first.
+func (j *Journal) recover() error {
+	starts, err := listFiles(j.dir)
+	if err != nil {
+		return err
 	}
+	for ; len(starts) > 0; starts = starts[:len(starts)-1] {
+		last := starts[len(starts)-1]
+		err := j.takeUp(last)
+		if err == nil {
+			j.starts = starts
+			return j.trim()
+		}
+		if !errors.Is(err, errTorn) {
+			return err
+		}
+		// Its making was cut off. The file before it holds all there is.
+		if err := removeFile(j.dir, last); err != nil {
+			return err
+		}
+	}
+	return j.addFile()
 }
 
-// apply takes the record that begins at size into account.
-func (st *state) apply(h header) {
-	switch h.kind {
-	case kindRunBegin:
-		st.runs++
-		st.active = true
-		st.runStart = st.size
-		st.base = st.next
-	case kindRunEnd:
-		st.active = false
-	default:
-		st.next[h.kind] = h.offset + int64(h.length)
+// takeUp makes the file that begins at start the one that is written.
+func (j *Journal) takeUp(start int64) error {
+	file, err := os.OpenFile(filePath(j.dir, start), os.O_RDWR, 0o600)
+	if err != nil {
+		return err
 	}
-	st.size += h.size()
+	st, head, err := scan(file, start)
+	if err == nil {
+		err = file.Truncate(st.Size - start)
+	}
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	j.file, j.head, j.state = file, head, st
+	return nil
+}
+
+// addFile begins a new file with a checkpoint. On failure nothing has changed.
+func (j *Journal) addFile() (err error) {
+	start := j.state.Size
+	data, err := j.state.encode()
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(filePath(j.dir, start), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return j.explain(err)
+	}
+	h := header{kind: kindCheckpoint, time: j.now(), length: uint32(len(data))}
+	if _, err = file.WriteAt(appendRecord(nil, h, data), 0); err == nil {
+		err = j.syncAll(file)
+	}
+	if err != nil {
+		return errors.Join(j.explain(err), file.Close(), removeFile(j.dir, start))
+	}
+	if j.file != nil {
+		_ = j.file.Close() // it is synced
+	}
+	j.file, j.head, j.starts = file, h.size(), append(j.starts, start)
+	j.state.apply(h)
+	return j.trim()
+}
+
+// syncAll brings the new file to the disk, with its name, and the one before
+// it, which nobody syncs later and which trim may delete.
+func (j *Journal) syncAll(file *os.File) error {
+	if j.file != nil {
+		if err := j.file.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	dir, err := os.Open(j.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// trim deletes the oldest files beyond the limit.
+func (j *Journal) trim() error {
+	for len(j.starts) > max(j.limits.Files, 1) {
+		if err := removeFile(j.dir, j.starts[0]); err != nil {
+			return err
+		}
+		j.starts = j.starts[1:]
+	}
+	return nil
 }
 
 // BeginRun marks the beginning of a run: run offsets start at 0 again.
@@ -107,7 +157,7 @@ func (j *Journal) BeginRun() error { return j.append(header{kind: kindRunBegin},
 // follow reach their end. It does nothing when no run is active.
 func (j *Journal) EndRun() error {
 	j.mu.Lock()
-	active := j.state.active
+	active := j.state.Active
 	j.mu.Unlock()
 	if !active {
 		return nil
@@ -115,7 +165,10 @@ func (j *Journal) EndRun() error {
 	if err := j.append(header{kind: kindRunEnd}, nil); err != nil {
 		return err
 	}
-	if err := j.file.Sync(); err != nil {
+	j.mu.Lock()
+	file := j.file
+	j.mu.Unlock()
+	if err := file.Sync(); err != nil {
 		return fmt.Errorf("sync journal: %w", err)
 	}
 	return nil
@@ -127,7 +180,7 @@ func (j *Journal) RunOffset(stream cardplane.Stream) int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	k := kindOf(stream)
-	return j.state.next[k] - j.state.base[k]
+	return j.state.Next[k] - j.state.Base[k]
 }
 
 // Append records data at RunOffset of stream, after lost bytes that the log
@@ -152,29 +205,40 @@ func (j *Journal) append(h header, data []byte) error {
 		return os.ErrClosed
 	}
 	h.time, h.length = j.now(), uint32(len(data))
+	if err := j.makeRoomLocked(h.size()); err != nil {
+		return err
+	}
 	if h.kind.isOutput() {
-		h.offset = j.state.next[h.kind] + h.lost
+		h.offset = j.state.Next[h.kind] + h.lost
 	}
 	j.scratch = appendRecord(j.scratch[:0], h, data)
-	_, err := j.file.WriteAt(j.scratch, j.state.size)
+	at := j.state.Size - j.starts[len(j.starts)-1]
+	_, err := j.file.WriteAt(j.scratch, at)
 	if cap(j.scratch) > 64<<10 {
 		j.scratch = nil // an idle container keeps no large buffer
 	}
 	if err != nil {
-		return j.undo(err)
+		return errors.Join(j.explain(err), j.file.Truncate(at))
 	}
 	j.state.apply(h)
 	j.announceLocked()
 	return nil
 }
 
-// undo removes what a failed write left behind.
-func (j *Journal) undo(err error) error {
-	if terr := j.file.Truncate(j.state.size); terr != nil {
-		err = errors.Join(err, terr)
+// makeRoomLocked begins a new file where the present one is full and has more
+// than its checkpoint.
+func (j *Journal) makeRoomLocked(size int64) error {
+	used := j.state.Size - j.starts[len(j.starts)-1]
+	if used+size <= j.limits.FileBytes || used <= j.head {
+		return nil
 	}
+	return j.addFile()
+}
+
+// explain makes a full disk a typed error.
+func (j *Journal) explain(err error) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return apierr.New(apierr.ResourceExhausted, "disk_full", "the card's disk is full, so container output cannot be recorded; free space on the file system of %s: %w", j.path, err)
+		return apierr.New(apierr.ResourceExhausted, "disk_full", "the card's disk is full, so container output cannot be recorded; free space on the file system of %s: %w", j.dir, err)
 	}
 	return fmt.Errorf("append to journal: %w", err)
 }

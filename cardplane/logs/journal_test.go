@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,9 +19,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var all = cardplane.LogOptions{Stdout: true, Stderr: true, Tail: -1}
 
+// large are limits that no test reaches.
+var large = Limits{FileBytes: 1 << 30, Files: 2}
+
 func open(t *testing.T, dir string) *Journal {
 	t.Helper()
-	j, err := Open(dir)
+	j, err := Open(dir, large)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func TestTornTailIsCutOff(t *testing.T) {
 	must(t, j.Append(cardplane.Stdout, []byte("kept"), 0))
 	must(t, j.Append(cardplane.Stdout, []byte("torn"), 0))
 	must(t, j.Close())
-	path := filepath.Join(dir, fileName)
+	path := filePath(dir, 0)
 	whole, err := os.ReadFile(path)
 	must(t, err)
 	for cut := 1; cut < headerSize+4+trailerSize; cut++ {
@@ -230,13 +232,18 @@ func TestWaitingReadersEnd(t *testing.T) {
 // FuzzOpen opens files of any content: whatever stands in them, the journal
 // can be read to its end and written to.
 func FuzzOpen(f *testing.F) {
-	one := appendRecord(nil, header{kind: kindStdout, time: time.Unix(1, 0)}, []byte("hello\n"))
+	fresh, err := (&state{}).encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	begin := appendRecord(nil, header{kind: kindCheckpoint}, fresh)
+	one := appendRecord(begin, header{kind: kindStdout, time: time.Unix(1, 0)}, []byte("hello\n"))
 	f.Add(one)
 	f.Add(append(one, one[:20]...))
 	f.Add([]byte("garbage"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		dir := t.TempDir()
-		must(t, os.WriteFile(filepath.Join(dir, fileName), content, 0o600))
+		must(t, os.WriteFile(filePath(dir, 0), content, 0o600))
 		j := open(t, dir)
 		_ = read(t, j, all)
 		tail := all

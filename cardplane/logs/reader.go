@@ -1,11 +1,11 @@
 package logs
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
@@ -14,20 +14,17 @@ import (
 // Read begins to read the journal. With Follow it ends once a run has been
 // and is over, or the journal is closed.
 func (j *Journal) Read(opts cardplane.LogOptions) (cardplane.LogReader, error) {
-	r, err := j.newReader()
-	if err != nil {
-		return nil, err
-	}
+	r := j.newReader(j.oldest())
 	r.follow, r.since = opts.Follow, opts.Since
 	r.want[kindStdout], r.want[kindStderr] = opts.Stdout, opts.Stderr
 	if opts.Tail < 0 {
 		return r, nil
 	}
 	j.mu.Lock()
-	end := j.state.size
+	end := j.state.Size
 	j.mu.Unlock()
-	r.pos, r.skip, err = tailStart(r.file, end, opts.Tail, r.want)
-	if err != nil {
+	var err error
+	if r.pos, r.skip, err = tailStart(&r.files, r.pos, end, opts.Tail, r.want); err != nil {
 		_ = r.Close()
 		return nil, err
 	}
@@ -35,51 +32,51 @@ func (j *Journal) Read(opts cardplane.LogOptions) (cardplane.LogReader, error) {
 }
 
 // ReadRun reads and follows one run: the present one if it is active, else
-// the next. It begins with the run's first output, or only with what comes
-// from now on.
+// the next. It begins with the run's first output that is kept, or only with
+// what comes from now on.
 func (j *Journal) ReadRun(fromStart bool) (cardplane.LogReader, error) {
-	r, err := j.newReader()
-	if err != nil {
-		return nil, err
-	}
+	r := j.newReader(0)
 	r.want[kindStdout], r.want[kindStderr] = true, true
 	r.follow, r.oneRun = true, true
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r.pos = j.state.size
-	if j.state.active && fromStart {
-		r.pos = j.state.runStart
+	r.pos = j.state.Size
+	if j.state.Active && fromStart {
+		r.pos = max(j.state.RunStart, j.starts[0])
 	}
-	r.inRun = j.state.active
+	r.inRun = j.state.Active
 	return r, nil
 }
 
-func (j *Journal) newReader() (*reader, error) {
-	file, err := os.Open(j.path)
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
-	}
-	return &reader{journal: j, file: file}, nil
+func (j *Journal) newReader(pos int64) *reader {
+	return &reader{journal: j, files: window{journal: j}, pos: pos}
 }
 
-// reader implements cardplane.LogReader. It has a file of its own, so that
-// it outlives the journal's.
+// wanted says which kinds of output are wanted.
+type wanted [kindStderr + 1]bool
+
+// has reports whether h is output of a wanted kind.
+func (w wanted) has(h header) bool { return h.kind.isOutput() && w[h.kind] }
+
+// reader implements cardplane.LogReader. It has files of its own, so that it
+// outlives the journal's.
 type reader struct {
 	journal *Journal
-	file    *os.File
-	want    [kindRunEnd + 1]bool
+	files   window
+	want    wanted
 	since   time.Time
 	follow  bool
 	oneRun  bool // end with the run, do not look at the journal's state
 	inRun   bool // the record at pos belongs to the run that is read
 
 	pos  int64
-	skip int64 // bytes of the next output record to leave out
+	skip int64   // bytes of the next output record to leave out
+	next perKind // offset that should come next, 0 while unknown
 	buf  []byte
 }
 
 // Close implements cardplane.LogReader.
-func (r *reader) Close() error { return r.file.Close() }
+func (r *reader) Close() error { return r.files.Close() }
 
 // Next implements cardplane.LogReader.
 func (r *reader) Next(ctx context.Context) (cardplane.LogRecord, error) {
@@ -87,12 +84,10 @@ func (r *reader) Next(ctx context.Context) (cardplane.LogRecord, error) {
 		if err := r.wait(ctx); err != nil {
 			return cardplane.LogRecord{}, err
 		}
-		h, data, buf, err := readRecord(r.file, r.pos, r.buf)
-		r.buf = buf
+		h, data, err := r.read()
 		if err != nil {
-			return cardplane.LogRecord{}, fmt.Errorf("journal %s at %d: %w", r.journal.path, r.pos, err)
+			return cardplane.LogRecord{}, fmt.Errorf("journal %s at %d: %w", r.journal.dir, r.pos, err)
 		}
-		r.pos += h.size()
 		if r.oneRun && h.kind == kindRunEnd && r.inRun {
 			r.pos -= h.size() // stay at the end
 			return cardplane.LogRecord{}, io.EOF
@@ -104,9 +99,36 @@ func (r *reader) Next(ctx context.Context) (cardplane.LogRecord, error) {
 	}
 }
 
-// record turns a record of the file into one for the user, if it is wanted.
+// read reads the record at pos and moves on. Where that is no longer kept, or
+// was lost in a power cut, it goes on with the next file.
+func (r *reader) read() (header, []byte, error) {
+	for {
+		h, data, buf, err := readRecord(&r.files, r.pos, r.buf)
+		r.buf = buf
+		if err == nil {
+			r.pos += h.size()
+			return h, data, nil
+		}
+		gone := errors.Is(err, fs.ErrNotExist)
+		next, ok := r.journal.after(r.pos)
+		if !ok || !gone && !errors.Is(err, errTorn) {
+			return header{}, nil, err
+		}
+		r.pos = next
+	}
+}
+
+// record turns a record of a file into one for the user, if it is wanted.
 func (r *reader) record(h header, data []byte) (cardplane.LogRecord, bool) {
-	if !h.kind.isOutput() || !r.want[h.kind] || h.time.Before(r.since) {
+	if !h.kind.isOutput() {
+		return cardplane.LogRecord{}, false
+	}
+	lost := h.lost
+	if expected := r.next[h.kind]; expected > 0 {
+		lost = max(h.offset-expected, 0) // deleted files included
+	}
+	r.next[h.kind] = h.offset + int64(h.length)
+	if !r.want[h.kind] || h.time.Before(r.since) {
 		return cardplane.LogRecord{}, false
 	}
 	skip := r.skip
@@ -116,7 +138,7 @@ func (r *reader) record(h header, data []byte) (cardplane.LogRecord, bool) {
 	}
 	rec := cardplane.LogRecord{Stream: h.kind.stream(), Offset: h.offset + skip, Time: h.time, Data: data[skip:]}
 	if skip == 0 {
-		rec.Lost = h.lost
+		rec.Lost = lost
 	}
 	return rec, true
 }
@@ -127,10 +149,10 @@ func (r *reader) wait(ctx context.Context) error {
 		r.journal.mu.Lock()
 		st, closed, changed := r.journal.state, r.journal.closed, r.journal.changed
 		r.journal.mu.Unlock()
-		if r.pos < st.size {
+		if r.pos < st.Size {
 			return ctx.Err()
 		}
-		over := st.runs > 0 && !st.active && !r.oneRun
+		over := st.Runs > 0 && !st.Active && !r.oneRun
 		if !r.follow || closed || over {
 			return io.EOF
 		}
@@ -140,42 +162,4 @@ func (r *reader) wait(ctx context.Context) error {
 		case <-changed:
 		}
 	}
-}
-
-// tailStart walks back from end and returns the position of the record, and
-// the number of its bytes to skip, with which the last lines begin.
-func tailStart(file io.ReaderAt, end, lines int64, want [kindRunEnd + 1]bool) (pos, skip int64, err error) {
-	if lines == 0 {
-		return end, 0, nil
-	}
-	var buf []byte
-	last := true // the newline that ends the last line begins no further line
-	for pos = end; pos > 0; {
-		size, err := sizeBefore(file, pos)
-		if err != nil {
-			return 0, 0, fmt.Errorf("tail of journal: %w", err)
-		}
-		pos -= size
-		h, data, grown, err := readRecord(file, pos, buf)
-		buf = grown
-		if err != nil {
-			return 0, 0, fmt.Errorf("tail of journal: %w", err)
-		}
-		if !h.kind.isOutput() || !want[h.kind] || len(data) == 0 {
-			continue
-		}
-		if last && data[len(data)-1] == '\n' {
-			lines++
-		}
-		last = false
-		for at := len(data); ; lines-- {
-			if at = bytes.LastIndexByte(data[:at], '\n'); at < 0 {
-				break
-			}
-			if lines == 1 {
-				return pos, int64(at) + 1, nil
-			}
-		}
-	}
-	return 0, 0, nil
 }

@@ -19,6 +19,7 @@ const (
 	kindStderr
 	kindRunBegin
 	kindRunEnd
+	kindCheckpoint
 )
 
 // Sizes in bytes.
@@ -27,6 +28,8 @@ const (
 	trailerSize = 4
 	// maxData bounds a record's data. Longer appends are split.
 	maxData = 256 << 10
+	// maxOffset bounds a stream's length.
+	maxOffset = 1 << 60
 )
 
 // errTorn says that no whole record is at a position.
@@ -88,7 +91,7 @@ func readHeader(r io.ReaderAt, pos int64) (header, error) {
 		lost:   int64(binary.LittleEndian.Uint64(raw[20:])),
 		offset: int64(binary.LittleEndian.Uint64(raw[28:])),
 	}
-	if h.kind < kindStdout || h.kind > kindRunEnd || h.length > maxData || h.lost < 0 || h.offset < 0 {
+	if h.kind < kindStdout || h.kind > kindCheckpoint || h.length > maxData || h.lost < 0 || h.offset < 0 || h.offset > maxOffset {
 		return header{}, errTorn
 	}
 	return h, nil

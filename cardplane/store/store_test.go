@@ -182,7 +182,7 @@ func full() store.Record {
 				Labels:       map[string]string{"l": "v"},
 				Resources:    cardplane.Resources{VCPUs: 2, MemoryBytes: 1 << 28, StorageBytes: 1 << 30},
 				ReadOnlyRoot: true, TTY: true, Stdin: true, TerminalSize: cardplane.TerminalSize{Rows: 24, Cols: 80},
-				AutoRemove: true, StopSignal: "TERM", DropWhenFull: true,
+				AutoRemove: true, StopSignal: "TERM", Logs: cardplane.LogPolicy{DropWhenFull: true, FileBytes: 1 << 20, Files: 3},
 			},
 		},
 		Run: store.Run{DiskUsed: true, Exit: &store.Exit{Code: 7, OOMKilled: true, At: at}, KillAt: at},

@@ -479,6 +479,12 @@ type ImageRemoval struct {
 
 // LogPolicy defines model for LogPolicy.
 type LogPolicy struct {
+	// MaxFileBytes Size of a log file, after which a new one is begun. Default 20 MiB.
+	MaxFileBytes *int64 `json:"maxFileBytes,omitempty"`
+
+	// MaxFiles How many log files are kept; older ones are deleted. Default 5.
+	MaxFiles *int32 `json:"maxFiles,omitempty"`
+
 	// WhenFull What happens when the control plane is away and the guest's buffer is full: the program's writes block, or the oldest output is dropped and the loss is marked in the log.
 	WhenFull *LogPolicyWhenFull `json:"whenFull,omitempty"`
 }
