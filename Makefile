@@ -8,7 +8,7 @@ STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buil
 # Where the programs of the guest are, for mkrootfs.
 IN_GUEST := --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
 
-.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest check generate bench clean
+.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest conformance check generate bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ test-unit: ## run the tests that need no root and boot nothing
 
 test-guest: guest images ## run the tests that boot real guests
 	CARDPLANE_GUEST_TESTS=1 go test -count=1 -p 1 -timeout 30m ./vmm/vmmtest/... ./ci/suite/...
+
+conformance: build ## compile the VMM conformance suite for a machine without Go, into build/conformance
+	@mkdir -p build/conformance
+	@CGO_ENABLED=0 go test -c -o build/conformance/vmmtest.test ./vmm/vmmtest
+	@$(STATIC) -o build/conformance/ ./vmm/vmmtest/guest ./vmm/cmd/ch-qemu
 
 check: ## generated code fresh, formatted, vetted, staticcheck clean, repository rules kept
 	@ci/check.sh

@@ -55,7 +55,8 @@ type operation struct {
 }
 
 // Time bounds. Boot is long because a VMM connects to vhost-user back-ends and
-// touches memory inside it, and every call may wait for one that runs.
+// touches memory inside it, snapshots and restores copy it, and every call may
+// wait for one that runs.
 var (
 	opPing         = operation{"ping", 10 * time.Second}
 	opShutdownVMM  = operation{"shut down", 30 * time.Second}
@@ -70,6 +71,9 @@ var (
 	opInfo         = operation{"describe the VM", 10 * time.Second}
 	opCounters     = operation{"count the VM's I/O", 10 * time.Second}
 	opResize       = operation{"resize the VM", 30 * time.Second}
+	opResizeDisk   = operation{"resize the disk", 30 * time.Second}
+	opSnapshot     = operation{"snapshot the VM", 10 * time.Minute}
+	opRestore      = operation{"restore the VM", 10 * time.Minute}
 	opAddDisk      = operation{"add the disk", 30 * time.Second}
 	opAddNet       = operation{"add the network interface", 30 * time.Second}
 	opAddVsock     = operation{"add the vsock device", 30 * time.Second}

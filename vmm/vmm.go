@@ -119,6 +119,36 @@ func (v *VMM) Resize(ctx context.Context, to chapi.VmResize) error {
 	})
 }
 
+// ResizeDisk gives a disk of a running VM, and its file, a length of so many
+// bytes, a multiple of 512.
+func (v *VMM) ResizeDisk(ctx context.Context, id string, bytes int64) error {
+	return v.done(ctx, opResizeDisk, func(ctx context.Context) (*http.Response, error) {
+		return v.api.ResizeDisk(ctx, chapi.VmResizeDisk{Id: id, DesiredSize: bytes})
+	})
+}
+
+// Snapshot writes a paused VM into dir, an existing directory of the VMM's
+// machine. The VM stays paused.
+func (v *VMM) Snapshot(ctx context.Context, dir string) error {
+	return v.done(ctx, opSnapshot, func(ctx context.Context) (*http.Response, error) {
+		return v.api.SnapshotVM(ctx, chapi.VmSnapshotConfig{DestinationUrl: "file://" + dir})
+	})
+}
+
+// Restore makes a VM from what Snapshot wrote into dir, and lets it run if
+// resume is set; otherwise it is paused. The VMM must have no VM. What the old
+// VM's sockets left behind has to be removed before.
+func (v *VMM) Restore(ctx context.Context, dir string, resume bool) error {
+	return v.RestoreFrom(ctx, chapi.RestoreConfig{SourceUrl: "file://" + dir, Resume: resume})
+}
+
+// RestoreFrom is Restore with every choice that the VMM offers.
+func (v *VMM) RestoreFrom(ctx context.Context, from chapi.RestoreConfig) error {
+	return v.done(ctx, opRestore, func(ctx context.Context) (*http.Response, error) {
+		return v.api.RestoreVM(ctx, from)
+	})
+}
+
 // AddDisk plugs a disk in. Where no VM runs it only edits the configuration
 // and returns the zero PciDeviceInfo.
 func (v *VMM) AddDisk(ctx context.Context, cfg chapi.DiskConfig) (chapi.PciDeviceInfo, error) {

@@ -330,11 +330,17 @@ type LandlockConfig struct {
 
 // MemoryConfig defines model for MemoryConfig.
 type MemoryConfig struct {
-	HotplugMethod  MemoryConfigHotplugMethod `json:"hotplug_method,omitempty"`
-	HotplugSize    int64                     `json:"hotplug_size,omitempty"`
-	HotpluggedSize int64                     `json:"hotplugged_size,omitempty"`
-	HugepageSize   int64                     `json:"hugepage_size,omitempty"`
-	Hugepages      bool                      `json:"hugepages,omitempty"`
+	// HotplugMethod How `vm.resize` changes the memory of a running VM. Acpi, the default, grows in multiples of 128 MiB and
+	// shrinks at the next reboot; VirtioMem does both as far as the guest agrees.
+	HotplugMethod MemoryConfigHotplugMethod `json:"hotplug_method,omitempty"`
+
+	// HotplugSize Bytes by which memory can grow; none when omitted.
+	HotplugSize int64 `json:"hotplug_size,omitempty"`
+
+	// HotpluggedSize Bytes of these that are plugged in at boot, or now, with VirtioMem.
+	HotpluggedSize int64 `json:"hotplugged_size,omitempty"`
+	HugepageSize   int64 `json:"hugepage_size,omitempty"`
+	Hugepages      bool  `json:"hugepages,omitempty"`
 
 	// Mergeable Let the host's KSM merge equal pages. Excludes shared.
 	Mergeable bool `json:"mergeable,omitempty"`
@@ -356,7 +362,8 @@ type MemoryConfig struct {
 	Zones Undriven `json:"zones,omitempty"`
 }
 
-// MemoryConfigHotplugMethod defines model for MemoryConfig.HotplugMethod.
+// MemoryConfigHotplugMethod How `vm.resize` changes the memory of a running VM. Acpi, the default, grows in multiples of 128 MiB and
+// shrinks at the next reboot; VirtioMem does both as far as the guest agrees.
 type MemoryConfigHotplugMethod string
 
 // NetConfig defines model for NetConfig.
@@ -563,6 +570,13 @@ type VmResize struct {
 	DesiredVcpus *int32 `json:"desired_vcpus,omitempty"`
 }
 
+// VmResizeDisk defines model for VmResizeDisk.
+type VmResizeDisk struct {
+	// DesiredSize Bytes.
+	DesiredSize int64  `json:"desired_size"`
+	Id          string `json:"id"`
+}
+
 // VmSnapshotConfig defines model for VmSnapshotConfig.
 type VmSnapshotConfig struct {
 	// DestinationUrl `file://` and the path of an existing directory.
@@ -633,6 +647,9 @@ type RemoveDeviceJSONRequestBody = VmRemoveDevice
 
 // ResizeVMJSONRequestBody defines body for ResizeVM for application/json ContentType.
 type ResizeVMJSONRequestBody = VmResize
+
+// ResizeDiskJSONRequestBody defines body for ResizeDisk for application/json ContentType.
+type ResizeDiskJSONRequestBody = VmResizeDisk
 
 // RestoreVMJSONRequestBody defines body for RestoreVM for application/json ContentType.
 type RestoreVMJSONRequestBody = RestoreConfig
@@ -864,8 +881,28 @@ type ClientInterface interface {
 	// Corresponds with PUT /vm.resize (the `ResizeVM` operationId).
 	ResizeVM(ctx context.Context, body ResizeVMJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ResizeDiskWithBody Change the length of a disk and of its file
+	//
+	// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+	ResizeDiskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResizeDisk Change the length of a disk and of its file
+	//
+	// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+	ResizeDisk(ctx context.Context, body ResizeDiskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RestoreVMWithBody Create a VM from a snapshot
 	//
+	// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+	// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 	// 500: a VM exists already, or the snapshot cannot be used.
 	//
 	// Takes any type of body and a specified content type.
@@ -875,6 +912,8 @@ type ClientInterface interface {
 
 	// RestoreVM Create a VM from a snapshot
 	//
+	// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+	// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 	// 500: a VM exists already, or the snapshot cannot be used.
 	//
 	// Takes a body of the `application/json` content type.
@@ -899,7 +938,9 @@ type ClientInterface interface {
 
 	// SnapshotVMWithBody Write the paused VM into a directory
 	//
-	// 500: the VM is not paused, or the directory is missing or not empty.
+	// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+	// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+	// 500: the VM is not paused, or a file cannot be made.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -908,7 +949,9 @@ type ClientInterface interface {
 
 	// SnapshotVM Write the paused VM into a directory
 	//
-	// 500: the VM is not paused, or the directory is missing or not empty.
+	// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+	// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+	// 500: the VM is not paused, or a file cannot be made.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1268,8 +1311,48 @@ func (c *Client) ResizeVM(ctx context.Context, body ResizeVMJSONRequestBody, req
 	return c.Client.Do(req)
 }
 
+// ResizeDiskWithBody Change the length of a disk and of its file
+//
+// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+func (c *Client) ResizeDiskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResizeDiskRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResizeDisk Change the length of a disk and of its file
+//
+// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+func (c *Client) ResizeDisk(ctx context.Context, body ResizeDiskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResizeDiskRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RestoreVMWithBody Create a VM from a snapshot
 //
+// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 // 500: a VM exists already, or the snapshot cannot be used.
 //
 // Takes any type of body and a specified content type.
@@ -1289,6 +1372,8 @@ func (c *Client) RestoreVMWithBody(ctx context.Context, contentType string, body
 
 // RestoreVM Create a VM from a snapshot
 //
+// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 // 500: a VM exists already, or the snapshot cannot be used.
 //
 // Takes a body of the `application/json` content type.
@@ -1343,7 +1428,9 @@ func (c *Client) ShutdownVM(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // SnapshotVMWithBody Write the paused VM into a directory
 //
-// 500: the VM is not paused, or the directory is missing or not empty.
+// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+// 500: the VM is not paused, or a file cannot be made.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1362,7 +1449,9 @@ func (c *Client) SnapshotVMWithBody(ctx context.Context, contentType string, bod
 
 // SnapshotVM Write the paused VM into a directory
 //
-// 500: the VM is not paused, or the directory is missing or not empty.
+// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+// 500: the VM is not paused, or a file cannot be made.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1840,6 +1929,46 @@ func NewResizeVMRequestWithBody(server string, contentType string, body io.Reade
 	return req, nil
 }
 
+// NewResizeDiskRequest calls the generic ResizeDisk builder with application/json body
+func NewResizeDiskRequest(server string, body ResizeDiskJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResizeDiskRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewResizeDiskRequestWithBody constructs an http.Request for the ResizeDisk method, with any body, and a specified content type
+func NewResizeDiskRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/vm.resize-disk")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewRestoreVMRequest calls the generic RestoreVM builder with application/json body
 func NewRestoreVMRequest(server string, body RestoreVMJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2236,8 +2365,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /vm.resize (the `ResizeVM` operationId).
 	ResizeVMWithResponse(ctx context.Context, body ResizeVMJSONRequestBody, reqEditors ...RequestEditorFn) (*ResizeVMResponse, error)
 
+	// ResizeDiskWithBodyWithResponse Change the length of a disk and of its file
+	//
+	// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+	ResizeDiskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResizeDiskResponse, error)
+
+	// ResizeDiskWithResponse Change the length of a disk and of its file
+	//
+	// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+	ResizeDiskWithResponse(ctx context.Context, body ResizeDiskJSONRequestBody, reqEditors ...RequestEditorFn) (*ResizeDiskResponse, error)
+
 	// RestoreVMWithBodyWithResponse Create a VM from a snapshot
 	//
+	// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+	// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 	// 500: a VM exists already, or the snapshot cannot be used.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2247,6 +2396,8 @@ type ClientWithResponsesInterface interface {
 
 	// RestoreVMWithResponse Create a VM from a snapshot
 	//
+	// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+	// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 	// 500: a VM exists already, or the snapshot cannot be used.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -2275,7 +2426,9 @@ type ClientWithResponsesInterface interface {
 
 	// SnapshotVMWithBodyWithResponse Write the paused VM into a directory
 	//
-	// 500: the VM is not paused, or the directory is missing or not empty.
+	// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+	// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+	// 500: the VM is not paused, or a file cannot be made.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2284,7 +2437,9 @@ type ClientWithResponsesInterface interface {
 
 	// SnapshotVMWithResponse Write the paused VM into a directory
 	//
-	// 500: the VM is not paused, or the directory is missing or not empty.
+	// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+	// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+	// 500: the VM is not paused, or a file cannot be made.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3016,6 +3171,61 @@ func (r ResizeVMResponse) ContentType() string {
 	return ""
 }
 
+type ResizeDiskResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotCreated
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *Failed
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ResizeDiskResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ResizeDiskResponse) GetJSON404() *NotCreated {
+	return r.JSON404
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ResizeDiskResponse) GetJSON500() *Failed {
+	return r.JSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ResizeDiskResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResizeDiskResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResizeDiskResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResizeDiskResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type RestoreVMResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3575,8 +3785,40 @@ func (c *ClientWithResponses) ResizeVMWithResponse(ctx context.Context, body Res
 	return ParseResizeVMResponse(rsp)
 }
 
+// ResizeDiskWithBodyWithResponse Change the length of a disk and of its file
+//
+// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+func (c *ClientWithResponses) ResizeDiskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResizeDiskResponse, error) {
+	rsp, err := c.ResizeDiskWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResizeDiskResponse(rsp)
+}
+
+// ResizeDiskWithResponse Change the length of a disk and of its file
+//
+// 500: the id is unknown, the VM does not run, or the length is no multiple of 512.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /vm.resize-disk (the `ResizeDisk` operationId).
+func (c *ClientWithResponses) ResizeDiskWithResponse(ctx context.Context, body ResizeDiskJSONRequestBody, reqEditors ...RequestEditorFn) (*ResizeDiskResponse, error) {
+	rsp, err := c.ResizeDisk(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResizeDiskResponse(rsp)
+}
+
 // RestoreVMWithBodyWithResponse Create a VM from a snapshot
 //
+// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 // 500: a VM exists already, or the snapshot cannot be used.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3592,6 +3834,8 @@ func (c *ClientWithResponses) RestoreVMWithBodyWithResponse(ctx context.Context,
 
 // RestoreVMWithResponse Create a VM from a snapshot
 //
+// `config.json` may be edited before, to give the VM other files, sockets and taps; the ids of its devices must stay.
+// Of its vsock connections the guest sees the end. A failure deletes the VM again.
 // 500: a VM exists already, or the snapshot cannot be used.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -3638,7 +3882,9 @@ func (c *ClientWithResponses) ShutdownVMWithResponse(ctx context.Context, reqEdi
 
 // SnapshotVMWithBodyWithResponse Write the paused VM into a directory
 //
-// 500: the VM is not paused, or the directory is missing or not empty.
+// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+// 500: the VM is not paused, or a file cannot be made.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -3653,7 +3899,9 @@ func (c *ClientWithResponses) SnapshotVMWithBodyWithResponse(ctx context.Context
 
 // SnapshotVMWithResponse Write the paused VM into a directory
 //
-// 500: the VM is not paused, or the directory is missing or not empty.
+// Writes `config.json` (the VmConfig), `state.json` and `memory-ranges`, none of which may exist before.
+// Only the VMM that wrote them, in the same version, reads the last two. The VM stays paused.
+// 500: the VM is not paused, or a file cannot be made.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4240,6 +4488,49 @@ func ParseResizeVMResponse(rsp *http.Response) (*ResizeVMResponse, error) {
 	return response, nil
 }
 
+// ParseResizeDiskResponse parses an HTTP response from a ResizeDiskWithResponse call
+func ParseResizeDiskResponse(rsp *http.Response) (*ResizeDiskResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResizeDiskResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotCreated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Failed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseRestoreVMResponse parses an HTTP response from a RestoreVMWithResponse call
 func ParseRestoreVMResponse(rsp *http.Response) (*RestoreVMResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4487,6 +4778,9 @@ type ServerInterface interface {
 	// ResizeVM Change vCPUs, memory or balloon
 	// (PUT /vm.resize)
 	ResizeVM(w http.ResponseWriter, r *http.Request)
+	// ResizeDisk Change the length of a disk and of its file
+	// (PUT /vm.resize-disk)
+	ResizeDisk(w http.ResponseWriter, r *http.Request)
 	// RestoreVM Create a VM from a snapshot
 	// (PUT /vm.restore)
 	RestoreVM(w http.ResponseWriter, r *http.Request)
@@ -4689,6 +4983,20 @@ func (siw *ServerInterfaceWrapper) ResizeVM(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ResizeVM(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResizeDisk operation middleware
+func (siw *ServerInterfaceWrapper) ResizeDisk(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResizeDisk(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4915,6 +5223,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/vm.reboot", wrapper.RebootVM)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/vm.power-button", wrapper.PressPowerButton)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/vm.resize", wrapper.ResizeVM)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/vm.resize-disk", wrapper.ResizeDisk)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/vm.add-disk", wrapper.AddDisk)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/vm.add-net", wrapper.AddNet)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/vm.add-vsock", wrapper.AddVsock)
@@ -5652,6 +5961,64 @@ func (response ResizeVM500JSONResponse) VisitResizeVMResponse(w http.ResponseWri
 	return err
 }
 
+type ResizeDiskRequestObject struct {
+	Body *ResizeDiskJSONRequestBody
+}
+
+type ResizeDiskResponseObject interface {
+	VisitResizeDiskResponse(w http.ResponseWriter) error
+}
+
+type ResizeDisk204Response struct {
+}
+
+func (response ResizeDisk204Response) VisitResizeDiskResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ResizeDisk400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ResizeDisk400JSONResponse) VisitResizeDiskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResizeDisk404JSONResponse struct{ NotCreatedJSONResponse }
+
+func (response ResizeDisk404JSONResponse) VisitResizeDiskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResizeDisk500JSONResponse struct{ FailedJSONResponse }
+
+func (response ResizeDisk500JSONResponse) VisitResizeDiskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RestoreVMRequestObject struct {
 	Body *RestoreVMJSONRequestBody
 }
@@ -5931,6 +6298,9 @@ type StrictServerInterface interface {
 	// ResizeVM Change vCPUs, memory or balloon
 	// (PUT /vm.resize)
 	ResizeVM(ctx context.Context, request ResizeVMRequestObject) (ResizeVMResponseObject, error)
+	// ResizeDisk Change the length of a disk and of its file
+	// (PUT /vm.resize-disk)
+	ResizeDisk(ctx context.Context, request ResizeDiskRequestObject) (ResizeDiskResponseObject, error)
 	// RestoreVM Create a VM from a snapshot
 	// (PUT /vm.restore)
 	RestoreVM(ctx context.Context, request RestoreVMRequestObject) (RestoreVMResponseObject, error)
@@ -6337,6 +6707,37 @@ func (sh *strictHandler) ResizeVM(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ResizeVMResponseObject); ok {
 		if err := validResponse.VisitResizeVMResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResizeDisk operation middleware
+func (sh *strictHandler) ResizeDisk(w http.ResponseWriter, r *http.Request) {
+	var request ResizeDiskRequestObject
+
+	var body ResizeDiskJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResizeDisk(ctx, request.(ResizeDiskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResizeDisk")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResizeDiskResponseObject); ok {
+		if err := validResponse.VisitResizeDiskResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

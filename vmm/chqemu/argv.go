@@ -28,14 +28,15 @@ type invocation struct {
 // qmpFD is the descriptor of the QMP connection in QEMU.
 const qmpFD = 3
 
-// argvOf renders cfg. monitor is QEMU's end of the QMP connection.
-func argvOf(cfg *chapi.VmConfig, consoles chvmm.Consoles, monitor *os.File, sandbox bool) *invocation {
+// argvOf renders cfg. monitor is QEMU's end of the QMP connection; saved is the
+// machine that is brought back, nil for a new one.
+func argvOf(cfg *chapi.VmConfig, consoles chvmm.Consoles, monitor *os.File, sandbox bool, saved *savedState) *invocation {
 	inv := &invocation{files: []*os.File{monitor}}
 	inv.add("-machine", machineType)
 	inv.add("-accel", "tcg,thread=multi,tb-size="+codeCache)
 	inv.add("-cpu", cpuModel(cfg))
 	inv.add("-smp", smp(cfg))
-	inv.add("-m", fmt.Sprintf("%dB", cfg.Memory.Size))
+	inv.add("-m", memorySize(cfg, saved))
 	inv.args = append(inv.args, "-nodefaults", "-no-user-config")
 	inv.add("-display", "none")
 	inv.add("-action", "reboot=shutdown,shutdown=poweroff,panic=none,watchdog=none")
@@ -45,8 +46,8 @@ func argvOf(cfg *chapi.VmConfig, consoles chvmm.Consoles, monitor *os.File, sand
 	inv.add("-chardev", fmt.Sprintf("socket,id=qmp,fd=%d", qmpFD))
 	inv.add("-mon", "chardev=qmp,mode=control")
 	inv.option("object", props{
-		{"qom-type", "memory-backend-memfd"}, {"id", "ram"}, {"size", cfg.Memory.Size}, {"share", true},
-	}.when(cfg.Memory.Prefault, "prealloc", true).
+		{"qom-type", "memory-backend-memfd"}, {"id", "ram"}, {"size", bootMemory(cfg, saved)}, {"share", true},
+	}.when(prefault(cfg, saved), "prealloc", true).
 		when(cfg.Memory.Hugepages, "hugetlb", true).
 		when(cfg.Memory.HugepageSize != 0, "hugetlbsize", cfg.Memory.HugepageSize))
 	inv.payload(cfg.Payload)
@@ -54,7 +55,13 @@ func argvOf(cfg *chapi.VmConfig, consoles chvmm.Consoles, monitor *os.File, sand
 	inv.consoles(cfg, consoles)
 	inv.singletons(cfg)
 	inv.option("device", props{{"driver", "pcie-pci-bridge"}, {"id", bridge}})
-	inv.plug(cfg)
+	inv.memory(cfg, saved)
+	inv.plug(cfg, saved)
+	if saved != nil {
+		// It waits for the state, and then for vm.resume.
+		inv.args = append(inv.args, "-S")
+		inv.add("-incoming", "defer")
+	}
 	return inv
 }
 
@@ -78,6 +85,49 @@ func smp(cfg *chapi.VmConfig) string {
 			c.BootVcpus, c.MaxVcpus, t.Packages, t.DiesPerPackage, t.CoresPerDie, t.ThreadsPerCore)
 	}
 	return fmt.Sprintf("cpus=%d,maxcpus=%d,sockets=1", c.BootVcpus, c.BootVcpus)
+}
+
+// bootMemory is the memory that is not plugged in later, in bytes.
+func bootMemory(cfg *chapi.VmConfig, saved *savedState) int64 {
+	if saved != nil {
+		return saved.BootMemory
+	}
+	return cfg.Memory.Size
+}
+
+func prefault(cfg *chapi.VmConfig, saved *savedState) bool {
+	if saved != nil {
+		return saved.prefault
+	}
+	return cfg.Memory.Prefault
+}
+
+// memorySize renders the size of the memory with what it can grow to.
+func memorySize(cfg *chapi.VmConfig, saved *savedState) string {
+	size, m := bootMemory(cfg, saved), cfg.Memory
+	switch {
+	case m.HotplugSize == 0:
+		return fmt.Sprintf("%dB", size)
+	case m.HotplugMethod == chapi.VirtioMem:
+		return fmt.Sprintf("size=%dB,maxmem=%dB", size, size+m.HotplugSize)
+	}
+	return fmt.Sprintf("size=%dB,slots=%d,maxmem=%dB", size, memorySlots, size+m.HotplugSize)
+}
+
+// memory renders what is plugged in besides the memory of the boot.
+func (inv *invocation) memory(cfg *chapi.VmConfig, saved *savedState) {
+	if m := cfg.Memory; m.HotplugSize > 0 && m.HotplugMethod == chapi.VirtioMem {
+		inv.option("object", props{{"qom-type", "memory-backend-memfd"}, {"id", virtioMemory}, {"size", m.HotplugSize}, {"share", true}, {"reserve", false}})
+		inv.option("device", props{{"driver", "virtio-mem-pci"}, {"id", virtioMemory + "-device"}, {"memdev", virtioMemory}, {"requested-size", m.HotpluggedSize}})
+	}
+	if saved == nil {
+		return
+	}
+	for i, size := range saved.AddedMemory {
+		d := newDIMM(i, size)
+		inv.option(d.backend.option, d.backend.props)
+		inv.option("device", d.props)
+	}
 }
 
 func (inv *invocation) payload(p *chapi.PayloadConfig) {
@@ -171,21 +221,40 @@ func (inv *invocation) singletons(cfg *chapi.VmConfig) {
 }
 
 // plug renders the devices behind the bridge, in the order of cfg, which is
-// the order in which the guest finds them.
-func (inv *invocation) plug(cfg *chapi.VmConfig) {
+// the order in which the guest finds them, or where they were when the machine
+// was saved.
+func (inv *invocation) plug(cfg *chapi.VmConfig, saved *savedState) {
 	slot := 0
-	next := func() int { slot++; return slot }
+	place := func(id string) int {
+		if saved != nil {
+			return saved.Slots[id]
+		}
+		slot++
+		return slot
+	}
 	for _, d := range cfg.Disks {
-		inv.devices = append(inv.devices, newDisk(d, next()))
+		inv.devices = append(inv.devices, newDisk(d, place(d.Id)))
 	}
 	for _, n := range cfg.Net {
-		inv.devices = append(inv.devices, newNet(n, next()))
-	}
-	if cfg.Vsock != nil {
-		inv.devices = append(inv.devices, newVsock(*cfg.Vsock, vhostSocket(*cfg.Vsock), next()))
+		inv.devices = append(inv.devices, newNet(n, place(n.Id)))
 	}
 	for _, d := range inv.devices {
-		inv.option(d.backend.option, d.backend.props)
-		inv.option("device", d.props)
+		inv.device(d)
 	}
+	if cfg.Vsock == nil {
+		return
+	}
+	vsock := newVsock(*cfg.Vsock, vhostSocket(*cfg.Vsock), place(cfg.Vsock.Id))
+	inv.devices = append(inv.devices, vsock)
+	if saved != nil {
+		vsock.away = newAway()
+		inv.option("device", standIn(vsock.slot))
+		return
+	}
+	inv.device(vsock)
+}
+
+func (inv *invocation) device(d *device) {
+	inv.option(d.backend.option, d.backend.props)
+	inv.option("device", d.props)
 }

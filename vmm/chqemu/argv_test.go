@@ -47,6 +47,15 @@ func fullConfig() *chapi.VmConfig {
 	return cfg
 }
 
+func resizableConfig(method chapi.MemoryConfigHotplugMethod) *chapi.VmConfig {
+	cfg := savedConfig()
+	cfg.Memory.HotplugMethod, cfg.Memory.HotplugSize = method, 512<<20
+	if method == chapi.VirtioMem {
+		cfg.Memory.HotpluggedSize = 128 << 20
+	}
+	return cfg
+}
+
 func ttyConfig() *chapi.VmConfig {
 	cfg := filledConfig()
 	cfg.Serial.Mode, cfg.Console.Mode = chapi.ConsoleModeTty, chapi.ConsoleModeTty
@@ -65,16 +74,21 @@ func TestArgv(t *testing.T) {
 		name    string
 		cfg     *chapi.VmConfig
 		sandbox bool
+		saved   *savedState
 	}{
-		{"minimal", filledConfig(), true},
-		{"full", fullConfig(), false},
-		{"tty", ttyConfig(), true},
+		{"minimal", filledConfig(), true, nil},
+		{"full", fullConfig(), false, nil},
+		{"tty", ttyConfig(), true, nil},
+		{"resizable", resizableConfig(chapi.VirtioMem), true, nil},
+		{"restored", resizableConfig(chapi.Acpi), true, &savedState{
+			VCPUs: 1, BootMemory: 128 << 20, AddedMemory: []int64{128 << 20}, Slots: map[string]int{"d": 4, "v": 2}, prefault: true,
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if err := check(tc.cfg); err != nil {
 				t.Fatalf("not supported: %v", err)
 			}
-			inv := argvOf(tc.cfg, chvmm.Consoles{Serial: file, Console: file}, file, tc.sandbox)
+			inv := argvOf(tc.cfg, chvmm.Consoles{Serial: file, Console: file}, file, tc.sandbox, tc.saved)
 			got := strings.ReplaceAll(strings.Join(inv.args, "\n"), "\n-", "\x00-")
 			got = strings.ReplaceAll(got, "\n", " ")
 			golden(t, tc.name+".argv", strings.ReplaceAll(got, "\x00", "\n")+"\n")

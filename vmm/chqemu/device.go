@@ -38,7 +38,9 @@ type device struct {
 	// node is the block node's name of a disk, tap the name of a network
 	// interface's tap; for the counters.
 	node, tap string
-	vsock     bool
+	vsock     *chapi.VsockConfig // nil: something else
+	leaving   bool               // the guest was asked to give it up
+	away      *away              // while a stand-in is in its slot
 }
 
 // qdev is the device's id in QEMU, where ids must begin with a letter.
@@ -50,10 +52,12 @@ func (d *device) bdf() string { return fmt.Sprintf("0000:01:%02x.0", d.slot) }
 
 // frontend begins the properties of a virtio device at slot. Behind a
 // conventional bus a device is of the old kind too unless told otherwise.
-func frontend(driver string, slot int) props {
+func frontend(driver string, slot int) props { return place(driver, qdev(slot), slot) }
+
+func place(driver, id string, slot int) props {
 	return props{
 		{"driver", driver},
-		{"id", qdev(slot)},
+		{"id", id},
 		{"bus", bridge},
 		{"addr", fmt.Sprintf("0x%x", slot)},
 		{"disable-legacy", "on"},
@@ -155,7 +159,7 @@ func newVsock(v chapi.VsockConfig, path string, slot int) *device {
 			del: command{"chardev-remove", map[string]any{"id": id}},
 		},
 		props: frontend("vhost-user-vsock-pci", slot).set("chardev", id),
-		vsock: true,
+		vsock: &v,
 	}
 }
 

@@ -3,7 +3,6 @@ package chqemu
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
@@ -37,20 +36,15 @@ func (m *machine) AddVsock(ctx context.Context, v chapi.VsockConfig) (string, er
 	return bdf, err
 }
 
-// plug adds a device at the first free slot: its back-end first, and that is
-// taken away again when the guest's side fails.
+// plug adds a device at the first free slot.
 func (m *machine) plug(ctx context.Context, describe func(slot int) *device) (string, error) {
 	slot := m.freeSlot()
 	if slot == 0 {
 		return "", errBusFull
 	}
 	d := describe(slot)
-	if err := m.qmp.Execute(ctx, d.backend.add.name, d.backend.add.args, nil); err != nil {
+	if err := m.addDevice(ctx, d); err != nil {
 		return "", err
-	}
-	if err := m.qmp.Execute(ctx, "device_add", d.props.object(), nil); err != nil {
-		undo := m.qmp.Execute(context.WithoutCancel(ctx), d.backend.del.name, d.backend.del.args, nil)
-		return "", errors.Join(err, undo)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,44 +63,74 @@ func (m *machine) freeSlot() int {
 	return 0
 }
 
-// Remove implements [chvmm.Machine]. QEMU refuses a second request while the
-// guest considers the first.
+// Remove implements [chvmm.Machine].
 func (m *machine) Remove(ctx context.Context, id string) error {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	d := m.find(func(d *device) bool { return d.id == id })
-	m.mu.Unlock()
-	if d == nil {
+	switch {
+	case d == nil:
 		return fmt.Errorf("no device %s", id)
+	case d.leaving:
+		return fmt.Errorf("the removal of device %s is under way", id)
+	case d.away != nil:
+		return fmt.Errorf("device %s is being plugged in again after a snapshot; try again", id)
 	}
-	return m.qmp.Execute(ctx, "device_del", map[string]any{"id": qdev(d.slot)}, nil)
+	// The event that it is gone waits for mu.
+	err := m.qmp.Execute(ctx, "device_del", map[string]any{"id": qdev(d.slot)}, nil)
+	d.leaving = err == nil
+	return err
 }
 
-// unplugged completes a removal that the guest has agreed to. QEMU sends
-// DEVICE_DELETED for inner objects too, without an id. The slot stays taken
-// until the back-end is gone, because its name comes from the slot.
-func (m *machine) unplugged(data json.RawMessage) {
+// deleted sorts out what is gone. QEMU sends DEVICE_DELETED for inner objects
+// too, without an id.
+func (m *machine) deleted(data json.RawMessage) {
 	var gone struct{ Device string }
 	if err := json.Unmarshal(data, &gone); err != nil || gone.Device == "" {
+		return
+	}
+	if gone.Device == standInID {
+		m.bringBack()
 		return
 	}
 	m.mu.Lock()
 	d := m.find(func(d *device) bool { return qdev(d.slot) == gone.Device })
 	m.mu.Unlock()
-	if d == nil {
-		return
+	switch {
+	case d == nil:
+	case d.away != nil:
+		close(d.away.out)
+	default:
+		m.unplugged(d)
 	}
+}
+
+// unplugged completes a removal that the guest has agreed to. The slot stays
+// taken until the back-end is gone, because its name comes from the slot.
+func (m *machine) unplugged(d *device) {
 	ctx, cancel := context.WithTimeout(context.Background(), quitBound)
 	defer cancel()
 	if err := m.qmp.Execute(ctx, d.backend.del.name, d.backend.del.args, nil); err != nil {
 		m.log.WithField("device", d.id).WithError(err).Error("the back-end of a removed device stays")
 	}
-	if d.vsock {
+	if d.vsock != nil {
 		m.closeVsock()
 	}
 	m.mu.Lock()
 	delete(m.devices, d.slot)
 	m.mu.Unlock()
 	m.tell(chvmm.MachineEvent{Kind: chvmm.DeviceRemoved, Device: d.id, BDF: d.bdf()})
+}
+
+// ResizeDisk implements [chvmm.Machine].
+func (m *machine) ResizeDisk(ctx context.Context, id string, bytes int64) error {
+	m.mu.Lock()
+	d := m.find(func(d *device) bool { return d.id == id })
+	m.mu.Unlock()
+	if d == nil {
+		return fmt.Errorf("no device %s", id)
+	}
+	return m.qmp.Execute(ctx, "block_resize", map[string]any{"node-name": d.node, "size": bytes}, nil)
 }
 
 // find returns a device that fits, or nil. The caller holds mu.

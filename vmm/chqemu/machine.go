@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -32,6 +33,12 @@ type machine struct {
 	stop   chan struct{} // closed by Stop: nobody reads events any more
 	owned  sync.WaitGroup
 
+	// What follows is used by one operation at a time.
+	bootMemory      int64
+	addedMemory     []int64
+	memoryRoom      int64 // for addedMemory in all
+	hasVirtioMemory bool
+
 	mu      sync.Mutex
 	devices map[int]*device // by slot
 	vsock   VsockDevice
@@ -40,18 +47,25 @@ type machine struct {
 var _ chvmm.Machine = (*machine)(nil)
 
 func newMachine(p *Platform, cfg *chapi.VmConfig) *machine {
-	return &machine{
-		platform: p,
-		cfg:      cfg,
-		log:      p.Log,
-		events:   make(chan chvmm.MachineEvent, 8),
-		stop:     make(chan struct{}),
-		devices:  map[int]*device{},
+	virtio := cfg.Memory.HotplugMethod == chapi.VirtioMem
+	m := &machine{
+		platform:        p,
+		cfg:             cfg,
+		log:             p.Log,
+		events:          make(chan chvmm.MachineEvent, 8),
+		stop:            make(chan struct{}),
+		devices:         map[int]*device{},
+		bootMemory:      cfg.Memory.Size,
+		hasVirtioMemory: virtio && cfg.Memory.HotplugSize > 0,
 	}
+	if !virtio {
+		m.memoryRoom = cfg.Memory.HotplugSize
+	}
+	return m
 }
 
 // start brings QEMU up. When it fails, nothing is left behind.
-func (m *machine) start(ctx context.Context, binary string, inv *invocation, conn net.Conn) (err error) {
+func (m *machine) start(ctx context.Context, binary string, inv *invocation, conn net.Conn, load func(context.Context) error) (err error) {
 	defer func() {
 		if err != nil {
 			_ = conn.Close()
@@ -77,7 +91,7 @@ func (m *machine) start(ctx context.Context, binary string, inv *invocation, con
 	if err := checkVersion(m.qmp.Version()); err != nil {
 		return err
 	}
-	if err := m.settle(ctx); err != nil {
+	if err := load(ctx); err != nil {
 		return chvmm.NewFault("Error initializing VM", err)
 	}
 	m.owned.Go(m.follow)
@@ -96,8 +110,13 @@ func (m *machine) settle(ctx context.Context) error {
 	return nil
 }
 
-// openVsock makes the back-end of the vsock device and runs it.
+// openVsock makes the back-end of the vsock device and runs it. A socket that a
+// killed VMM has left behind is in the way.
 func (m *machine) openVsock(v chapi.VsockConfig) error {
+	if _, err := os.Lstat(v.Socket); err == nil {
+		// As the real one, which removes no socket that it did not make.
+		return chvmm.NewFault("Cannot create virtio-vsock backend", fmt.Errorf("bind %s: %w", v.Socket, syscall.EADDRINUSE))
+	}
 	backend, err := m.platform.Vsock(vhostSocket(v), v.Socket, uint32(v.Cid))
 	if err != nil {
 		return chvmm.NewFault("Cannot create virtio-vsock backend", err)
@@ -163,19 +182,31 @@ func (m *machine) follow() {
 		case "GUEST_CRASHLOADED":
 			m.tell(chvmm.MachineEvent{Kind: chvmm.Panicked, Detail: "crash_loaded"})
 		case "DEVICE_DELETED":
-			m.unplugged(e.Data)
+			m.deleted(e.Data)
 		}
 	}
 	// QEMU releases locks and files only with its exit.
 	select {
 	case <-m.proc.exited:
 	case <-m.stop:
+	}
+	if m.stopping() {
 		return
 	}
 	if end.Kind == chvmm.Crashed && end.Err == nil {
 		end.Err = m.proc.evidence()
 	}
 	m.tell(end)
+}
+
+// stopping reports whether Stop was called.
+func (m *machine) stopping() bool {
+	select {
+	case <-m.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // tell hands an event on unless the machine is being stopped.
@@ -207,21 +238,23 @@ func (m *machine) Pause(ctx context.Context) error { return m.qmp.Execute(ctx, "
 // Resume implements [chvmm.Machine].
 func (m *machine) Resume(ctx context.Context) error { return m.qmp.Execute(ctx, "cont", nil, nil) }
 
+// VCPUs implements [chvmm.Machine].
+func (m *machine) VCPUs(context.Context) (int32, bool, error) {
+	return m.cfg.Cpus.BootVcpus, false, nil
+}
+
+// SetVCPUs implements [chvmm.Machine]. Linux uses no CPU that is plugged in
+// later unless it knows its hypervisor, and it does not know the translator;
+// and after the removal of a vCPU the translator saves no machine any more and
+// cannot take one back (QEMU 10.0).
+func (m *machine) SetVCPUs(context.Context, int32) error {
+	return &chvmm.NotSupported{
+		Feature: "vm.resize desired_vcpus",
+		Reason:  "translated vCPUs of a running VM are fixed; reboot with another cpus.boot_vcpus",
+	}
+}
+
 // PowerButton implements [chvmm.Machine].
 func (m *machine) PowerButton(ctx context.Context) error {
 	return m.qmp.Execute(ctx, "system_powerdown", nil, nil)
-}
-
-// SetBalloon implements [chvmm.Machine]. QEMU counts what is left to the guest.
-func (m *machine) SetBalloon(ctx context.Context, bytes int64) error {
-	return m.qmp.Execute(ctx, "balloon", map[string]int64{"value": m.cfg.Memory.Size - bytes}, nil)
-}
-
-// Ballooned implements [chvmm.Machine].
-func (m *machine) Ballooned(ctx context.Context) (int64, error) {
-	var left struct{ Actual int64 }
-	if err := m.qmp.Execute(ctx, "query-balloon", nil, &left); err != nil {
-		return 0, err
-	}
-	return m.cfg.Memory.Size - left.Actual, nil
 }

@@ -52,6 +52,11 @@ func (p *Platform) Check(cfg *chapi.VmConfig) error { return check(cfg) }
 
 // Start implements [chvmm.Platform].
 func (p *Platform) Start(ctx context.Context, cfg *chapi.VmConfig, consoles chvmm.Consoles) (chvmm.Machine, error) {
+	return p.run(ctx, cfg, consoles, nil, chvmm.Snapshot{})
+}
+
+// run makes a machine, a new one or the saved one.
+func (p *Platform) run(ctx context.Context, cfg *chapi.VmConfig, consoles chvmm.Consoles, saved *savedState, from chvmm.Snapshot) (chvmm.Machine, error) {
 	binary, err := exec.LookPath(Binary)
 	if err != nil {
 		return nil, &chvmm.NotSupported{Feature: "booting", Reason: Binary + " is not in PATH; " + remedy}
@@ -62,9 +67,14 @@ func (p *Platform) Start(ctx context.Context, cfg *chapi.VmConfig, consoles chvm
 	}
 	defer func() { _ = theirs.Close() }()
 	m := newMachine(p, cfg)
-	inv := argvOf(cfg, consoles, theirs, p.Sandbox)
+	load := m.settle
+	if saved != nil {
+		m.become(saved)
+		load = func(ctx context.Context) error { return m.load(ctx, from) }
+	}
+	inv := argvOf(cfg, consoles, theirs, p.Sandbox, saved)
 	p.Log.WithField("argv", shell(binary, inv.args)).Debug("starting qemu")
-	if err := m.start(ctx, binary, inv, conn); err != nil {
+	if err := m.start(ctx, binary, inv, conn, load); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -66,6 +66,15 @@ func (p *process) kill() {
 	<-p.exited
 }
 
+// said returns the last lines that QEMU wrote.
+func (p *process) said() []error {
+	var out []error
+	for _, line := range p.stderr.lines(maxEvidence) {
+		out = append(out, errors.New(line))
+	}
+	return out
+}
+
 // evidence returns the last lines that QEMU wrote, and how it ended if it
 // has.
 func (p *process) evidence() error {

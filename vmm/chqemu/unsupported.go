@@ -21,9 +21,7 @@ const (
 // unsupportedTable lists what would matter to a guest or its owner. Hints
 // about speed that translation makes meaningless are accepted and have no
 // effect: cpus.core_scheduling, cpus.kvm_hyperv, cpus.max_phys_bits,
-// memory.thp, memory.reserve, memory.hotplug_*, net[].queue_size,
-// disks[].lock_granularity. cpus.max_vcpus above boot_vcpus is accepted
-// because vm.resize says that it cannot use it.
+// memory.thp, memory.reserve, net[].queue_size, disks[].lock_granularity.
 var unsupportedTable = []unsupported{
 	{"payload.firmware", "only kernels are booted directly; set payload.kernel", func(c *chapi.VmConfig) bool { return c.Payload.Firmware != "" }},
 	{"payload.igvm", "there are no confidential guests", func(c *chapi.VmConfig) bool { return c.Payload.Igvm != "" }},
@@ -31,7 +29,6 @@ var unsupportedTable = []unsupported{
 	{"cpus.features.amx", "the translator has no AMX", func(c *chapi.VmConfig) bool { return c.Cpus.Features != nil && c.Cpus.Features.Amx }},
 	{"memory.mergeable", "guest memory is shared with the vsock back-end and cannot be merged", func(c *chapi.VmConfig) bool { return c.Memory.Mergeable }},
 	{"memory.zones", "memory is one zone; set memory.size", func(c *chapi.VmConfig) bool { return len(c.Memory.Zones) > 0 }},
-	{"memory.hotplugged_size", "memory cannot be plugged; set memory.size", func(c *chapi.VmConfig) bool { return c.Memory.HotpluggedSize != 0 }},
 	{"iommu", noIOMMU, func(c *chapi.VmConfig) bool { return c.Iommu }},
 	{"watchdog", "QEMU has no virtio watchdog", func(c *chapi.VmConfig) bool { return c.Watchdog }},
 	{"platform.num_pci_segments", "there is one PCI segment", func(c *chapi.VmConfig) bool { return c.Platform != nil && c.Platform.NumPciSegments > 1 }},

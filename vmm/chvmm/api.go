@@ -2,6 +2,7 @@ package chvmm
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/cardplane/cardplane/openapi/chapi"
@@ -12,9 +13,6 @@ import (
 type api struct{ v *VMM }
 
 var _ chapi.StrictServerInterface = api{}
-
-// undriven tells why snapshots are refused.
-const undriven = "snapshots are not implemented here; use a real Cloud Hypervisor"
 
 // PingVMM implements GET /vmm.ping.
 func (a api) PingVMM(context.Context, chapi.PingVMMRequestObject) (chapi.PingVMMResponseObject, error) {
@@ -130,7 +128,11 @@ func (a api) GetVMCounters(ctx context.Context, _ chapi.GetVMCountersRequestObje
 
 // ResizeVM implements PUT /vm.resize.
 func (a api) ResizeVM(ctx context.Context, r chapi.ResizeVMRequestObject) (chapi.ResizeVMResponseObject, error) {
-	if err := a.v.resize(ctx, *r.Body); err != nil {
+	err := a.v.resize(ctx, *r.Body)
+	if errors.Is(err, errVCPUPending) {
+		return nil, errTooManyRequests
+	}
+	if err != nil {
 		return nil, apiFault("The VM could not be resized", err)
 	}
 	return chapi.ResizeVM204Response{}, nil
@@ -183,20 +185,28 @@ func (a api) RemoveDevice(ctx context.Context, r chapi.RemoveDeviceRequestObject
 	return chapi.RemoveDevice204Response{}, nil
 }
 
-// SnapshotVM implements PUT /vm.snapshot.
-func (a api) SnapshotVM(context.Context, chapi.SnapshotVMRequestObject) (chapi.SnapshotVMResponseObject, error) {
-	if a.v.machine == nil {
-		return nil, apiFault("The VM could not be snapshotted", errNotRunning)
+// ResizeDisk implements PUT /vm.resize-disk.
+func (a api) ResizeDisk(ctx context.Context, r chapi.ResizeDiskRequestObject) (chapi.ResizeDiskResponseObject, error) {
+	if err := a.v.resizeDisk(ctx, *r.Body); err != nil {
+		return nil, apiFault("The disk could not be resized", err)
 	}
-	return nil, apiFault("The VM could not be snapshotted", &NotSupported{"vm.snapshot", undriven})
+	return chapi.ResizeDisk204Response{}, nil
+}
+
+// SnapshotVM implements PUT /vm.snapshot.
+func (a api) SnapshotVM(ctx context.Context, r chapi.SnapshotVMRequestObject) (chapi.SnapshotVMResponseObject, error) {
+	if err := a.v.snapshot(ctx, r.Body.DestinationUrl); err != nil {
+		return nil, apiFault("The VM could not be snapshotted", err)
+	}
+	return chapi.SnapshotVM204Response{}, nil
 }
 
 // RestoreVM implements PUT /vm.restore.
-func (a api) RestoreVM(context.Context, chapi.RestoreVMRequestObject) (chapi.RestoreVMResponseObject, error) {
-	if a.v.config != nil {
-		return nil, apiFault("The VM could not be restored", errAlreadyCreated)
+func (a api) RestoreVM(ctx context.Context, r chapi.RestoreVMRequestObject) (chapi.RestoreVMResponseObject, error) {
+	if err := a.v.restore(ctx, *r.Body); err != nil {
+		return nil, apiFault("The VM could not be restored", err)
 	}
-	return nil, apiFault("The VM could not be restored", &NotSupported{"vm.restore", undriven})
+	return chapi.RestoreVM204Response{}, nil
 }
 
 // checkNet refuses what Cloud Hypervisor's JSON decoder refuses in a network

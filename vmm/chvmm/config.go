@@ -47,6 +47,7 @@ func setDefaults(cfg *chapi.VmConfig) {
 	setDefault(&cfg.Memory.Thp, true)
 	orDefault(&cfg.Cpus.MaxPhysBits, defaultPhysBits)
 	orDefault(&cfg.Cpus.CoreScheduling, chapi.CoreSchedulingVm)
+	orDefault(&cfg.Memory.HotplugMethod, chapi.Acpi)
 	for i := range cfg.Disks {
 		setDiskDefaults(&cfg.Disks[i])
 	}

@@ -2,10 +2,14 @@ package chvmm
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cardplane/cardplane/openapi/chapi"
 	"github.com/cardplane/cardplane/vmm"
 )
+
+// sectorSize is the unit of a disk's length in bytes.
+const sectorSize = 512
 
 // addTo stores a device in the configuration, and plugs it into the machine
 // where one runs. edit changes the configuration; plug changes the machine
@@ -95,59 +99,26 @@ func (v *VMM) removeDevice(ctx context.Context, id string) error {
 	return nil
 }
 
-// resize changes the configuration of a VM that does not run. Of one that
-// runs only the balloon can change.
-func (v *VMM) resize(ctx context.Context, to chapi.VmResize) error {
+// resizeDisk works on a VM that runs only, as the real one does.
+func (v *VMM) resizeDisk(ctx context.Context, to chapi.VmResizeDisk) error {
 	if v.config == nil {
 		return errNotCreated
 	}
 	if v.machine == nil {
-		v.resizeConfig(to)
-		return nil
+		return faultf("Failed resizing a disk image")
 	}
-	v.emit(vmm.EventResizing)
-	if err := v.resizeMachine(ctx, to); err != nil {
-		return err
+	if !slices.ContainsFunc(v.config.Disks, func(d chapi.DiskConfig) bool { return d.Id == to.Id }) {
+		return NewFault("Error from device manager", faultf("Failed to find device corresponding to the given identifier: %s", to.Id))
 	}
-	v.resizeConfig(to)
-	v.emit(vmm.EventResized)
-	return nil
-}
-
-func (v *VMM) resizeMachine(ctx context.Context, to chapi.VmResize) error {
-	if n := to.DesiredVcpus; n != nil && *n != v.config.Cpus.BootVcpus {
-		return NewFault("Error from CPU manager", &NotSupported{"vm.resize desired_vcpus", "vCPUs of a running VM are fixed; reboot with another cpus.boot_vcpus"})
-	}
-	if n := to.DesiredRam; n != nil && *n != v.config.Memory.Size {
-		return NewFault("Memory manager error", &NotSupported{"vm.resize desired_ram", "memory of a running VM is fixed; use a balloon"})
-	}
-	if to.DesiredBalloon == nil {
-		return nil
-	}
-	if v.config.Balloon == nil {
-		return NewFault("Error from device manager", faultf("No virtio-balloon device"))
-	}
-	if *to.DesiredBalloon >= v.config.Memory.Size {
-		return NewFault("Error from device manager", faultf("Balloon size (%d) greater than RAM (%d)", *to.DesiredBalloon, v.config.Memory.Size))
+	if to.DesiredSize%sectorSize != 0 {
+		return NewFault("Error from device manager", NewFault("Disk resize error", faultf("Invalid size %d: not a multiple of %d", to.DesiredSize, sectorSize)))
 	}
 	ctx, cancel := operationContext(ctx)
 	defer cancel()
-	if err := v.machine.SetBalloon(ctx, *to.DesiredBalloon); err != nil {
-		return NewFault("Error from device manager", err)
+	if err := v.machine.ResizeDisk(ctx, to.Id, to.DesiredSize); err != nil {
+		return NewFault("Error from device manager", NewFault("Disk resize error", err))
 	}
 	return nil
-}
-
-func (v *VMM) resizeConfig(to chapi.VmResize) {
-	if to.DesiredVcpus != nil {
-		v.config.Cpus.BootVcpus = *to.DesiredVcpus
-	}
-	if to.DesiredRam != nil {
-		v.config.Memory.Size = *to.DesiredRam
-	}
-	if to.DesiredBalloon != nil && v.config.Balloon != nil {
-		v.config.Balloon.Size = *to.DesiredBalloon
-	}
 }
 
 func (v *VMM) info(ctx context.Context) (chapi.VmInfo, error) {
@@ -166,6 +137,13 @@ func (v *VMM) info(ctx context.Context) (chapi.VmInfo, error) {
 			return info, NewFault("Error from device manager", err)
 		}
 		info.MemoryActualSize -= held
+	}
+	if v.config.Memory.HotplugMethod == chapi.VirtioMem {
+		memory, err := v.machine.Memory(ctx)
+		if err != nil {
+			return info, NewFault("Memory manager error", err)
+		}
+		info.MemoryActualSize += memory.Plugged
 	}
 	return info, nil
 }

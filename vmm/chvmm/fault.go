@@ -61,8 +61,11 @@ var (
 	errAlreadyCreated = &Fault{Text: "VM is already created"}
 	errNotRunning     = &Fault{Text: "VM is not running"}
 	errTooManyVsock   = &Fault{Text: "Too many virtio-vsock devices"}
+	errVCPUPending    = &Fault{Text: "Still pending removed vCPU"}
 	errBadRequest     = &Fault{Text: "Bad Request"}
 	errNotFound       = &Fault{Text: "Not Found"}
+
+	errTooManyRequests = &Fault{Text: "Too Many Requests"}
 )
 
 // apiFault wraps a failed operation the way the API does.
@@ -86,6 +89,8 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, errNotFound), errors.Is(err, errNotCreated), errors.Is(err, errMissingConfig):
 		return http.StatusNotFound
+	case errors.Is(err, errTooManyRequests):
+		return http.StatusTooManyRequests
 	}
 	return http.StatusInternalServerError
 }

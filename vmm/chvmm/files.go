@@ -6,20 +6,24 @@ import (
 	"github.com/cardplane/cardplane/openapi/chapi"
 )
 
-// checkFiles opens what the configuration names the way the guest will need
-// it. A file may still go away before the hypervisor opens it; the point is
-// that nearly every failure has Cloud Hypervisor's chain of causes.
-func checkFiles(cfg *chapi.VmConfig) error {
-	for _, d := range cfg.Disks {
+// checkDisks and checkPayload open what the configuration names the way the
+// guest will need it. A file may still go away before the hypervisor opens it;
+// the point is that nearly every failure has Cloud Hypervisor's chain of causes.
+func checkDisks(disks []chapi.DiskConfig) error {
+	for _, d := range disks {
 		if err := checkDisk(d); err != nil {
 			return NewFault("Error from device manager", err)
 		}
 	}
-	if err := openable(cfg.Payload.Kernel, os.O_RDONLY); err != nil {
+	return nil
+}
+
+func checkPayload(p *chapi.PayloadConfig) error {
+	if err := openable(p.Kernel, os.O_RDONLY); err != nil {
 		return NewFault("Cannot open kernel file", err)
 	}
-	if cfg.Payload.Initramfs != "" {
-		if err := openable(cfg.Payload.Initramfs, os.O_RDONLY); err != nil {
+	if p.Initramfs != "" {
+		if err := openable(p.Initramfs, os.O_RDONLY); err != nil {
 			return NewFault("Cannot open initramfs file", err)
 		}
 	}

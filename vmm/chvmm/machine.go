@@ -22,7 +22,27 @@ type Platform interface {
 	//
 	// Consoles stay the caller's; they are open until Stop has returned.
 	Start(ctx context.Context, cfg *chapi.VmConfig, consoles Consoles) (Machine, error)
+
+	// Restore makes a paused machine out of what [Machine.Save] wrote into a
+	// directory; otherwise as Start. cfg is the configuration of the saved
+	// machine, in which paths, sockets and taps may have changed and ids not.
+	Restore(ctx context.Context, cfg *chapi.VmConfig, consoles Consoles, from Snapshot) (Machine, error)
 }
+
+// Snapshot is a saved machine.
+type Snapshot struct {
+	// Dir is the path of the directory.
+	Dir string
+	// Prefault asks to touch all memory before the guest runs.
+	Prefault bool
+}
+
+// The files of a snapshot besides the configuration, in the order in which
+// [Machine.Save] makes them.
+const (
+	StateFile  = "state.json"
+	MemoryFile = "memory-ranges"
+)
 
 // Consoles are the files behind a serial port or console of mode File. Each
 // may be nil.
@@ -48,6 +68,23 @@ type Machine interface {
 	// Remove asks the guest to give the device up. The event DeviceRemoved
 	// follows once it has; until then a second Remove fails.
 	Remove(ctx context.Context, id string) error
+	// ResizeDisk gives a disk and its file another length in bytes.
+	ResizeDisk(ctx context.Context, id string, bytes int64) error
+	// VCPUs returns how many vCPUs there are, and whether the guest has yet to
+	// give some of them up.
+	VCPUs(ctx context.Context) (present int32, leaving bool, err error)
+	// SetVCPUs plugs vCPUs in up to n, or asks the guest to give up all beyond
+	// the first n. It is not called while some are leaving.
+	SetVCPUs(ctx context.Context, n int32) error
+	// Memory returns how much memory the machine has.
+	Memory(ctx context.Context) (Memory, error)
+	// AddMemory plugs so many bytes in for good.
+	AddMemory(ctx context.Context, bytes int64) error
+	// SetPlugged asks the guest to use so many bytes of its virtio-mem device.
+	SetPlugged(ctx context.Context, bytes int64) error
+	// Save writes the paused machine into a directory as StateFile and
+	// MemoryFile, which must not exist. The machine stays as it is.
+	Save(ctx context.Context, dir string) error
 	// Counters returns the I/O counters by device id.
 	Counters(ctx context.Context) (chapi.VmCounters, error)
 	// SetBalloon asks the guest to give up so many bytes in all.
@@ -63,6 +100,14 @@ type Machine interface {
 	// Stop pulls the plug and returns when everything is released, the event
 	// channel closed. It works in every state.
 	Stop(ctx context.Context) error
+}
+
+// Memory is how much memory a machine has, in bytes.
+type Memory struct {
+	// Fixed is that of the boot and what AddMemory has added.
+	Fixed int64
+	// Plugged is what the guest uses of its virtio-mem device.
+	Plugged int64
 }
 
 // MachineEventKind says what a guest did.

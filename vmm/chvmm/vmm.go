@@ -37,7 +37,7 @@ type Config struct {
 // made from it.
 //
 //	        create            boot                pause
-//	(none) ───────► Created ───────► Running ◄──────────► Paused
+//	(none) ───────► Created ───────► Running ◄──────────► Paused ◄── restore ── (none)
 //	   ▲              │  ▲             │       resume       │
 //	   └── delete ────┘  └─ shutdown ──┴────────────────────┘
 type VMM struct {
@@ -143,20 +143,13 @@ func (v *VMM) boot(ctx context.Context) error {
 
 // start makes a machine from the stored configuration.
 func (v *VMM) start(ctx context.Context) error {
-	if v.consoles == nil {
-		consoles, err := openConsoles(v.config)
-		if err != nil {
-			return NewFault("Error creating console devices", err)
-		}
-		v.consoles = consoles
-	}
-	if err := validate(v.config); err != nil {
+	if err := v.openConsoles(); err != nil {
 		return err
 	}
-	if err := v.cfg.Platform.Check(v.config); err != nil {
+	if err := v.checkConfig(); err != nil {
 		return err
 	}
-	if err := checkFiles(v.config); err != nil {
+	if err := checkPayload(v.config.Payload); err != nil {
 		return err
 	}
 	v.ids = ids{}
@@ -167,9 +160,37 @@ func (v *VMM) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.machine, v.state = machine, chapi.Running
-	v.watchers.Go(func() { v.watch(machine) })
+	v.adopt(machine, chapi.Running)
 	return nil
+}
+
+func (v *VMM) openConsoles() error {
+	if v.consoles != nil {
+		return nil
+	}
+	consoles, err := openConsoles(v.config)
+	if err != nil {
+		return NewFault("Error creating console devices", err)
+	}
+	v.consoles = consoles
+	return nil
+}
+
+// checkConfig tells whether a machine can be made from the configuration.
+func (v *VMM) checkConfig() error {
+	if err := validate(v.config); err != nil {
+		return err
+	}
+	if err := v.cfg.Platform.Check(v.config); err != nil {
+		return err
+	}
+	return checkDisks(v.config.Disks)
+}
+
+// adopt makes machine the VMM's.
+func (v *VMM) adopt(machine Machine, state chapi.VmState) {
+	v.machine, v.state = machine, state
+	v.watchers.Go(func() { v.watch(machine) })
 }
 
 // stop pulls the plug of the machine.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -151,6 +152,33 @@ func (b *bench) disk(name string) string {
 	b.ok(os.WriteFile(path, nil, 0o600))
 	b.ok(os.Truncate(path, 1<<20))
 	return path
+}
+
+// mkdir makes a directory for a snapshot.
+func (b *bench) mkdir(name string) string {
+	b.Helper()
+	path := b.dir + "/" + name
+	b.ok(os.Mkdir(path, 0o700))
+	return path
+}
+
+// number asks the guest for a number.
+func (b *bench) number(command string) int64 {
+	b.Helper()
+	answer := b.tell(command)
+	n, err := strconv.ParseInt(answer, 10, 64)
+	if err != nil {
+		b.Fatalf("the guest answers %q to %q", answer, command)
+	}
+	return n
+}
+
+// wants gives the guest a command and checks its answer.
+func (b *bench) wants(command, answer string) {
+	b.Helper()
+	if got := b.tell(command); got != answer {
+		b.Fatalf("the guest answers %q to %q, want %q", got, command, answer)
+	}
 }
 
 func marshal(v any) string {

@@ -139,6 +139,47 @@ func testColdPlug(t *testing.T, s Subject) {
 	}
 }
 
+// testColdResize changes the configuration and nothing else.
+func testColdResize(t *testing.T, s Subject) {
+	b := newBench(t, s, StartOptions{})
+	b.fails(b.vmm.Resize(b.ctx, chapi.VmResize{}), "vm_not_created", "VM is not created")
+	cfg := plainConfig()
+	cfg.Balloon = &chapi.BalloonConfig{}
+	b.ok(b.vmm.Create(b.ctx, cfg))
+	vcpus, ram, balloon := int32(3), int64(1<<30), int64(1<<20)
+	b.ok(b.vmm.Resize(b.ctx, chapi.VmResize{DesiredVcpus: &vcpus, DesiredRam: &ram, DesiredBalloon: &balloon}))
+	info := b.state(chapi.Created)
+	if info.Config.Cpus.BootVcpus != vcpus || info.Config.Memory.Size != ram || info.Config.Balloon.Size != balloon || info.MemoryActualSize != ram {
+		t.Errorf("info %s", marshal(info))
+	}
+	b.fails(b.vmm.ResizeDisk(b.ctx, "data", 1<<20), "vmm_failed", "Failed resizing a disk image")
+	b.expect(vmm.EventVMMStarting)
+}
+
+// testRestoreBadSource restores what is no snapshot, and nothing stays of it.
+func testRestoreBadSource(t *testing.T, s Subject) {
+	b := newBench(t, s, StartOptions{})
+	empty, broken := b.mkdir("empty"), b.mkdir("broken")
+	b.ok(os.WriteFile(broken+"/config.json", []byte("{"), 0o600))
+	for _, tc := range []struct {
+		name, url, want string
+	}{
+		{"no file URL", "http://example.com/", "Could not extract path from URL"},
+		{"no directory", "file:///nonexistent/snapshot", "Destination is not a directory"},
+		{"empty directory", "file://" + empty, "Error opening VM config snapshot file"},
+		{"broken configuration", "file://" + broken, "Error deserialising VM config snapshot"},
+	} {
+		err := b.vmm.RestoreFrom(b.ctx, chapi.RestoreConfig{SourceUrl: tc.url})
+		b.fails(err, "vmm_failed", tc.want)
+	}
+	b.fails(b.vmm.Snapshot(b.ctx, empty), "vm_wrong_state", "VM is not running")
+	_, err := b.vmm.Info(b.ctx)
+	b.fails(err, "vm_not_created", "VM is not created")
+	b.ok(b.vmm.Create(b.ctx, plainConfig()))
+	b.fails(b.vmm.Restore(b.ctx, empty, false), "vm_wrong_state", "VM is already created")
+	b.expect(vmm.EventVMMStarting)
+}
+
 func testSecondVsock(t *testing.T, s Subject) {
 	b := newBench(t, s, StartOptions{})
 	b.ok(b.vmm.Create(b.ctx, plainConfig()))

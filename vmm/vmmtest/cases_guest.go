@@ -3,13 +3,11 @@ package vmmtest
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/vishvananda/netlink"
 
 	"github.com/cardplane/cardplane/openapi/chapi"
 	"github.com/cardplane/cardplane/vmm"
@@ -47,6 +45,7 @@ func testLifecycle(t *testing.T, s Subject) {
 		t.Error("the guest does not answer after resume")
 	}
 
+	b.ok(b.vmm.Pause(b.ctx))
 	b.ok(b.vmm.Shutdown(b.ctx))
 	b.gone(b.dir + "/vsock")
 	b.state(chapi.Created)
@@ -58,7 +57,8 @@ func testLifecycle(t *testing.T, s Subject) {
 	b.ok(b.vmm.Delete(b.ctx))
 	b.gone(b.dir + "/vsock")
 	b.ok(b.vmm.Delete(b.ctx))
-	b.expect(vmm.EventShutdown, vmm.EventBooting, vmm.EventBooted, vmm.EventRebooting, vmm.EventRebooted, vmm.EventShutdown, vmm.EventDeleted)
+	b.expect(vmm.EventPausing, vmm.EventPaused, vmm.EventShutdown, vmm.EventBooting, vmm.EventBooted,
+		vmm.EventRebooting, vmm.EventRebooted, vmm.EventShutdown, vmm.EventDeleted)
 	b.ok(b.vmm.ShutdownVMM(b.ctx))
 	b.expect(vmm.EventVMMShutdown)
 	b.exit(0)
@@ -135,25 +135,6 @@ func testVsock(t *testing.T, s Subject) {
 	}
 }
 
-func testDiskHotplug(t *testing.T, s Subject) {
-	b := newBench(t, s, StartOptions{})
-	b.bootGuest(b.guestConfig())
-	b.expect(bootEvents...)
-	added, err := b.vmm.AddDisk(b.ctx, chapi.DiskConfig{Id: "hot", Path: b.disk("hot"), ImageType: chapi.Raw, Serial: "hot"})
-	b.ok(err)
-	if added.Id != "hot" || added.Bdf == "" {
-		t.Errorf("added %+v", added)
-	}
-	b.until(func() bool { return b.tell("disks") == "hot" })
-	b.ok(b.vmm.RemoveDevice(b.ctx, "hot"))
-	b.expect(vmm.EventDeviceRemoved)
-	if gone := b.detail(vmm.EventDeviceRemoved); gone["id"] != "hot" || gone["bdf"] != added.Bdf {
-		t.Errorf("removed %v, added %+v", gone, added)
-	}
-	b.until(func() bool { return b.tell("disks") == "" })
-	b.ok(os.Remove(b.dir + "/hot"))
-}
-
 // until asks the guest, whose drivers tell nobody when they are done.
 func (b *bench) until(done func() bool) {
 	b.Helper()
@@ -189,33 +170,6 @@ func testDiskLocked(t *testing.T, s Subject) {
 	}
 }
 
-func testNetHotplug(t *testing.T, s Subject) {
-	if os.Geteuid() != 0 {
-		t.Skip("making a tap needs root")
-	}
-	b := newBench(t, s, StartOptions{})
-	name := fmt.Sprintf("vmmtest%d", os.Getpid()%1e6)
-	tap := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: name}, Mode: netlink.TUNTAP_MODE_TAP, Flags: netlink.TUNTAP_VNET_HDR | netlink.TUNTAP_NO_PI}
-	if err := netlink.LinkAdd(tap); err != nil {
-		t.Skipf("taps cannot be made here: %v", err)
-	}
-	t.Cleanup(func() { b.ok(netlink.LinkDel(tap)) })
-	b.bootGuest(b.guestConfig())
-	b.expect(bootEvents...)
-	before := b.tell("nets")
-	added, err := b.vmm.AddNet(b.ctx, chapi.NetConfig{Tap: name, Mac: "02:00:00:00:00:01"})
-	b.ok(err)
-	b.until(func() bool { return b.tell("nets") != before })
-	counters, err := b.vmm.Counters(b.ctx)
-	b.ok(err)
-	if _, ok := counters[added.Id]["rx_bytes"]; !ok {
-		t.Errorf("counters %v of %+v", counters, added)
-	}
-	b.ok(b.vmm.RemoveDevice(b.ctx, added.Id))
-	b.expect(vmm.EventDeviceRemoved)
-	b.ok(b.vmm.Delete(b.ctx))
-}
-
 func testGuestPowerOff(t *testing.T, s Subject) {
 	b := newBench(t, s, StartOptions{})
 	b.bootGuest(b.guestConfig())
@@ -244,7 +198,7 @@ func testPowerButton(t *testing.T, s Subject) {
 	listens := b.tell("button") == "yes"
 	b.ok(b.vmm.PowerButton(b.ctx))
 	if !listens {
-		t.Skip("the guest's kernel has no driver for the button; only the request was tested")
+		s.skip(t, "the guest's kernel has no driver for the button; only the request was tested")
 	}
 	b.expect(append(bootEvents[:3:3], vmm.EventShutdown, vmm.EventDeleted, vmm.EventVMMShutdown)...)
 	b.exit(0)
@@ -271,16 +225,108 @@ func testGuestPanic(t *testing.T, s Subject) {
 	b.awaitGuest()
 }
 
-func testBalloon(t *testing.T, s Subject) {
+// testGuestPanicStays leaves the VM to the one who watches its events.
+func testGuestPanicStays(t *testing.T, s Subject) {
 	b := newBench(t, s, StartOptions{})
-	cfg := b.guestConfig()
-	cfg.Balloon = &chapi.BalloonConfig{Size: 0}
-	b.bootGuest(cfg)
-	b.expect(bootEvents...)
-	held := int64(32 << 20)
-	b.ok(b.vmm.Resize(b.ctx, chapi.VmResize{DesiredBalloon: &held}))
-	b.expect(vmm.EventResizing, vmm.EventResized)
-	b.until(func() bool { return b.state(chapi.Running).MemoryActualSize == cfg.Memory.Size-held })
+	b.bootGuest(b.guestConfig())
+	b.tell("halt")
+	b.expect(append(bootEvents[:3:3], vmm.EventGuestPanic)...)
+	b.state(chapi.Running)
+	b.ok(b.vmm.Reboot(b.ctx))
+	b.awaitGuest()
+	b.expect(vmm.EventRebooting, vmm.EventRebooted)
+}
+
+// testPauseHoldsGuest asks a paused guest, which answers once it runs again. A
+// connection from before stays.
+func testPauseHoldsGuest(t *testing.T, s Subject) {
+	b := newBench(t, s, StartOptions{})
+	b.bootGuest(b.guestConfig())
+	conn := b.echo()
+	b.ok(b.vmm.Pause(b.ctx))
+	asked := make(chan error, 1)
+	go func() {
+		conn, err := vsock.DialRetry(b.ctx, b.dialVsock, guestPort)
+		if err == nil {
+			err = conn.Close()
+		}
+		asked <- err
+	}()
+	for range 20 {
+		b.state(chapi.Paused)
+		select {
+		case err := <-asked:
+			t.Fatalf("a paused guest takes connections (%v)", err)
+		default:
+		}
+	}
+	b.ok(b.vmm.Resume(b.ctx))
+	b.ok(<-asked)
+	conn.speak()
+	b.expect(append(bootEvents[:3:3], vmm.EventPausing, vmm.EventPaused, vmm.EventResuming, vmm.EventResumed)...)
+}
+
+// echo is a connection whose bytes come back.
+type echo struct {
+	b    *bench
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func (b *bench) echo() *echo {
+	b.Helper()
+	conn, err := vsock.Dial(b.ctx, b.dialVsock, guestPort)
+	b.ok(err)
+	b.Cleanup(func() { _ = conn.Close() })
+	deadline, _ := b.ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	e := &echo{b: b, conn: conn, r: bufio.NewReader(conn)}
+	_, err = io.WriteString(conn, "echo\n")
+	b.ok(err)
+	line, err := e.r.ReadString('\n')
+	if err != nil || line != "ok\n" {
+		b.Fatalf("echo begins with %q (%v)", line, err)
+	}
+	e.speak()
+	return e
+}
+
+// speak sends a line and waits for it.
+func (e *echo) speak() {
+	e.b.Helper()
+	_, err := io.WriteString(e.conn, "anybody there?\n")
+	e.b.ok(err)
+	line, err := e.r.ReadString('\n')
+	if err != nil || line != "anybody there?\n" {
+		e.b.Fatalf("a line comes back as %q (%v)", line, err)
+	}
+}
+
+// testTerminateRunning sends SIGTERM to a VMM whose VM runs.
+func testTerminateRunning(t *testing.T, s Subject) {
+	b := newBench(t, s, StartOptions{})
+	b.bootGuest(b.guestConfig())
+	b.proc.Terminate()
+	b.expect(append(bootEvents[:3:3], vmm.EventShutdown, vmm.EventDeleted, vmm.EventVMMShutdown)...)
+	b.exit(0)
+	b.gone(b.dir + "/vsock")
+}
+
+// testStaleVsock boots where a killed VMM has left its vsock socket: that is
+// in the way until somebody removes it.
+func testStaleVsock(t *testing.T, s Subject) {
+	b := newBench(t, s, StartOptions{})
+	b.bootGuest(b.guestConfig())
+	b.proc.Kill()
+	if _, err := os.Lstat(b.dir + "/vsock"); err != nil {
+		t.Errorf("a killed VMM removed its vsock socket: %v", err)
+	}
+	b.launch(StartOptions{Socket: b.socket})
+	b.ok(b.vmm.Create(b.ctx, b.guestConfig()))
+	b.fails(b.vmm.Boot(b.ctx), "vmm_failed", "Cannot create virtio-vsock backend")
+	b.ok(b.vmm.Delete(b.ctx))
+	b.ok(os.Remove(b.dir + "/vsock"))
+	b.bootGuest(b.guestConfig())
 }
 
 // testKilled leaves it to Process.Kill to look for what stays.

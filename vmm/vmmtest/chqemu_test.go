@@ -16,8 +16,11 @@ const root = "../.."
 // buildDir holds what chQEMU builds; TestMain removes it.
 var buildDir string
 
-// chQEMU builds ch-qemu once per test run.
+// chQEMU builds ch-qemu once per test run, unless there is one.
 var chQEMU = sync.OnceValues(func() (string, error) {
+	if path := vmmtest.Prebuilt("ch-qemu"); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "vmmtest-ch-qemu")
 	if err != nil {
 		return "", err
@@ -41,8 +44,11 @@ func chQEMUSubject(t *testing.T) vmmtest.Subject {
 		t.Fatal(err)
 	}
 	return vmmtest.Subject{
-		Start:   vmmtest.StartProgram(binary),
-		Payload: vmmtest.GuestPayload(absolute),
+		Name:        "ch-qemu",
+		Start:       vmmtest.StartProgram(binary),
+		Payload:     vmmtest.GuestPayload(absolute),
+		Differences: vmmtest.OfChQEMU,
+		Report:      &report,
 	}
 }
 
@@ -51,7 +57,7 @@ func TestChQEMU(t *testing.T) { vmmtest.Run(t, chQEMUSubject(t)) }
 func TestChQEMUGuests(t *testing.T) {
 	vmmtest.NeedGuests(t)
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		t.Skip("qemu-system-x86_64 is not in PATH; on Debian 12: apt-get install qemu-system-x86/bookworm-backports")
+		report.Absent(t, "ch-qemu", "qemu-system-x86_64 is not in PATH; on Debian 12: apt-get install qemu-system-x86/bookworm-backports")
 	}
 	vmmtest.RunGuests(t, chQEMUSubject(t))
 }

@@ -20,7 +20,7 @@ func cloudHypervisorSubject(t *testing.T) vmmtest.Subject {
 	if binary == "" {
 		found, err := exec.LookPath("cloud-hypervisor")
 		if err != nil {
-			t.Skipf("cloud-hypervisor is not in PATH; install version 53 or later, or set %s", envCloudHypervisor)
+			report.Absent(t, "cloud-hypervisor", "cloud-hypervisor is not in PATH; install version 53 or later, or set "+envCloudHypervisor)
 		}
 		binary = found
 	}
@@ -29,8 +29,10 @@ func cloudHypervisorSubject(t *testing.T) vmmtest.Subject {
 		t.Fatal(err)
 	}
 	return vmmtest.Subject{
+		Name:    "cloud-hypervisor",
 		Start:   vmmtest.StartProgram(binary),
 		Payload: vmmtest.GuestPayload(absolute),
+		Report:  &report,
 	}
 }
 
@@ -39,7 +41,7 @@ func needKVM(t *testing.T, err error) {
 	t.Helper()
 	var lack *kvm.Unusable
 	if errors.As(err, &lack) {
-		t.Skipf("%v; %s", lack, lack.Remedy())
+		report.Absent(t, "cloud-hypervisor", lack.Error()+"; "+lack.Remedy())
 	}
 }
 

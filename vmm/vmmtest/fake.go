@@ -142,6 +142,7 @@ type FakeGuest struct {
 
 	mu      sync.Mutex
 	machine *fakeMachine // nil: not running
+	word    string       // see Remember
 }
 
 // PowerOff powers the guest off, if it runs.
@@ -156,27 +157,13 @@ func (g *FakeGuest) Crash(err error) { g.end(chvmm.MachineEvent{Kind: chvmm.Cras
 // Panic reports a kernel panic through the pvpanic device and then resets, as
 // a kernel with panic=-1 does.
 func (g *FakeGuest) Panic() {
-	if m := g.running(); m != nil {
-		m.tell(chvmm.MachineEvent{Kind: chvmm.Panicked, Detail: "panic"})
-	}
+	g.Halt()
 	g.Reset()
 }
 
-// Disks returns the serial numbers of the guest's disks.
-func (g *FakeGuest) Disks() []string {
-	if m := g.running(); m != nil {
-		return m.serials()
-	}
-	return nil
-}
-
-// Nets returns how many network interfaces the guest has.
-func (g *FakeGuest) Nets() int {
-	if m := g.running(); m != nil {
-		return m.nets()
-	}
-	return 0
-}
+// Halt reports a kernel panic and does nothing more, as a kernel with panic=0
+// does.
+func (g *FakeGuest) Halt() { g.end(chvmm.MachineEvent{Kind: chvmm.Panicked, Detail: "panic"}) }
 
 func (g *FakeGuest) running() *fakeMachine {
 	g.mu.Lock()

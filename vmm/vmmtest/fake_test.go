@@ -18,6 +18,7 @@ import (
 // guest.
 func fakeSubject() vmmtest.Subject {
 	return vmmtest.Subject{
+		Name: "fake",
 		Start: func(t testing.TB, opts vmmtest.StartOptions) vmmtest.Process {
 			return vmmtest.StartFake(t, vmmtest.FakeOptions{Socket: opts.Socket, NoShutdown: opts.NoShutdown, Guest: newGuest()})
 		},
@@ -28,10 +29,8 @@ func fakeSubject() vmmtest.Subject {
 			}
 			return chapi.PayloadConfig{Kernel: kernel}
 		},
-		Deviations: map[string]string{
-			"StaleSocket": "a goroutine cannot be killed",
-			"Killed":      "a goroutine cannot be killed",
-		},
+		Differences: vmmtest.OfFake,
+		Report:      &report,
 	}
 }
 
@@ -47,29 +46,52 @@ func newGuest() *vmmtest.FakeGuest {
 func obey(g *vmmtest.FakeGuest, conn net.Conn) {
 	r := bufio.NewReader(conn)
 	line, _ := r.ReadString('\n')
-	answer := func(text string) { _, _ = fmt.Fprintln(conn, text) }
-	switch strings.TrimSpace(line) {
-	case "ping":
-		answer("pong")
-	case "disks":
-		answer(strings.Join(g.Disks(), " "))
-	case "nets":
-		answer(fmt.Sprint(g.Nets()))
-	case "button":
-		answer("yes")
+	words := append(strings.Fields(line), "", "", "")
+	switch words[0] {
 	case "echo":
-		answer("ok")
+		_, _ = fmt.Fprintln(conn, "ok")
 		_, _ = io.Copy(conn, r)
-	case "poweroff":
-		answer("ok")
-		g.PowerOff()
-	case "reboot":
-		answer("ok")
-		g.Reset()
-	case "panic":
-		answer("ok")
-		g.Panic()
+	case "poweroff", "reboot", "panic", "halt":
+		_, _ = fmt.Fprintln(conn, "ok")
+		map[string]func(){"poweroff": g.PowerOff, "reboot": g.Reset, "panic": g.Panic, "halt": g.Halt}[words[0]]()
+	default:
+		_, _ = fmt.Fprintln(conn, answer(g, words))
 	}
+}
+
+func answer(g *vmmtest.FakeGuest, words []string) string {
+	switch words[0] {
+	case "ping":
+		return "pong"
+	case "cpus":
+		return fmt.Sprint(g.CPUs())
+	case "memory":
+		return fmt.Sprint(g.Memory())
+	case "disks":
+		return strings.Join(g.Disks(), " ")
+	case "size":
+		return fmt.Sprint(g.DiskSize(words[1]))
+	case "read":
+		return g.ReadWord(words[1])
+	case "write":
+		if err := g.WriteWord(words[1], words[2]); err != nil {
+			return err.Error()
+		}
+		return "ok"
+	case "nets":
+		return fmt.Sprint(len(g.MACs()))
+	case "macs":
+		return strings.Join(g.MACs(), " ")
+	case "up":
+		g.Up(words[1])
+		return "ok"
+	case "remember":
+		g.Remember(words[1])
+		return "ok"
+	case "recall":
+		return g.Recall()
+	}
+	return "yes" // button, driver
 }
 
 func TestFake(t *testing.T) {

@@ -26,18 +26,33 @@ func (fakePlatform) Check(*chapi.VmConfig) error { return nil }
 
 // Start implements [chvmm.Platform].
 func (p fakePlatform) Start(ctx context.Context, cfg *chapi.VmConfig, consoles chvmm.Consoles) (chvmm.Machine, error) {
-	m := &fakeMachine{
-		guest:   p.guest,
-		events:  make(chan chvmm.MachineEvent, backlog),
-		devices: map[string]*fakeDevice{},
-	}
-	if err := m.plugAll(ctx, cfg); err != nil {
-		return nil, errors.Join(err, m.Stop(ctx))
+	p.guest.Remember("")
+	m, err := p.newMachine(ctx, cfg)
+	if err != nil {
+		return nil, err
 	}
 	if p.guest.Boot != nil && consoles.Serial != nil {
 		p.guest.Boot(consoles.Serial)
 	}
 	p.guest.setMachine(m)
+	return m, nil
+}
+
+func (p fakePlatform) newMachine(ctx context.Context, cfg *chapi.VmConfig) (*fakeMachine, error) {
+	m := &fakeMachine{
+		guest:   p.guest,
+		events:  make(chan chvmm.MachineEvent, backlog),
+		devices: map[string]*fakeDevice{},
+		running: make(chan struct{}),
+		size: fakeSize{
+			VCPUs: cfg.Cpus.BootVcpus, Fixed: cfg.Memory.Size, Plugged: cfg.Memory.HotpluggedSize,
+			Room: cfg.Memory.HotplugSize,
+		},
+	}
+	close(m.running)
+	if err := m.plugAll(ctx, cfg); err != nil {
+		return nil, errors.Join(err, m.Stop(ctx))
+	}
 	return m, nil
 }
 
@@ -49,11 +64,14 @@ type fakeMachine struct {
 	events chan chvmm.MachineEvent
 	owned  sync.WaitGroup
 
-	mu        sync.Mutex
-	devices   map[string]*fakeDevice
-	stopped   bool
-	ballooned int64
-	next      int
+	mu      sync.Mutex
+	devices map[string]*fakeDevice
+	stopped bool
+	paused  bool
+	running chan struct{} // closed while the guest runs
+	later   []func()      // what the guest does as soon as it runs
+	size    fakeSize
+	next    int
 }
 
 var _ chvmm.Machine = (*fakeMachine)(nil)
@@ -61,9 +79,12 @@ var _ chvmm.Machine = (*fakeMachine)(nil)
 type fakeDevice struct {
 	bdf    string
 	serial string   // of a disk
-	isNet  bool     // of a network interface
+	mac    string   // of a network interface
 	file   *os.File // of a disk, locked
+	leaves bool     // the guest was asked to give it up
 	vsock  net.Listener
+
+	bytes, ops uint64 // written or sent
 }
 
 func (m *fakeMachine) plugAll(ctx context.Context, cfg *chapi.VmConfig) error {
@@ -112,7 +133,7 @@ func (m *fakeMachine) AddDisk(_ context.Context, cfg chapi.DiskConfig) (string, 
 
 // AddNet implements [chvmm.Machine].
 func (m *fakeMachine) AddNet(_ context.Context, cfg chapi.NetConfig) (string, error) {
-	return m.plug(cfg.Id, &fakeDevice{isNet: true})
+	return m.plug(cfg.Id, &fakeDevice{mac: cfg.Mac})
 }
 
 // AddVsock implements [chvmm.Machine].
@@ -125,18 +146,33 @@ func (m *fakeMachine) AddVsock(_ context.Context, cfg chapi.VsockConfig) (string
 	return m.plug(cfg.Id, &fakeDevice{vsock: l})
 }
 
-// Remove implements [chvmm.Machine]. The guest agrees at once.
+// Remove implements [chvmm.Machine]. The guest agrees as soon as it runs.
 func (m *fakeMachine) Remove(_ context.Context, id string) error {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	d := m.devices[id]
-	delete(m.devices, id)
-	m.mu.Unlock()
 	if d == nil {
 		return fmt.Errorf("no device %s", id)
 	}
-	d.close()
-	m.tell(chvmm.MachineEvent{Kind: chvmm.DeviceRemoved, Device: id, BDF: d.bdf})
+	if d.leaves {
+		return fmt.Errorf("the removal of %s is under way", id)
+	}
+	d.leaves = true
+	m.guestDoesLocked(func() {
+		delete(m.devices, id)
+		d.close()
+		m.tellLocked(chvmm.MachineEvent{Kind: chvmm.DeviceRemoved, Device: id, BDF: d.bdf})
+	})
 	return nil
+}
+
+// guestDoesLocked does what the guest is asked for, now or once it runs.
+func (m *fakeMachine) guestDoesLocked(do func()) {
+	if m.paused {
+		m.later = append(m.later, do)
+		return
+	}
+	do()
 }
 
 func (d *fakeDevice) close() {
@@ -149,10 +185,33 @@ func (d *fakeDevice) close() {
 }
 
 // Pause implements [chvmm.Machine].
-func (m *fakeMachine) Pause(context.Context) error { return nil }
+func (m *fakeMachine) Pause(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.paused, m.running = true, make(chan struct{})
+	return nil
+}
 
 // Resume implements [chvmm.Machine].
-func (m *fakeMachine) Resume(context.Context) error { return nil }
+func (m *fakeMachine) Resume(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.paused = false
+	close(m.running)
+	for _, do := range m.later {
+		do()
+	}
+	m.later = nil
+	return nil
+}
+
+// awaitRunning returns once the guest runs or is gone.
+func (m *fakeMachine) awaitRunning() {
+	m.mu.Lock()
+	running := m.running
+	m.mu.Unlock()
+	<-running
+}
 
 // PowerButton implements [chvmm.Machine].
 func (m *fakeMachine) PowerButton(context.Context) error {
@@ -162,7 +221,8 @@ func (m *fakeMachine) PowerButton(context.Context) error {
 	return nil
 }
 
-// Counters implements [chvmm.Machine]. Nothing is ever read or sent.
+// Counters implements [chvmm.Machine]. Nothing is ever read, and what is
+// written and sent is counted by the guest.
 func (m *fakeMachine) Counters(context.Context) (chapi.VmCounters, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -170,27 +230,12 @@ func (m *fakeMachine) Counters(context.Context) (chapi.VmCounters, error) {
 	for id, d := range m.devices {
 		switch {
 		case d.file != nil:
-			out[id] = map[string]uint64{"read_bytes": 0, "write_bytes": 0, "read_ops": 0, "write_ops": 0}
-		case d.isNet:
-			out[id] = map[string]uint64{"rx_bytes": 0, "rx_frames": 0, "tx_bytes": 0, "tx_frames": 0}
+			out[id] = map[string]uint64{"read_bytes": 0, "write_bytes": d.bytes, "read_ops": 0, "write_ops": d.ops}
+		case d.mac != "":
+			out[id] = map[string]uint64{"rx_bytes": 0, "rx_frames": 0, "tx_bytes": d.bytes, "tx_frames": d.ops}
 		}
 	}
 	return out, nil
-}
-
-// SetBalloon implements [chvmm.Machine]. The guest follows at once.
-func (m *fakeMachine) SetBalloon(_ context.Context, bytes int64) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ballooned = bytes
-	return nil
-}
-
-// Ballooned implements [chvmm.Machine].
-func (m *fakeMachine) Ballooned(context.Context) (int64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.ballooned, nil
 }
 
 // Devices implements [chvmm.Machine].
@@ -212,6 +257,10 @@ func (m *fakeMachine) Events() <-chan chvmm.MachineEvent { return m.events }
 func (m *fakeMachine) tell(e chvmm.MachineEvent) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.tellLocked(e)
+}
+
+func (m *fakeMachine) tellLocked(e chvmm.MachineEvent) {
 	if m.stopped {
 		return
 	}
@@ -226,6 +275,10 @@ func (m *fakeMachine) Stop(context.Context) error {
 	m.guest.setMachine(nil)
 	m.mu.Lock()
 	m.stopped = true
+	if m.paused {
+		m.paused = false
+		close(m.running)
+	}
 	for _, d := range m.devices {
 		d.close()
 	}
@@ -248,14 +301,27 @@ func (m *fakeMachine) serials() []string {
 	return out
 }
 
-func (m *fakeMachine) nets() int {
+func (m *fakeMachine) macs() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := 0
+	var out []string
 	for _, d := range m.devices {
-		if d.isNet {
-			n++
+		if d.mac != "" {
+			out = append(out, d.mac)
 		}
 	}
-	return n
+	sort.Strings(out)
+	return out
+}
+
+// disk returns the file of the disk with a serial number, or nil.
+func (m *fakeMachine) disk(serial string) *os.File {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.devices {
+		if d.file != nil && d.serial == serial {
+			return d.file
+		}
+	}
+	return nil
 }

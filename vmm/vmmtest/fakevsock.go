@@ -41,6 +41,7 @@ func (m *fakeMachine) serveVsock(l net.Listener) {
 // greet reads "CONNECT <port>" byte by byte and hands the connection to the
 // port's handler. Without one it just ends, as the real device does.
 func (m *fakeMachine) greet(conn net.Conn) {
+	m.awaitRunning()
 	var line strings.Builder
 	for one := make([]byte, 1); line.Len() < 32; {
 		if _, err := conn.Read(one); err != nil {

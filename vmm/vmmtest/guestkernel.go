@@ -20,7 +20,19 @@ const (
 	EnvGuestTests = "CARDPLANE_GUEST_TESTS"
 	// EnvGuestDir is a directory with manifest.json and a guest kernel.
 	EnvGuestDir = "CARDPLANE_GUEST_DIR"
+	// EnvPrograms is a directory with the programs "guest" and "ch-qemu", for
+	// running the compiled tests on a machine without Go and checkout.
+	EnvPrograms = "CARDPLANE_CONFORMANCE_DIR"
 )
+
+// Prebuilt returns the path of a program in the directory that [EnvPrograms]
+// names, or "" where it names none.
+func Prebuilt(name string) string {
+	if dir := os.Getenv(EnvPrograms); dir != "" {
+		return filepath.Join(dir, name)
+	}
+	return ""
+}
 
 // defaultGuestDir is where `make` puts the guest's files, below the module's
 // root.
@@ -79,8 +91,11 @@ func GuestPayload(root string) func(testing.TB) chapi.PayloadConfig {
 	}
 }
 
-// buildGuest compiles command guest.
+// buildGuest compiles command guest, unless there is one.
 func buildGuest(root string) ([]byte, error) {
+	if path := Prebuilt("guest"); path != "" {
+		return os.ReadFile(path)
+	}
 	dir, err := os.MkdirTemp("", "vmmtest-guest")
 	if err != nil {
 		return nil, err

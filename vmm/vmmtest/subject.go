@@ -14,10 +14,12 @@ import (
 
 // patience bounds every wait of the suite. Nothing takes that long; it turns a
 // hang into a failure.
-const patience = 4 * time.Minute
+const patience = 2 * time.Minute
 
 // Subject is an implementation under test.
 type Subject struct {
+	// Name is what the report calls it.
+	Name string
 	// Start starts a VMM. It lives until the end of the test at the latest.
 	Start func(t testing.TB, opts StartOptions) Process
 	// Payload returns what boots a guest that speaks the protocol of
@@ -26,8 +28,14 @@ type Subject struct {
 	// Inert says why guests can be started here and get nowhere; it leaves out
 	// the cases in which they have to do something. Empty: they work.
 	Inert string
-	// Deviations names cases that are left out, with the reason.
-	Deviations map[string]string
+	// Differences are the ways in which it is known to differ. Those that name
+	// a case leave it out.
+	Differences []Difference
+	// Report takes the outcome of every case. It may be nil.
+	Report *Report
+
+	// skip leaves a case with the reason, for the report.
+	skip func(t testing.TB, why string)
 }
 
 // StartOptions are what a case wants of its VMM.

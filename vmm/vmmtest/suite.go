@@ -27,28 +27,50 @@ var cases = []testCase{
 	{name: "Requests", run: testRequests},
 	{name: "CreateTwice", run: testCreateTwice},
 	{name: "ColdPlug", run: testColdPlug},
+	{name: "ColdResize", run: testColdResize},
 	{name: "SecondVsock", run: testSecondVsock},
 	{name: "ConsoleFileUnwritable", run: testConsoleFile},
 	{name: "InvalidConfig", run: testInvalidConfig},
 	{name: "KernelMissing", run: testKernelMissing},
 	{name: "DiskMissing", run: testDiskMissing},
+	{name: "RestoreBadSource", run: testRestoreBadSource},
 	{name: "ShutdownVMM", run: testShutdownVMM},
 	{name: "Terminate", run: testTerminate},
 	{name: "StaleSocket", run: testStaleSocket},
 	{name: "ElevenConnections", run: testElevenConnections},
 	{name: "Lifecycle", need: bootedGuest, run: testLifecycle},
 	{name: "HotAdd", need: bootedGuest, run: testHotAdd},
+	{name: "ResizeErrors", need: bootedGuest, run: testResizeErrors},
+	{name: "SnapshotRunning", need: bootedGuest, run: testSnapshotRunning},
+	{name: "DiskLocked", need: bootedGuest, run: testDiskLocked},
+	{name: "TerminateRunning", need: bootedGuest, run: testTerminateRunning},
+	{name: "StaleVsock", need: bootedGuest, run: testStaleVsock},
 	{name: "Serial", need: obeyingGuest, run: testSerial},
 	{name: "Vsock", need: obeyingGuest, run: testVsock},
+	{name: "PauseHoldsGuest", need: obeyingGuest, run: testPauseHoldsGuest},
 	{name: "DiskHotplug", need: obeyingGuest, run: testDiskHotplug},
-	{name: "DiskLocked", need: bootedGuest, run: testDiskLocked},
+	{name: "DiskResize", need: obeyingGuest, run: testDiskResize},
+	{name: "DiskCounters", need: obeyingGuest, run: testDiskCounters},
+	{name: "SecondRemove", need: obeyingGuest, run: testSecondRemove},
 	{name: "NetHotplug", need: obeyingGuest, run: testNetHotplug},
+	{name: "NetAtBoot", need: obeyingGuest, run: testNetAtBoot},
 	{name: "GuestPowerOff", need: obeyingGuest, run: testGuestPowerOff},
 	{name: "GuestPowerOffStay", need: obeyingGuest, run: testGuestPowerOffStay},
 	{name: "PowerButton", need: obeyingGuest, run: testPowerButton},
 	{name: "GuestReboot", need: obeyingGuest, run: testGuestReboot},
 	{name: "GuestPanic", need: obeyingGuest, run: testGuestPanic},
+	{name: "GuestPanicStays", need: obeyingGuest, run: testGuestPanicStays},
 	{name: "Balloon", need: obeyingGuest, run: testBalloon},
+	{name: "MemoryACPI", need: obeyingGuest, run: testMemoryACPI},
+	{name: "MemoryVirtio", need: obeyingGuest, run: testMemoryVirtio},
+	{name: "VCPUs", need: obeyingGuest, run: testVCPUs},
+	{name: "VCPUsPending", need: obeyingGuest, run: testVCPUsPending},
+	{name: "Snapshot", need: obeyingGuest, run: testSnapshot},
+	{name: "SnapshotErrors", need: obeyingGuest, run: testSnapshotErrors},
+	{name: "SnapshotKeepsConnections", need: obeyingGuest, run: testSnapshotKeepsConnections},
+	{name: "RestoreAfterKill", need: obeyingGuest, run: testRestoreAfterKill},
+	{name: "RestoreElsewhere", need: obeyingGuest, run: testRestoreElsewhere},
+	{name: "RestoreResized", need: obeyingGuest, run: testRestoreResized},
 	{name: "Killed", need: bootedGuest, run: testKilled},
 }
 
@@ -63,16 +85,25 @@ func RunGuests(t *testing.T, s Subject) {
 }
 
 func run(t *testing.T, s Subject, wanted func(need) bool) {
+	report := s.Report.vmm(s)
 	for _, c := range cases {
 		if !wanted(c.need) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			if reason, ok := s.Deviations[c.name]; ok {
-				t.Skipf("known deviation: %s", reason)
+			reason := ""
+			defer func() { report.add(t, c.name, reason) }()
+			s := s
+			s.skip = func(t testing.TB, why string) {
+				t.Helper()
+				reason = why
+				t.Skip(why)
+			}
+			if d, ok := s.difference(c.name); ok {
+				s.skip(t, "known difference: "+d.What+" ("+d.Why+")")
 			}
 			if s.Inert != "" && c.need == obeyingGuest {
-				t.Skipf("guests get nowhere here: %s", s.Inert)
+				s.skip(t, "guests get nowhere here: "+s.Inert)
 			}
 			c.run(t, s)
 		})

@@ -5,14 +5,25 @@
 // one-line commands on vsock port 1024. Each connection carries one command
 // and gets one line back.
 //
-//	ping      pong
-//	disks     the serial numbers of the disks, sorted
-//	nets      the number of network interfaces besides lo
-//	echo      ok, and then every byte comes back until the other side ends
-//	poweroff  ok, and the guest powers off
-//	reboot    ok, and the guest reboots
-//	panic     ok, and the kernel panics
-//	button    yes if the guest powers off when its power button is pressed
+//	ping             pong
+//	cpus             the number of CPUs, all of them brought online
+//	memory           MemTotal in bytes, all memory brought online
+//	disks            the serial numbers of the disks, sorted
+//	size SERIAL      the length of a disk in bytes
+//	write SERIAL X   ok, and the word X is the beginning of the disk
+//	read SERIAL      the word at the beginning of the disk
+//	nets             the number of network interfaces besides lo
+//	macs             their addresses, sorted
+//	up MAC           ok, and the interface is up, which makes it send something
+//	remember X       ok, and the word X is kept in memory
+//	recall           the word
+//	echo             ok, and then every byte comes back until the other side ends
+//	poweroff         ok, and the guest powers off
+//	reboot           ok, and the guest reboots
+//	panic            ok, and the kernel panics and does what panic= says
+//	halt             ok, and the kernel panics and stays so
+//	driver NAME      yes if the kernel has this virtio driver
+//	button           yes if the guest powers off when its power button is pressed
 package main
 
 import (
@@ -24,8 +35,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mdlayher/vsock"
 	"golang.org/x/sys/unix"
@@ -109,27 +120,84 @@ func serve(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	switch command := strings.TrimSpace(line); command {
-	case "ping":
-		fmt.Fprintln(conn, "pong")
-	case "disks":
-		fmt.Fprintln(conn, strings.Join(serials(), " "))
-	case "nets":
-		found, _ := filepath.Glob("/sys/class/net/*")
-		fmt.Fprintln(conn, len(found)-1)
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return
+	}
+	switch command := words[0]; command {
 	case "echo":
 		fmt.Fprintln(conn, "ok")
 		_, _ = io.Copy(conn, r)
-	case "button":
-		fmt.Fprintln(conn, haveButton())
-	case "poweroff", "reboot", "panic":
+	case "poweroff", "reboot", "panic", "halt":
 		fmt.Fprintln(conn, "ok")
 		// The other side ends the connection once it has the answer.
 		_, _ = io.Copy(io.Discard, r)
 		end(command)
 	default:
-		fmt.Fprintf(conn, "unknown command %q\n", command)
+		fmt.Fprintln(conn, answer(command, append(words[1:], "", "")))
 	}
+}
+
+// answer runs a command that is done when it is answered. args holds at least
+// two words.
+func answer(command string, args []string) string {
+	switch command {
+	case "ping":
+		return "pong"
+	case "cpus":
+		return fmt.Sprint(onlineCPUs())
+	case "memory":
+		return fmt.Sprint(onlineMemory())
+	case "disks":
+		return strings.Join(serials(), " ")
+	case "size":
+		return withDisk(args[0], diskSize)
+	case "read":
+		return withDisk(args[0], readWord)
+	case "write":
+		return withDisk(args[0], func(name string) (string, error) { return "ok", writeWord(name, args[1]) })
+	case "nets":
+		return fmt.Sprint(len(addresses()))
+	case "macs":
+		return strings.Join(addresses(), " ")
+	case "up":
+		return result("ok", up(args[0]))
+	case "remember":
+		memory.Store(&args[0])
+		return "ok"
+	case "recall":
+		return *memory.Load()
+	case "button":
+		return haveButton()
+	case "driver":
+		return yesNo(exists("/sys/bus/virtio/drivers/" + args[0]))
+	}
+	return fmt.Sprintf("unknown command %q", command)
+}
+
+// memory is the word of the command remember.
+var memory atomic.Pointer[string]
+
+func init() { memory.Store(new(string)) }
+
+// result is the answer of a command that may fail.
+func result(answer string, err error) string {
+	if err != nil {
+		return "failed: " + err.Error()
+	}
+	return answer
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func end(command string) {
@@ -138,8 +206,11 @@ func end(command string) {
 		_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 	case "reboot":
 		_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
-	case "panic":
+	case "halt":
+		_ = os.WriteFile("/proc/sys/kernel/panic", []byte("0"), 0)
 		os.Exit(1) // the kernel panics when PID 1 ends
+	case "panic":
+		os.Exit(1)
 	}
 }
 
@@ -149,12 +220,7 @@ func buttons() []string {
 	return found
 }
 
-func haveButton() string {
-	if len(buttons()) > 0 {
-		return "yes"
-	}
-	return "no"
-}
+func haveButton() string { return yesNo(len(buttons()) > 0) }
 
 // watchButton powers the guest off when the button at path is pressed. An
 // event is a struct input_event of 24 bytes, of which type (EV_KEY), code
@@ -174,15 +240,4 @@ func watchButton(path string) {
 			end("poweroff")
 		}
 	}
-}
-
-func serials() []string {
-	var out []string
-	found, _ := filepath.Glob("/sys/block/vd*/serial")
-	for _, path := range found {
-		text, _ := os.ReadFile(path)
-		out = append(out, string(text))
-	}
-	sort.Strings(out)
-	return out
 }
