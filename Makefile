@@ -59,7 +59,7 @@ conformance: build ## compile the VMM conformance suite for a machine without Go
 	@CGO_ENABLED=0 go test -c -o build/conformance/vmmtest.test ./vmm/vmmtest
 	@$(STATIC) -o build/conformance/ ./vmm/vmmtest/guest ./vmm/cmd/ch-qemu
 
-check: ## generated code fresh, formatted, vetted, staticcheck clean, repository rules kept
+check: ## generated code fresh, OpenAPI linted, formatted, vetted, staticcheck clean, repository rules kept
 	@ci/check.sh
 
 generate: ## generate code from the OpenAPI documents

@@ -16,8 +16,22 @@ fresh() {
 
 tidy() { go mod tidy -diff >/dev/null || fail 'go.mod is not tidy: run go mod tidy'; }
 
+# lint holds the OpenAPI documents against openapi/.spectral.yaml.
+lint() {
+  local tools=build/lint
+  ci/setup.sh --lint
+  mkdir -p $tools
+  if ! cmp -s ci/lint/package-lock.json $tools/package-lock.json; then
+    cp ci/lint/package.json ci/lint/package-lock.json $tools/
+    npm --prefix $tools ci --no-audit --no-fund --silent || { rm -f $tools/package-lock.json; fail 'the linter could not be installed from npm'; }
+  fi
+  $tools/node_modules/.bin/spectral lint --quiet --fail-severity=warn -r openapi/.spectral.yaml openapi/*.yaml ||
+    fail 'an OpenAPI document breaks openapi/.spectral.yaml'
+}
+
 fresh
 tidy
+lint
 go vet ./...
 # Packages that hold nothing but generated code are their generator's business.
 go list ./... | grep -vE '/openapi/[a-z]+api$' | xargs go tool staticcheck

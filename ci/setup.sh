@@ -5,6 +5,7 @@
 #
 #   ci/setup.sh            what building, testing and running need
 #   ci/setup.sh --kernel   also what `make kernel` needs
+#   ci/setup.sh --lint     also what `make check` needs
 #
 # Nothing goes into /boot: the guest kernel is unpacked from its package by
 # mkrootfs, never installed.
@@ -14,11 +15,13 @@ readonly suite=bookworm-backports
 readonly sources=/etc/apt/sources.list.d/$suite.sources
 readonly qemu_major=10
 
-usage='usage: ci/setup.sh [--kernel]'
+usage='usage: ci/setup.sh [--kernel] [--lint]'
 want_kernel=no
+want_lint=no
 for arg in "$@"; do
   case $arg in
     --kernel) want_kernel=yes ;;
+    --lint) want_lint=yes ;;
     *) echo "setup: unknown argument '$arg'; $usage" >&2; exit 2 ;;
   esac
 done
@@ -44,6 +47,10 @@ bc bc
 xz xz-utils
 tar tar
 '
+lint_needs='
+node nodejs
+npm npm
+'
 
 present() {
   case $1 in
@@ -56,6 +63,7 @@ present() {
 missing_packages() {
   local probe package list=$base_needs
   [ $want_kernel = no ] || list+=$kernel_needs
+  [ $want_lint = no ] || list+=$lint_needs
   while read -r probe package; do
     [ -z "$probe" ] || present "$probe" || echo "$package"
   done <<<"$list"

@@ -652,7 +652,11 @@ type DeleteContainerParams struct {
 type GetLogsParams struct {
 	// Follow Go on until the container has ended and all its output has been sent.
 	Follow *bool `form:"follow,omitempty" json:"follow,omitempty"`
+
+	// Stdout Give the program's standard output.
 	Stdout *bool `form:"stdout,omitempty" json:"stdout,omitempty"`
+
+	// Stderr Give the program's standard error.
 	Stderr *bool `form:"stderr,omitempty" json:"stderr,omitempty"`
 
 	// Tail Begin with this many last lines; all of them when absent.
