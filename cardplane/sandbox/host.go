@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/cardplane/cardplane/cardplane/guestclient"
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/link"
@@ -40,6 +41,9 @@ type Host interface {
 	// Events calls handle for each event of the VMM, from offset on, as they
 	// happen. It returns nil once the VMM has exited and all were handled.
 	Events(ctx context.Context, id string, offset int64, handle func(hostapi.VMEvent) error) error
+	// Away returns why the host cannot be reached, nil while it can for all
+	// that is known, and a channel that is closed when that changes.
+	Away() (changed <-chan struct{}, err error)
 	// Tunnel connects to one of the VM's sockets.
 	Tunnel(ctx context.Context, id string, kind hostapi.TunnelKind) (net.Conn, error)
 }
@@ -74,4 +78,17 @@ func Explain(err error) error {
 	}
 	return apierr.New(apierr.Unavailable, codeHostAway,
 		"the compute host cannot be reached; see that vmmd runs there and that --link leads to it: %w", err)
+}
+
+// insist calls do, which is idempotent, until the host has answered it, for at
+// most patience.
+func insist(ctx context.Context, patience time.Duration, do func(context.Context) error) error {
+	late, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for retry := guestclient.NewBackoff(); ; {
+		err := do(ctx)
+		if !HostAway(err) || retry.Wait(late) != nil {
+			return err
+		}
+	}
 }

@@ -37,6 +37,7 @@ type fixture struct {
 	t    *testing.T
 	ctx  context.Context
 	host *hosttest.Host
+	cfg  sandbox.Config
 	spec sandbox.Spec
 }
 
@@ -65,7 +66,7 @@ func newFixture(t *testing.T, cmdline string, change func(*sandbox.Config)) *fix
 	if change != nil {
 		change(&cfg)
 	}
-	f.Manager = sandbox.NewManager(cfg)
+	f.cfg, f.Manager = cfg, sandbox.NewManager(cfg)
 	f.spec = sandbox.Spec{
 		ID: "s-1", Labels: map[string]string{"k": "v"}, VCPUs: 1, MemoryBytes: 256 << 20,
 		Image: file(t, "an image"), Disk: &sandbox.Disk{ID: "s-disk", SizeBytes: 1 << 20},

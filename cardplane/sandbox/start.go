@@ -14,6 +14,9 @@ import (
 )
 
 const (
+	// firstPatience is how long a start waits for a host that does not answer
+	// at all. Once it has answered, it may be away for as long as a boot takes.
+	firstPatience = 2 * time.Second
 	// Bounds of one attempt to reach an agent.
 	firstAttempt = time.Second
 	maxAttempt   = 20 * time.Second
@@ -118,19 +121,31 @@ func (m *Manager) makeVM(ctx context.Context, spec Spec, watch *stopwatch) (host
 }
 
 func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (hostapi.VM, error) {
-	if _, err := m.host.Host(ctx); err != nil {
-		return hostapi.VM{}, err // at once, where an upload would be patient
+	err := insist(ctx, firstPatience, func(ctx context.Context) error {
+		_, err := m.host.Host(ctx)
+		return err
+	})
+	if err != nil {
+		return hostapi.VM{}, err
 	}
 	if err := m.blobs.ensure(ctx, m.artefacts.blobs(spec)...); err != nil {
 		return hostapi.VM{}, err
 	}
 	if spec.Disk != nil {
-		if _, err := m.host.PutDisk(ctx, spec.Disk.ID, m.artefacts.diskSpec(*spec.Disk)); err != nil {
+		err := insist(ctx, m.bootTimeout, func(ctx context.Context) error {
+			_, err := m.host.PutDisk(ctx, spec.Disk.ID, m.artefacts.diskSpec(*spec.Disk))
+			return err
+		})
+		if err != nil {
 			return hostapi.VM{}, err
 		}
 	}
 	watch.lap("files")
-	vm, err := m.host.PutVM(ctx, spec.ID, m.artefacts.vmSpec(spec))
+	var vm hostapi.VM
+	err = insist(ctx, m.bootTimeout, func(ctx context.Context) (err error) {
+		vm, err = m.host.PutVM(ctx, spec.ID, m.artefacts.vmSpec(spec))
+		return err
+	})
 	if err != nil {
 		return hostapi.VM{}, err
 	}
@@ -139,8 +154,46 @@ func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (h
 }
 
 // boot takes the machine from state, "" where the VMM has none, to the
-// agent's readiness.
+// agent's readiness. Where the link is cut on the way it finds out how far it
+// has got, and goes on from there.
 func (s *Sandbox) boot(ctx context.Context, spec Spec, vm hostapi.VM, state chapi.VmState) error {
+	late, cancel := context.WithTimeout(ctx, s.manager.bootTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.alive, cancel)()
+	err := s.bootFrom(late, spec, vm, state)
+	for retry := guestclient.NewBackoff(); unasked(err) && retry.Wait(late) == nil; {
+		if state, err = s.state(late); err == nil {
+			err = s.bootFrom(late, spec, vm, state)
+		}
+	}
+	if err != nil {
+		return s.bootError(err)
+	}
+	return s.awaitAgent(ctx)
+}
+
+// unasked reports whether err leaves open whether the VMM did what it was
+// asked for.
+func unasked(err error) bool {
+	return apierr.Is(err, "vmm_unreachable") || apierr.Is(err, "vmm_timeout")
+}
+
+// bootError says why a VMM that does not answer does not.
+func (s *Sandbox) bootError(err error) error {
+	if !unasked(err) {
+		return err
+	}
+	if s.alive.Err() != nil {
+		return bootFailed("the guest did not come up: %w", context.Cause(s.alive))
+	}
+	if _, away := s.manager.host.Away(); away != nil {
+		return Explain(away)
+	}
+	return err
+}
+
+// bootFrom asks the VMM for what is missing from state to a guest that boots.
+func (s *Sandbox) bootFrom(ctx context.Context, spec Spec, vm hostapi.VM, state chapi.VmState) error {
 	handle := vmm.New(s.dialVMM)
 	defer handle.Close()
 	if state == "" {
@@ -150,11 +203,9 @@ func (s *Sandbox) boot(ctx context.Context, spec Spec, vm hostapi.VM, state chap
 		state = chapi.Created
 	}
 	if state == chapi.Created {
-		if err := handle.Boot(ctx); err != nil {
-			return err
-		}
+		return handle.Boot(ctx)
 	}
-	return s.awaitAgent(ctx)
+	return nil
 }
 
 // state returns the state of the VMM's machine, "" where there is none.
@@ -180,6 +231,9 @@ func (s *Sandbox) awaitAgent(ctx context.Context) error {
 	case s.alive.Err() != nil:
 		return bootFailed("the guest did not come up: %w", context.Cause(s.alive))
 	case bootCtx.Err() != nil:
+		if _, away := s.manager.host.Away(); away != nil {
+			return Explain(away)
+		}
 		return bootFailed("the guest agent did not answer within %s; a slow host needs a longer --boot-timeout: %w", s.manager.bootTimeout, err)
 	}
 	return err
