@@ -100,7 +100,7 @@ func (r *run) resume(rec store.Record) (*sandbox.Sandbox, error) {
 		if !sandbox.HostAway(err) || r.ctx.Err() != nil {
 			return nil, err
 		}
-		r.e.setReason("waiting for the compute host")
+		r.e.setReason(reasonHostAway)
 		if err := retry.Wait(r.ctx); err != nil {
 			return nil, err
 		}
@@ -122,7 +122,7 @@ func (r *run) adopt(rec store.Record) (*sandbox.Sandbox, error) {
 		if apierr.Is(err, sandbox.CodeLost) || r.ctx.Err() != nil {
 			return nil, err
 		}
-		r.e.setReason("waiting for the compute host")
+		r.e.setReason(reasonHostAway)
 		r.log.WithError(err).Debug("the container's sandbox is not reached yet")
 		if err := retry.Wait(r.ctx); err != nil {
 			return nil, err
@@ -244,12 +244,16 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing
 	return nil
 }
 
-func (r *run) putContainer(sb *sandbox.Sandbox, p plan) (guestapi.Container, error) {
-	if r.recovered {
-		c, err := sb.Guest().GetContainer(r.ctx, r.e.id)
-		if !apierr.Is(err, "container_not_found") {
-			return c, err
+func (r *run) putContainer(sb *sandbox.Sandbox, p plan) (c guestapi.Container, err error) {
+	err = r.svc.reach(r.ctx, sb, r.svc.cfg.Sandboxes.BootTimeout(), func(ctx context.Context) error {
+		if r.recovered {
+			c, err = sb.Guest().GetContainer(ctx, r.e.id)
+			if !apierr.Is(err, "container_not_found") {
+				return err
+			}
 		}
-	}
-	return sb.Guest().PutContainer(r.ctx, r.e.id, p.config)
+		c, err = sb.Guest().PutContainer(ctx, r.e.id, p.config)
+		return err
+	})
+	return c, err
 }

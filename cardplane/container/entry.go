@@ -46,12 +46,16 @@ func (e *entry) snapshot() cardplane.Container {
 
 // snapshotLocked shows a container as exited as soon as its exit and all its
 // output are recorded. The stored state stays stopping until its machine is
-// gone, so that a crash in between loses nothing that is on the disk.
+// gone, so that a crash in between loses nothing that is on the disk. While the
+// host is away, an active container's reason says so.
 func (e *entry) snapshotLocked() cardplane.Container {
 	c, exit := e.rec.Container, e.rec.Run.Exit
 	if e.settled && c.State == cardplane.Stopping && exit != nil {
 		c.State, c.Reason = cardplane.Exited, ""
 		c.ExitCode, c.OOMKilled, c.FinishedAt = exit.Code, exit.OOMKilled, exit.At
+	}
+	if _, away := e.svc.away(); away != nil && c.State.Active() && c.Reason != reasonTakenOver {
+		c.Reason = reasonHostAway
 	}
 	return c
 }

@@ -69,8 +69,12 @@ func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *s
 	if err := s.cfg.Store.SaveExec(e.id, saved); err != nil {
 		return cardplane.Exec{}, err
 	}
-	watch, err := r.sb.Guest().PutExec(r.ctx, ctx, e.id, info.ID, guestapi.ExecConfig{
-		Process: *process, Terminal: terminalSize(spec.TerminalSize), Stdin: stdinMode(spec.Stdin),
+	var watch *guestclient.ExecWatch
+	err := r.command(ctx, func(ctx context.Context) (err error) {
+		watch, err = r.sb.Guest().PutExec(r.ctx, ctx, e.id, info.ID, guestapi.ExecConfig{
+			Process: *process, Terminal: terminalSize(spec.TerminalSize), Stdin: stdinMode(spec.Stdin),
+		})
+		return err
 	})
 	if err != nil {
 		r.undoExec(info.ID, err)
@@ -84,15 +88,32 @@ func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *s
 }
 
 // undoExec forgets an exec whose start gave err. Where that does not say
-// whether it runs, it is killed.
+// whether it runs, it is killed first, once the guest can be reached.
 func (r *run) undoExec(id string, err error) {
-	if !guestclient.Refused(err) {
+	if guestclient.Refused(err) {
+		r.forgetExec(id)
+		return
+	}
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	if !r.over {
+		r.execs.Go(func() { r.dropExec(id) })
+	}
+}
+
+// dropExec kills and forgets an exec that nobody knows. One that is left when
+// the control plane ends is the next one's to list.
+func (r *run) dropExec(id string) {
+	for retry := guestclient.NewBackoff(); ; {
 		err := r.sb.Guest().DeleteExec(r.ctx, r.e.id, id, true)
-		if err != nil && !apierr.Is(err, "exec_not_found") {
-			r.log.WithError(err).WithField("exec", id).Error("an exec whose start was cut may be running")
+		if r.ctx.Err() == nil && (err == nil || guestclient.Permanent(err)) {
+			r.forgetExec(id)
+			return
+		}
+		if retry.Wait(r.ctx) != nil {
+			return
 		}
 	}
-	r.forgetExec(id)
 }
 
 func checkExec(spec cardplane.ExecSpec) error {
@@ -170,16 +191,9 @@ func (r *run) addExec(x *exec, watch *guestclient.ExecWatch, announce func()) {
 // drainExecs gives those who are attached to execs the time to get what these
 // have left when the container has ended, and with it all its processes.
 func (r *run) drainExecs() {
-	timer := time.NewTimer(execDrainTimeout)
-	defer timer.Stop()
+	grace := r.svc.newGrace(r.sb, execDrainTimeout)
 	for _, ended := range r.execEnds() {
-		select {
-		case <-ended:
-		case <-timer.C:
-			return
-		case <-r.ctx.Done():
-			return
-		case <-r.sb.Lost():
+		if grace.wait(r.ctx, ended) != nil {
 			return
 		}
 	}
@@ -347,7 +361,9 @@ func (s *Service) ResizeExec(ctx context.Context, ref, execID string, size cardp
 	if err != nil {
 		return err
 	}
-	return e.notRunning(x.run.sb.Guest().ResizeExec(ctx, e.id, execID, terminalSize(size)))
+	return e.notRunning(x.run.command(ctx, func(ctx context.Context) error {
+		return x.run.sb.Guest().ResizeExec(ctx, e.id, execID, terminalSize(size))
+	}))
 }
 
 // AttachExec implements [cardplane.ContainerService].

@@ -87,8 +87,23 @@ func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) 
 	if end.exit == nil || !keep || r.ctx.Err() != nil {
 		return
 	}
-	if err := sb.PowerOff(r.ctx, powerOffTimeout); err != nil && r.ctx.Err() == nil {
+	if err := r.powerOffOnce(sb); err != nil && r.ctx.Err() == nil {
 		r.log.WithError(err).Warn("the virtual machine was not switched off in order; its disk is as after a power cut")
+	}
+}
+
+// powerOffOnce waits for a host that is away.
+func (r *run) powerOffOnce(sb *sandbox.Sandbox) error {
+	for {
+		err := sb.PowerOff(r.ctx, powerOffTimeout)
+		changed, away := r.svc.away()
+		if err == nil || away == nil || r.ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-r.ctx.Done():
+		}
 	}
 }
 

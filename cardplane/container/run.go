@@ -28,9 +28,6 @@ const (
 	// drainTimeout bounds the wait for the rest of the output of a program
 	// that has ended.
 	drainTimeout = 30 * time.Second
-	// unresponsiveAfter is how long a guest may take to kill a program before
-	// its machine is destroyed.
-	unresponsiveAfter = time.Minute
 	// exitKilled is the exit code of a program that SIGKILL has ended.
 	exitKilled = 128 + 9
 )
@@ -111,10 +108,13 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	helpers.Go(func() { exited <- r.awaitExit(ctx, sb) })
 	r.resumeExecs()
 
-	escalation := newEscalation(r.e.record().Run.KillAt)
+	escalation := newEscalation(r.e.record().Run.KillAt, r.svc.cfg.KillTimeout)
 	defer escalation.stop()
 	for {
+		hostChanged, away := r.svc.away()
+		escalation.heed(away)
 		select {
+		case <-hostChanged:
 		case result := <-exited:
 			switch {
 			case result.err != nil && r.ctx.Err() != nil:
@@ -132,7 +132,7 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 			helpers.Go(func() { r.signal(ctx, sb, req.signal) })
 		case <-escalation.timer.C:
 			if escalation.killed {
-				return r.ended(sb, unresponsive())
+				return r.ended(sb, r.unresponsive())
 			}
 			escalation.kill()
 			r.e.setReason("waiting for the program to end after SIGKILL")
@@ -143,9 +143,9 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	}
 }
 
-func unresponsive() error {
+func (r *run) unresponsive() error {
 	return apierr.New(apierr.Unavailable, "guest_unresponsive",
-		"the guest did not kill the program within %s, so its virtual machine was destroyed", unresponsiveAfter)
+		"the guest did not kill the program within %s, so its virtual machine was destroyed", r.svc.cfg.KillTimeout)
 }
 
 // ended is the ending of a run whose machine is of no more use. The exit that
@@ -188,15 +188,9 @@ func (r *run) recordExit(exit *store.Exit) {
 
 // drain waits until the rest of the output is in the journal.
 func (r *run) drain(sb *sandbox.Sandbox, drained <-chan struct{}) {
-	timer := time.NewTimer(drainTimeout)
-	defer timer.Stop()
-	select {
-	case <-drained:
-	case <-timer.C:
-		r.log.Error("the last output of the container did not arrive in time and is lost")
-	case <-sb.Lost():
-		r.log.WithError(sb.LostError()).Error("the last output of the container is lost")
-	case <-r.ctx.Done():
+	grace := r.svc.newGrace(sb, drainTimeout)
+	if err := grace.wait(r.ctx, drained); err != nil && r.ctx.Err() == nil {
+		r.log.WithError(err).Error("the last output of the container is lost")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -29,7 +30,18 @@ type Config struct {
 	// LogDir holds a directory for each container's output journal.
 	LogDir string
 	Log    logrus.FieldLogger
+	// ReachTimeout bounds how long a call waits for a guest or a compute host
+	// that is away; 0 means 10 seconds.
+	ReachTimeout time.Duration
+	// KillTimeout is how long a guest may take to kill a program before its
+	// machine is destroyed; 0 means a minute.
+	KillTimeout time.Duration
 }
+
+const (
+	defaultReachTimeout = 10 * time.Second
+	defaultKillTimeout  = time.Minute
+)
 
 // Service implements [cardplane.ContainerService].
 type Service struct {
@@ -62,6 +74,8 @@ func Open(cfg Config) (*Service, error) {
 		cfg: cfg, log: cfg.Log, kick: make(chan struct{}, 1),
 		entries: make(map[string]*entry), names: make(map[string]string),
 	}
+	s.cfg.ReachTimeout = cmp.Or(cfg.ReachTimeout, defaultReachTimeout)
+	s.cfg.KillTimeout = cmp.Or(cfg.KillTimeout, defaultKillTimeout)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	for _, rec := range records {
 		s.addLocked(rec)

@@ -40,12 +40,7 @@ func (e *entry) awaitEnd(ctx context.Context) error {
 	if r == nil || c.State.Active() {
 		return nil
 	}
-	select {
-	case <-r.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return e.svc.whileReached(ctx, r.done)
 }
 
 // begin takes the container to starting, claims what the run will make on the

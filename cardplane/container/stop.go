@@ -29,11 +29,14 @@ type escalation struct {
 	timer  *time.Timer
 	at     time.Time // when timer fires; zero while nobody has asked for a stop
 	killed bool      // SIGKILL was sent; timer now watches the guest
+	limit  time.Duration
+	away   bool // the host is away, so the guest cannot be judged
 }
 
 // newEscalation takes up a stop that was asked for before, if killAt says so.
-func newEscalation(killAt time.Time) *escalation {
-	e := &escalation{timer: time.NewTimer(time.Hour), at: killAt}
+// limit is how long the guest may take to kill the program.
+func newEscalation(killAt time.Time, limit time.Duration) *escalation {
+	e := &escalation{timer: time.NewTimer(time.Hour), at: killAt, limit: limit}
 	if killAt.IsZero() {
 		e.timer.Stop()
 	} else {
@@ -53,7 +56,20 @@ func (e *escalation) sooner(at time.Time) {
 // kill begins the watch over a guest that was sent SIGKILL.
 func (e *escalation) kill() {
 	e.killed = true
-	e.timer.Reset(unresponsiveAfter)
+	e.timer.Reset(e.limit)
+}
+
+// heed stops the watch over the guest while the host is away, and begins it
+// anew when the host is back.
+func (e *escalation) heed(away error) {
+	switch {
+	case !e.killed:
+	case away != nil:
+		e.timer.Stop()
+	case e.away:
+		e.timer.Reset(e.limit)
+	}
+	e.away = away != nil
 }
 
 func (e *escalation) stop() { e.timer.Stop() }
@@ -113,7 +129,8 @@ func (s *Service) Stop(ctx context.Context, ref string, opts cardplane.StopOptio
 			return c, ctx.Err()
 		}
 	}
-	return e.waitUntil(ctx, func(c cardplane.Container) bool { return !c.State.Active() })
+	// The stop is recorded, and done when a host that is away is back.
+	return e.waitReached(ctx, func(c cardplane.Container) bool { return !c.State.Active() })
 }
 
 // active returns the container and its run, nil where it has none. A container
@@ -146,7 +163,8 @@ func (s *Service) stopRequest(ctx context.Context, c cardplane.Container, opts c
 	return req, err
 }
 
-// Kill implements [cardplane.ContainerService].
+// Kill implements [cardplane.ContainerService]. A signal whose answer is lost
+// is not sent again, as it may have arrived.
 func (s *Service) Kill(ctx context.Context, ref, signal string) error {
 	e, err := s.lookup(ref)
 	if err != nil {
@@ -163,7 +181,14 @@ func (s *Service) Kill(ctx context.Context, ref, signal string) error {
 	if err != nil {
 		return err
 	}
-	return e.notRunning(r.sb.Guest().KillContainer(ctx, e.id, number))
+	return e.notRunning(r.command(ctx, func(ctx context.Context) error {
+		err := r.sb.Guest().KillContainer(ctx, e.id, number)
+		if apierr.Is(err, guestclient.CodeUnreachable) && !guestclient.Unsent(err) {
+			return sandbox.Explain(apierr.New(apierr.Unavailable, "connection_lost",
+				"the link broke before the answer came, so the signal may have arrived: %w", err))
+		}
+		return err
+	}))
 }
 
 // Resize implements [cardplane.ContainerService].
@@ -176,12 +201,15 @@ func (s *Service) Resize(ctx context.Context, ref string, size cardplane.Termina
 	if err != nil {
 		return err
 	}
-	return e.notRunning(r.sb.Guest().ResizeContainer(ctx, e.id, terminalSize(size)))
+	return e.notRunning(r.command(ctx, func(ctx context.Context) error {
+		return r.sb.Guest().ResizeContainer(ctx, e.id, terminalSize(size))
+	}))
 }
 
-// reachTimeout bounds how long a call waits for a guest that is about to be
-// reached again after a restart of the control plane.
-const reachTimeout = 10 * time.Second
+// command has the guest do something that a caller waits for.
+func (r *run) command(ctx context.Context, do func(context.Context) error) error {
+	return r.svc.reach(ctx, r.sb, r.svc.cfg.ReachTimeout, do)
+}
 
 // runningRun returns the run of a container whose program runs, once its
 // guest is reached.
@@ -190,7 +218,7 @@ func (e *entry) runningRun(ctx context.Context) (*run, error) {
 	if r == nil || !c.State.Active() || c.State == cardplane.Starting && !r.isUp() {
 		return nil, notRunning(c)
 	}
-	late := time.NewTimer(reachTimeout)
+	late := time.NewTimer(e.svc.cfg.ReachTimeout)
 	defer late.Stop()
 	select {
 	case <-r.up:

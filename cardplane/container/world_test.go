@@ -23,6 +23,8 @@ import (
 	"github.com/cardplane/cardplane/cardplane/system"
 	"github.com/cardplane/cardplane/guest-agent/agenttest"
 	"github.com/cardplane/cardplane/vmm/host/hosttest"
+	"github.com/cardplane/cardplane/vmm/link"
+	"github.com/cardplane/cardplane/vmm/link/linktest"
 )
 
 func TestMain(m *testing.M) {
@@ -42,9 +44,12 @@ type world struct {
 	dir         string
 	guest       string
 	bootTimeout time.Duration
+	killTimeout time.Duration
+	wire        *linktest.Cutter // nil: the link cannot be cut
 
 	mu     sync.Mutex
 	agents []*agenttest.Agent
+	guests []*linktest.Cutter // what leads to each agent
 }
 
 // newWorld makes a world whose guests boot as cmdline says; empty means that
@@ -62,12 +67,34 @@ func newWorld(t *testing.T, cmdline string) *world {
 	return w
 }
 
+// link opens the link of a control plane.
+func (w *world) link() *link.Link {
+	w.t.Helper()
+	if w.wire == nil {
+		return w.host.Link()
+	}
+	l, err := link.Open(w.wire.Endpoint(), link.WithPulse(50*time.Millisecond, 250*time.Millisecond))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(l.Close)
+	return l
+}
+
 func (w *world) startAgent() (string, <-chan struct{}) {
 	a := agenttest.Start(w.t)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.agents = append(w.agents, a)
-	return a.Socket, a.PoweredOff()
+	path := filepath.Join(filepath.Dir(a.Socket), "wire")
+	wire, err := linktest.New(path, linktest.Unix(a.Socket))
+	if err != nil {
+		w.t.Error(err)
+		return a.Socket, a.PoweredOff()
+	}
+	w.t.Cleanup(func() { _ = wire.Close() })
+	w.guests = append(w.guests, wire)
+	return path, a.PoweredOff()
 }
 
 func testLog(t *testing.T) logrus.FieldLogger {
@@ -108,9 +135,10 @@ func (w *world) open(fault func(op string) bool) *plane {
 	if p.artefacts, err = sandbox.OpenArtefacts(w.guest); err != nil {
 		w.t.Fatal(err)
 	}
-	p.host = &faultyHost{realHost: sandbox.OverLink(w.host.Link()), crash: p.freeze, fault: fault}
+	p.host = &faultyHost{realHost: sandbox.OverLink(w.link()), crash: p.freeze, fault: fault}
 	p.Service, err = container.Open(container.Config{
 		Store: p.store, Images: p.images, Events: p.events, LogDir: filepath.Join(w.dir, "logs"), Log: log,
+		ReachTimeout: time.Second, KillTimeout: w.killTimeout,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
 			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
 		}),

@@ -59,7 +59,11 @@ func New(dial DialFunc, epoch int64) *Client {
 			if conn := c.ready.Swap(nil); conn != nil {
 				return *conn, nil
 			}
-			return dial(ctx, guestwire.ControlPort)
+			conn, err := dial(ctx, guestwire.ControlPort)
+			if err != nil {
+				return nil, &unsent{err}
+			}
+			return conn, nil
 		},
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConns:           2,

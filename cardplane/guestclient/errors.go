@@ -44,6 +44,21 @@ func finish[T any](resp *http.Response, err error) (T, error) {
 	return out, fromGuest(err)
 }
 
+// unsent is an error of a connection that was never made.
+type unsent struct{ err error }
+
+// Error implements error.
+func (u *unsent) Error() string { return u.err.Error() }
+
+// Unwrap returns why there is no connection.
+func (u *unsent) Unwrap() error { return u.err }
+
+// Unsent reports whether err is of a call that cannot have reached the guest.
+func Unsent(err error) bool {
+	var u *unsent
+	return errors.As(err, &u)
+}
+
 func unreachable(err error) error {
 	return apierr.New(apierr.Unavailable, CodeUnreachable, "the guest agent cannot be reached: %w", err)
 }

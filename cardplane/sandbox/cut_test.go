@@ -34,7 +34,7 @@ func newWired(t *testing.T, cmdline string, bootTimeout time.Duration) (*fixture
 // Wherever the link is cut during a start, the start goes on when it is back,
 // and there is one machine.
 func TestLinkCutDuringStart(t *testing.T) {
-	const places = 16
+	const places = 10
 	f, wire := newWired(t, "", patience)
 	f.start().Close()
 	totals := map[linktest.Direction]int64{

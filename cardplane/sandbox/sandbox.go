@@ -52,6 +52,9 @@ func NewManager(cfg Config) *Manager {
 	}
 }
 
+// BootTimeout bounds the time from boot to the agent's first answer.
+func (m *Manager) BootTimeout() time.Duration { return m.bootTimeout }
+
 // Host returns the compute host.
 func (m *Manager) Host() Host { return m.host }
 

@@ -27,15 +27,15 @@ type connect func(ctx context.Context) (net.Conn, error)
 
 // dialConn is dial for what wants an interface.
 func (l *Link) dialConn(ctx context.Context) (net.Conn, error) {
-	c, err := l.dial(ctx)
+	c, err := l.dial(ctx, func() {})
 	if err != nil {
 		return nil, err // a nil *conn must not become a net.Conn
 	}
 	return c, nil
 }
 
-// dial opens a connection to the host.
-func (l *Link) dial(ctx context.Context) (*conn, error) {
+// dial opens a connection to the host, whose Close calls release.
+func (l *Link) dial(ctx context.Context, release func()) (*conn, error) {
 	attempt, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	raw, err := l.connect(attempt)
@@ -45,7 +45,7 @@ func (l *Link) dial(ctx context.Context) (*conn, error) {
 		}
 		return nil, err
 	}
-	return l.pulse.track(raw), nil
+	return l.pulse.track(raw, release), nil
 }
 
 func parseEndpoint(endpoint string) (connect, error) {

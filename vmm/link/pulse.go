@@ -133,8 +133,8 @@ func (p *pulse) setLocked(err error) {
 }
 
 // track makes c one of the connections that a silence breaks.
-func (p *pulse) track(raw net.Conn) *conn {
-	c := &conn{Conn: raw, pulse: p, release: func() {}}
+func (p *pulse) track(raw net.Conn, release func()) *conn {
+	c := &conn{Conn: raw, pulse: p, release: release}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns[c] = true

@@ -31,11 +31,12 @@ const (
 func (l *Link) Tunnel(ctx context.Context, vmID string, kind hostapi.TunnelKind) (Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, tunnelTimeout)
 	defer cancel()
-	raw, err := l.dial(ctx)
+	release := l.pulse.use()
+	raw, err := l.dial(ctx, release)
 	if err != nil {
+		release()
 		return nil, apierr.New(apierr.Unavailable, "unreachable", "the host at %s cannot be reached: %w", l.endpoint, err)
 	}
-	raw.release = l.pulse.use()
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	conn, err := upgrade(raw, fmt.Sprintf("/v1/vms/%s/tunnels/%s", url.PathEscape(vmID), kind))
 	if !stop() && err == nil {

@@ -106,11 +106,13 @@ func (c *Cutter) downLocked() {
 }
 
 // DownAfter takes the link down once n more bytes have passed in a direction,
-// and closes the channel then. Not one byte more gets through.
+// and closes the channel then, or when that is forgotten. Not one byte more
+// gets through.
 func (c *Cutter) DownAfter(d Direction, n int64) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := &budget{left: n, cut: make(chan struct{})}
+	c.forgetLocked(d)
 	c.budgets[d] = b
 	return b.cut
 }
@@ -119,7 +121,8 @@ func (c *Cutter) DownAfter(d Direction, n int64) <-chan struct{} {
 func (c *Cutter) Up() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.budgets = [2]*budget{}
+	c.forgetLocked(ToHost)
+	c.forgetLocked(ToCard)
 	if c.listener != nil || c.ctx.Err() != nil {
 		return c.ctx.Err()
 	}
@@ -160,6 +163,7 @@ func (c *Cutter) Resume() {
 func (c *Cutter) Close() error {
 	c.cancel()
 	c.Down()
+	_ = c.Up() // only forgets
 	c.work.Wait()
 	return nil
 }
@@ -254,8 +258,14 @@ func (c *Cutter) spent(d Direction) bool {
 	if b == nil || b.left > 0 {
 		return false
 	}
-	c.budgets[d] = nil
 	c.downLocked()
-	close(b.cut)
+	c.forgetLocked(d)
 	return true
+}
+
+func (c *Cutter) forgetLocked(d Direction) {
+	if b := c.budgets[d]; b != nil {
+		close(b.cut)
+		c.budgets[d] = nil
+	}
 }
