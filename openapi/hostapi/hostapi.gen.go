@@ -526,8 +526,11 @@ type VMID = ID
 
 // PutBlobParams defines parameters for PutBlob.
 type PutBlobParams struct {
-	// Offset Where in the blob the body's first byte belongs, in bytes.
+	// Offset Where in the blob the first byte of this request belongs, in bytes.
 	Offset int64 `form:"offset" json:"offset"`
+
+	// Zeros How many zeroes come before the body's first byte, so that holes need not be sent.
+	Zeros *int64 `form:"zeros,omitempty" json:"zeros,omitempty"`
 
 	// Size The whole blob's size in bytes.
 	Size int64 `form:"size" json:"size"`
@@ -677,18 +680,22 @@ type ClientInterface interface {
 
 	// PutBlobWithBody Append bytes to a blob
 	//
-	// Appends the body at `offset`, which must equal what the host has
-	// received so far (`GET` tells; 0 for a new blob). Bytes that arrived
-	// before a connection was cut are kept, also over a restart of vmmd.
-	// When `size` bytes have been received their SHA-256 is verified and the
-	// blob is complete. A complete blob is answered at once, whatever the
-	// offset.
+	// Appends `zeros` zeroes and then the body at `offset`, which must equal
+	// what the host has received so far (`GET` tells; 0 for a new blob).
+	// Bytes that arrived before a connection was cut are kept, also over a
+	// restart of vmmd. When `size` bytes have been received their SHA-256 is
+	// verified and the blob is complete. A complete blob is answered at
+	// once, whatever the offset.
+	//
+	// A blob may come in any number of requests, one after another. One that
+	// is not complete is dropped after a day in which nothing came, or when
+	// there are more than 64.
 	//
 	// Errors: `offset_mismatch` (the sentence and `received` of a `GET` tell
 	// the right one), `size_mismatch` (the upload was begun with another
 	// size), `upload_in_progress` (another connection is sending this
-	// blob), `body_too_long`, `digest_mismatch` (what was received has been
-	// dropped), `disk_full` (likewise).
+	// blob), `digest_mismatch`, `body_too_long` and `disk_full` (what was
+	// received has been dropped).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -919,18 +926,22 @@ func (c *Client) GetBlob(ctx context.Context, digest Digest, reqEditors ...Reque
 
 // PutBlobWithBody Append bytes to a blob
 //
-// Appends the body at `offset`, which must equal what the host has
-// received so far (`GET` tells; 0 for a new blob). Bytes that arrived
-// before a connection was cut are kept, also over a restart of vmmd.
-// When `size` bytes have been received their SHA-256 is verified and the
-// blob is complete. A complete blob is answered at once, whatever the
-// offset.
+// Appends `zeros` zeroes and then the body at `offset`, which must equal
+// what the host has received so far (`GET` tells; 0 for a new blob).
+// Bytes that arrived before a connection was cut are kept, also over a
+// restart of vmmd. When `size` bytes have been received their SHA-256 is
+// verified and the blob is complete. A complete blob is answered at
+// once, whatever the offset.
+//
+// A blob may come in any number of requests, one after another. One that
+// is not complete is dropped after a day in which nothing came, or when
+// there are more than 64.
 //
 // Errors: `offset_mismatch` (the sentence and `received` of a `GET` tell
 // the right one), `size_mismatch` (the upload was begun with another
 // size), `upload_in_progress` (another connection is sending this
-// blob), `body_too_long`, `digest_mismatch` (what was received has been
-// dropped), `disk_full` (likewise).
+// blob), `digest_mismatch`, `body_too_long` and `disk_full` (what was
+// received has been dropped).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1424,6 +1435,18 @@ func NewPutBlobRequestWithBody(server string, digest Digest, params *PutBlobPara
 			for _, qp := range strings.Split(queryFrag, "&") {
 				rawQueryFragments = append(rawQueryFragments, qp)
 			}
+		}
+
+		if params.Zeros != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "zeros", *params.Zeros, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
 		}
 
 		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "size", params.Size, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -2206,18 +2229,22 @@ type ClientWithResponsesInterface interface {
 
 	// PutBlobWithBodyWithResponse Append bytes to a blob
 	//
-	// Appends the body at `offset`, which must equal what the host has
-	// received so far (`GET` tells; 0 for a new blob). Bytes that arrived
-	// before a connection was cut are kept, also over a restart of vmmd.
-	// When `size` bytes have been received their SHA-256 is verified and the
-	// blob is complete. A complete blob is answered at once, whatever the
-	// offset.
+	// Appends `zeros` zeroes and then the body at `offset`, which must equal
+	// what the host has received so far (`GET` tells; 0 for a new blob).
+	// Bytes that arrived before a connection was cut are kept, also over a
+	// restart of vmmd. When `size` bytes have been received their SHA-256 is
+	// verified and the blob is complete. A complete blob is answered at
+	// once, whatever the offset.
+	//
+	// A blob may come in any number of requests, one after another. One that
+	// is not complete is dropped after a day in which nothing came, or when
+	// there are more than 64.
 	//
 	// Errors: `offset_mismatch` (the sentence and `received` of a `GET` tell
 	// the right one), `size_mismatch` (the upload was begun with another
 	// size), `upload_in_progress` (another connection is sending this
-	// blob), `body_too_long`, `digest_mismatch` (what was received has been
-	// dropped), `disk_full` (likewise).
+	// blob), `digest_mismatch`, `body_too_long` and `disk_full` (what was
+	// received has been dropped).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3331,18 +3358,22 @@ func (c *ClientWithResponses) GetBlobWithResponse(ctx context.Context, digest Di
 
 // PutBlobWithBodyWithResponse Append bytes to a blob
 //
-// Appends the body at `offset`, which must equal what the host has
-// received so far (`GET` tells; 0 for a new blob). Bytes that arrived
-// before a connection was cut are kept, also over a restart of vmmd.
-// When `size` bytes have been received their SHA-256 is verified and the
-// blob is complete. A complete blob is answered at once, whatever the
-// offset.
+// Appends `zeros` zeroes and then the body at `offset`, which must equal
+// what the host has received so far (`GET` tells; 0 for a new blob).
+// Bytes that arrived before a connection was cut are kept, also over a
+// restart of vmmd. When `size` bytes have been received their SHA-256 is
+// verified and the blob is complete. A complete blob is answered at
+// once, whatever the offset.
+//
+// A blob may come in any number of requests, one after another. One that
+// is not complete is dropped after a day in which nothing came, or when
+// there are more than 64.
 //
 // Errors: `offset_mismatch` (the sentence and `received` of a `GET` tell
 // the right one), `size_mismatch` (the upload was begun with another
 // size), `upload_in_progress` (another connection is sending this
-// blob), `body_too_long`, `digest_mismatch` (what was received has been
-// dropped), `disk_full` (likewise).
+// blob), `digest_mismatch`, `body_too_long` and `disk_full` (what was
+// received has been dropped).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4407,6 +4438,19 @@ func (siw *ServerInterfaceWrapper) PutBlob(w http.ResponseWriter, r *http.Reques
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "offset"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "offset", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "zeros" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "zeros", r.URL.Query(), &params.Zeros, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "zeros"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "zeros", Err: err})
 		}
 		return
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/host/internal/blob"
 )
 
 // ListBlobs implements hostapi.StrictServerInterface.
@@ -27,7 +28,11 @@ func (a api) GetBlob(_ context.Context, r hostapi.GetBlobRequestObject) (hostapi
 
 // PutBlob implements hostapi.StrictServerInterface.
 func (a api) PutBlob(_ context.Context, r hostapi.PutBlobRequestObject) (hostapi.PutBlobResponseObject, error) {
-	b, err := a.blobs.Append(r.Digest, r.Params.Offset, r.Params.Size, r.Body)
+	run := blob.Run{Offset: r.Params.Offset, Body: r.Body}
+	if r.Params.Zeros != nil {
+		run.Zeros = *r.Params.Zeros
+	}
+	b, err := a.blobs.Append(r.Digest, r.Params.Size, run)
 	if err != nil {
 		return nil, err
 	}

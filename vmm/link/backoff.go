@@ -22,6 +22,10 @@ type backoff struct {
 // reset says that an attempt got somewhere.
 func (b *backoff) reset() { *b = backoff{} }
 
+// forgive says that waiting is worth it: patience begins anew, and the pauses
+// stay long.
+func (b *backoff) forgive() { b.paused = 0 }
+
 // next pauses before the next attempt. It returns false when there shall be
 // none: patience or ctx is at its end.
 func (b *backoff) next(ctx context.Context) bool {

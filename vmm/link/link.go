@@ -60,6 +60,8 @@ func Open(endpoint string, options ...Option) (*Link, error) {
 		ReadBufferSize:      ioBuffer,
 		WriteBufferSize:     ioBuffer,
 		DisableCompression:  true,
+		// Longer than it takes to notice that the host is away.
+		ExpectContinueTimeout: 30 * time.Second,
 	}
 	l.client, err = hostapi.NewClient(serverURL, hostapi.WithHTTPClient(&http.Client{Transport: caller{l.pulse, l.transport}}))
 	if err != nil {

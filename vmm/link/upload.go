@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
@@ -31,14 +30,23 @@ func (l *Link) Upload(ctx context.Context, digest string, size int64, content io
 		if !retryable(err) {
 			return err
 		}
-		if had > best || apierr.Is(err, "upload_in_progress") {
-			best = max(best, had)
+		switch {
+		case had > best:
+			best = had
 			wait.reset()
+		case apierr.Is(err, "upload_in_progress"):
+			wait.forgive()
 		}
 		if !wait.next(ctx) {
 			return err
 		}
 	}
+}
+
+// unlessRefused makes the body wait for the host to want it.
+func unlessRefused(_ context.Context, req *http.Request) error {
+	req.Header.Set("Expect", "100-continue")
+	return nil
 }
 
 // retryable says that the same upload may get further at the next attempt.
@@ -47,70 +55,33 @@ func retryable(err error) bool {
 		apierr.Is(err, "offset_mismatch") || apierr.Is(err, "upload_in_progress")
 }
 
-// uploadOnce sends what the host lacks over one connection. It returns how
-// many bytes the host had before, and nil when it has all now.
+// uploadOnce sends what the host lacks, until it has all or a request fails.
+// It returns how many bytes the host had last.
 func (l *Link) uploadOnce(ctx context.Context, digest string, size int64, content io.ReaderAt) (had int64, err error) {
-	before, err := l.Blob(ctx, digest)
-	if before.Complete || (err != nil && !apierr.Is(err, "blob_not_found")) {
-		return before.ReceivedBytes, err
+	b, err := l.Blob(ctx, digest)
+	if apierr.Is(err, "blob_not_found") {
+		b, err = hostapi.Blob{}, nil
 	}
-	had = before.ReceivedBytes
-	body := &source{r: content, at: had, end: size}
-	now, err := apierr.Decode[hostapi.Blob](l.client.PutBlobWithBody(ctx, digest,
-		&hostapi.PutBlobParams{Offset: had, Size: size}, "application/octet-stream", body,
-		withLength(size-had)))
-	if readErr := body.failure(); readErr != nil {
-		return had, fmt.Errorf("read blob %s: %w", digest, readErr)
-	}
-	if err == nil && !now.Complete {
-		err = apierr.New(apierr.Unavailable, "upload_cut", "the host has %d of %d bytes of blob %s", now.ReceivedBytes, size, digest)
-	}
-	return had, err
-}
-
-// source is the part of a blob that is sent. It remembers its own failure,
-// to tell it from the connection's. The transport may still read it after the
-// call has returned.
-type source struct {
-	mu      sync.Mutex
-	r       io.ReaderAt
-	at, end int64
-	err     error
-}
-
-// Read implements io.Reader.
-func (s *source) Read(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.at >= s.end {
-		return 0, io.EOF
-	}
-	n, err := s.r.ReadAt(p[:min(int64(len(p)), s.end-s.at)], s.at)
-	s.at += int64(n)
-	if n > 0 {
-		return n, nil
-	}
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF // the content is shorter than was said
-	}
-	s.err = err
-	return 0, err
-}
-
-func (s *source) failure() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
-// withLength announces the body's length, so that the host can tell a body
-// that broke off from one that ended.
-func withLength(n int64) hostapi.RequestEditorFn {
-	return func(_ context.Context, r *http.Request) error {
-		r.ContentLength = n
-		if n <= 0 {
-			r.Body, r.ContentLength = http.NoBody, 0
+	for err == nil && !b.Complete {
+		before := b.ReceivedBytes
+		b, err = l.sendRun(ctx, digest, size, before, content)
+		if err == nil && !b.Complete && b.ReceivedBytes <= before {
+			err = apierr.New(apierr.Unavailable, "upload_cut", "the host has %d of %d bytes of blob %s", before, size, digest)
 		}
-		return nil
+		had = max(had, before)
 	}
+	return max(had, b.ReceivedBytes), err
+}
+
+// sendRun sends the zeroes that content has at offset from as their number,
+// and what follows up to the next zeroes as bytes.
+func (l *Link) sendRun(ctx context.Context, digest string, size, from int64, content io.ReaderAt) (hostapi.Blob, error) {
+	in := &source{r: content, at: from, end: size}
+	zeros := in.skipZeros()
+	b, err := apierr.Decode[hostapi.Blob](l.client.PutBlobWithBody(ctx, digest,
+		&hostapi.PutBlobParams{Offset: from, Zeros: &zeros, Size: size}, "application/octet-stream", in, unlessRefused))
+	if readErr := in.failure(); readErr != nil {
+		return b, fmt.Errorf("read blob %s: %w", digest, readErr)
+	}
+	return b, err
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,15 +25,23 @@ type runningSum struct {
 	n   int64
 }
 
-// Append writes body at offset of a blob of size bytes. Bytes that arrive
-// before body breaks are kept. When size bytes are there, they are verified
-// and the blob is complete. A complete blob is returned at once.
+// Run is a piece of a blob: so many zeroes, and what body gives after them.
+type Run struct {
+	// Offset is where in the blob the run belongs, Zeros how many zeroes it
+	// begins with, in bytes.
+	Offset, Zeros int64
+	Body          io.Reader
+}
+
+// Append writes a run to a blob of size bytes. Bytes that arrive before the
+// body breaks are kept. When size bytes are there, they are verified and the
+// blob is complete. A complete blob is returned at once.
 //
 // Errors: invalid_digest, invalid_blob_size, upload_in_progress,
-// offset_mismatch, size_mismatch, body_too_long, upload_cut, digest_mismatch
-// and disk_full; the last two drop what was received, a full disk because it
+// offset_mismatch, size_mismatch, upload_cut, body_too_long, digest_mismatch
+// and disk_full; the last three drop what was received, a full disk because it
 // harms every VM on the host.
-func (s *Store) Append(digest string, offset, size int64, body io.Reader) (hostapi.Blob, error) {
+func (s *Store) Append(digest string, size int64, run Run) (hostapi.Blob, error) {
 	sum, err := parseDigest(digest)
 	if err != nil {
 		return hostapi.Blob{}, err
@@ -49,11 +58,15 @@ func (s *Store) Append(digest string, offset, size int64, body io.Reader) (hosta
 	if b, err := s.Stat(digest); err == nil && b.Complete {
 		return b, nil
 	}
-	u, err := s.openUpload(sum, offset, size)
+	u, err := s.openUpload(sum, run.Offset, size)
 	if err != nil {
 		return hostapi.Blob{}, err
 	}
-	return s.receive(u, body)
+	defer func() { _ = u.file.Close() }()
+	if run.Zeros < 0 || run.Zeros > size-run.Offset {
+		return hostapi.Blob{}, s.tooLong(u)
+	}
+	return s.receive(u, io.MultiReader(io.LimitReader(zeros{}, run.Zeros), run.Body))
 }
 
 // upload is one Append under way.
@@ -70,6 +83,9 @@ func (s *Store) openUpload(hex string, offset, size int64) (*upload, error) {
 		return nil, err
 	}
 	if p == nil {
+		if err := s.sweep(time.Now()); err != nil {
+			return nil, err
+		}
 		p = &partialFile{hex: hex, size: size, path: filepath.Join(s.partial, fmt.Sprintf("%s.%d", hex, size))}
 	}
 	if p.size != size {
@@ -109,7 +125,6 @@ func (s *Store) resumeSum(u *upload) (hash.Hash, error) {
 
 // receive copies body into the partial and completes it when it is whole.
 func (s *Store) receive(u *upload, body io.Reader) (hostapi.Blob, error) {
-	defer func() { _ = u.file.Close() }()
 	w := &sparseWriter{file: u.file, sum: u.sum, at: u.received, step: s.step}
 	_, err := io.CopyBuffer(w, onlyReader{io.LimitReader(body, u.size-u.received)}, make([]byte, writeBlock))
 	u.received = w.at
@@ -129,10 +144,15 @@ func (s *Store) receive(u *upload, body io.Reader) (hostapi.Blob, error) {
 		return u.blob(), nil
 	}
 	if n, _ := body.Read(make([]byte, 1)); n > 0 {
-		return hostapi.Blob{}, apierr.New(apierr.InvalidArgument, "body_too_long",
-			"the body goes on after the %d bytes of blob %s%s", u.size, digestPrefix, u.hex)
+		return hostapi.Blob{}, s.tooLong(u)
 	}
 	return s.finish(u)
+}
+
+func (s *Store) tooLong(u *upload) error {
+	err := apierr.New(apierr.InvalidArgument, "body_too_long",
+		"the body goes on after the %d bytes of blob %s%s; what was received has been dropped", u.size, digestPrefix, u.hex)
+	return errors.Join(err, s.dropPartial(u.hex))
 }
 
 func (s *Store) remember(u *upload) {
@@ -161,9 +181,7 @@ func (s *Store) finish(u *upload) (hostapi.Blob, error) {
 	if err := os.Rename(u.path, filepath.Join(s.complete, u.hex)); err != nil {
 		return hostapi.Blob{}, fmt.Errorf("complete blob: %w", err)
 	}
-	s.mu.Lock()
-	delete(s.sums, u.hex)
-	s.mu.Unlock()
+	s.forgetSum(u.hex)
 	if err := durable.SyncDir(s.complete); err != nil {
 		return hostapi.Blob{}, err
 	}

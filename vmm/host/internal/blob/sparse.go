@@ -17,6 +17,15 @@ const (
 
 var zeroPage [page]byte
 
+// zeros is an endless reader of zeroes.
+type zeros struct{}
+
+// Read implements io.Reader.
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 // onlyReader hides other methods of a reader, so that io.CopyBuffer uses the
 // buffer it is given.
 type onlyReader struct{ io.Reader }

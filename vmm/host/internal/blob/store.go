@@ -21,6 +21,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
@@ -55,7 +56,8 @@ type Store struct {
 	sums map[string]runningSum
 }
 
-// Open opens the store in dir and makes what is missing. step may be nil.
+// Open opens the store in dir, makes what is missing, and drops uploads that
+// nobody has gone on with for long. step may be nil.
 func Open(dir string, step Step) (*Store, error) {
 	if step == nil {
 		step = func(string) error { return nil }
@@ -72,7 +74,7 @@ func Open(dir string, step Step) (*Store, error) {
 			return nil, fmt.Errorf("open blob store: %w", err)
 		}
 	}
-	return s, nil
+	return s, s.sweep(time.Now())
 }
 
 // Stat returns how much there is of a blob. Errors: blob_not_found,
@@ -181,6 +183,7 @@ type partialFile struct {
 	path     string
 	size     int64
 	received int64
+	touched  int64 // when it last grew, in Unix nanoseconds
 }
 
 func (p *partialFile) blob() hostapi.Blob {
@@ -200,7 +203,10 @@ func (s *Store) partials() ([]*partialFile, error) {
 		if err != nil || statErr != nil {
 			continue
 		}
-		all = append(all, &partialFile{hex: hex, path: filepath.Join(s.partial, e.Name()), size: size, received: info.Size()})
+		all = append(all, &partialFile{
+			hex: hex, path: filepath.Join(s.partial, e.Name()),
+			size: size, received: info.Size(), touched: info.ModTime().UnixNano(),
+		})
 	}
 	return all, nil
 }
@@ -222,9 +228,7 @@ func (s *Store) findPartial(hex string) (*partialFile, error) {
 // dropPartial removes the partial of hex, if there is one, and what is
 // remembered of it.
 func (s *Store) dropPartial(hex string) error {
-	s.mu.Lock()
-	delete(s.sums, hex)
-	s.mu.Unlock()
+	s.forgetSum(hex)
 	p, err := s.findPartial(hex)
 	if err != nil || p == nil {
 		return err
@@ -233,6 +237,12 @@ func (s *Store) dropPartial(hex string) error {
 		return fmt.Errorf("remove partial blob: %w", err)
 	}
 	return nil
+}
+
+func (s *Store) forgetSum(hex string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sums, hex)
 }
 
 func completeBlob(hex string, size int64) hostapi.Blob {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -64,7 +65,7 @@ func TestWhole(t *testing.T) {
 	s := open(t, dir, nil)
 	data := randomBytes(300_001)
 	for range 2 { // the second time it is there already, and not read
-		b, err := s.Append(digestOf(data), 0, int64(len(data)), bytes.NewReader(data))
+		b, err := s.Append(digestOf(data), int64(len(data)), Run{Body: bytes.NewReader(data)})
 		if err != nil || !b.Complete || b.ReceivedBytes != int64(len(data)) {
 			t.Fatalf("%+v, %v", b, err)
 		}
@@ -90,14 +91,14 @@ func TestResume(t *testing.T) {
 			_, _, err = s.Path(digest)
 			wantCode(t, err, "blob_incomplete")
 		}
-		_, err := s.Append(digest, offset+1, size, bytes.NewReader(data[offset:]))
+		_, err := s.Append(digest, size, Run{Offset: offset + 1, Body: bytes.NewReader(data[offset:])})
 		wantCode(t, err, "offset_mismatch")
 		if offset > 0 {
-			_, err := s.Append(digest, offset, size+1, bytes.NewReader(data[offset:]))
+			_, err := s.Append(digest, size+1, Run{Offset: offset, Body: bytes.NewReader(data[offset:])})
 			wantCode(t, err, "size_mismatch")
 		}
 		end := min(size, offset+33_333)
-		if _, err := s.Append(digest, offset, size, bytes.NewReader(data[offset:end])); err != nil {
+		if _, err := s.Append(digest, size, Run{Offset: offset, Body: bytes.NewReader(data[offset:end])}); err != nil {
 			t.Fatal(err)
 		}
 		offset = end
@@ -110,12 +111,12 @@ func TestCutBody(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
 	data := randomBytes(50_000)
 	cut := io.MultiReader(bytes.NewReader(data[:20_000]), iotest.ErrReader(io.ErrUnexpectedEOF))
-	_, err := s.Append(digestOf(data), 0, 50_000, cut)
+	_, err := s.Append(digestOf(data), 50_000, Run{Body: cut})
 	wantCode(t, err, "upload_cut")
 	if b, err := s.Stat(digestOf(data)); err != nil || b.ReceivedBytes != 20_000 {
 		t.Fatalf("%+v, %v", b, err)
 	}
-	if _, err := s.Append(digestOf(data), 20_000, 50_000, bytes.NewReader(data[20_000:])); err != nil {
+	if _, err := s.Append(digestOf(data), 50_000, Run{Offset: 20_000, Body: bytes.NewReader(data[20_000:])}); err != nil {
 		t.Fatal(err)
 	}
 	wantContent(t, s, data)
@@ -123,21 +124,86 @@ func TestCutBody(t *testing.T) {
 
 func TestWrongBytesAreDropped(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
-	_, err := s.Append(digestOf([]byte("right")), 0, 5, bytes.NewReader([]byte("wrong")))
+	_, err := s.Append(digestOf([]byte("right")), 5, Run{Body: bytes.NewReader([]byte("wrong"))})
 	wantCode(t, err, "digest_mismatch")
 	_, err = s.Stat(digestOf([]byte("right")))
 	wantCode(t, err, "blob_not_found")
 }
 
-// A body that is longer than said is refused; the right bytes that came
-// before can still be completed.
+// A body that is longer than said is refused, and nothing of it is left.
 func TestTooLongBody(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
 	data := []byte("right")
-	_, err := s.Append(digestOf(data), 0, 5, bytes.NewReader([]byte("right and more")))
+	_, err := s.Append(digestOf(data), 5, Run{Body: bytes.NewReader([]byte("right and more"))})
 	wantCode(t, err, "body_too_long")
-	if b, err := s.Append(digestOf(data), 5, 5, bytes.NewReader(nil)); err != nil || !b.Complete {
+	_, err = s.Append(digestOf(data), 5, Run{Zeros: 6, Body: bytes.NewReader(nil)})
+	wantCode(t, err, "body_too_long")
+	_, err = s.Stat(digestOf(data))
+	wantCode(t, err, "blob_not_found")
+}
+
+// Zeroes need not be sent, and take no space.
+func TestZeros(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	data := append(make([]byte, 1<<20), "end"...)
+	b, err := s.Append(digestOf(data), int64(len(data)), Run{Zeros: 1 << 19, Body: bytes.NewReader(nil)})
+	if err != nil || b.Complete || b.ReceivedBytes != 1<<19 {
 		t.Fatalf("%+v, %v", b, err)
+	}
+	s = open(t, dir, nil) // as after a restart
+	b, err = s.Append(digestOf(data), int64(len(data)), Run{Offset: 1 << 19, Zeros: 1 << 19, Body: bytes.NewReader([]byte("end"))})
+	if err != nil || !b.Complete {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	wantContent(t, s, data)
+}
+
+// Uploads that nobody goes on with do not pile up: the old ones go, and the
+// oldest of too many, but none that is being sent.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	begin := func(name string, age time.Duration) string {
+		digest := digestOf([]byte(name))
+		if _, err := s.Append(digest, 100, Run{Body: bytes.NewReader([]byte("part"))}); err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.findPartial(digest[len(digestPrefix):])
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(p.path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	begin("old", partialLife)
+	busy := begin("busy", 2*partialLife)
+	release, err := s.acquire(busy[len(digestPrefix):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := begin("fresh", time.Hour)
+	blobs, err := s.List()
+	if err != nil || len(blobs) != 2 {
+		t.Fatalf("%+v, %v; want the fresh and the busy one", blobs, err)
+	}
+	release()
+	s = open(t, dir, nil)
+	if _, err := s.Stat(busy); !apierr.Is(err, "blob_not_found") {
+		t.Errorf("an old one is still there after a restart: %v", err)
+	}
+	for i := range maxPartials {
+		begin(string(rune('A'+i)), time.Minute)
+	}
+	blobs, err = s.List()
+	if err != nil || len(blobs) != maxPartials {
+		t.Errorf("%d are kept (%v), want %d", len(blobs), err, maxPartials)
+	}
+	if _, err := s.Stat(fresh); !apierr.Is(err, "blob_not_found") {
+		t.Errorf("the oldest is still there: %v", err)
 	}
 }
 
@@ -147,12 +213,12 @@ func TestOneUploadAtATime(t *testing.T) {
 	r, w := io.Pipe()
 	var first sync.WaitGroup
 	first.Go(func() {
-		if _, err := s.Append(digestOf(data), 0, 10_000, r); err != nil {
+		if _, err := s.Append(digestOf(data), 10_000, Run{Body: r}); err != nil {
 			t.Errorf("first: %v", err)
 		}
 	})
 	_, _ = w.Write(data[:1]) // returns when the first upload reads
-	_, err := s.Append(digestOf(data), 0, 10_000, bytes.NewReader(data))
+	_, err := s.Append(digestOf(data), 10_000, Run{Body: bytes.NewReader(data)})
 	wantCode(t, err, "upload_in_progress")
 	wantCode(t, s.Delete(digestOf(data)), "upload_in_progress")
 	_, _ = w.Write(data[1:])
@@ -173,7 +239,7 @@ func TestFullDisk(t *testing.T) {
 			return nil
 		})
 		data := randomBytes(1 << 20)
-		_, err := s.Append(digestOf(data), 0, 1<<20, bytes.NewReader(data))
+		_, err := s.Append(digestOf(data), 1<<20, Run{Body: bytes.NewReader(data)})
 		wantCode(t, err, "disk_full")
 		if blobs, err := s.List(); err != nil || len(blobs) > 0 {
 			t.Fatalf("left: %v, %v", blobs, err)
@@ -192,11 +258,11 @@ func TestDeathBeforeCompletion(t *testing.T) {
 		return nil
 	})
 	data := randomBytes(10_000)
-	if _, err := s.Append(digestOf(data), 0, 10_000, bytes.NewReader(data)); !errors.Is(err, dead) {
+	if _, err := s.Append(digestOf(data), 10_000, Run{Body: bytes.NewReader(data)}); !errors.Is(err, dead) {
 		t.Fatal(err)
 	}
 	s = open(t, dir, nil)
-	if b, err := s.Append(digestOf(data), 10_000, 10_000, bytes.NewReader(nil)); err != nil || !b.Complete {
+	if b, err := s.Append(digestOf(data), 10_000, Run{Offset: 10_000, Body: bytes.NewReader(nil)}); err != nil || !b.Complete {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	wantContent(t, s, data)
@@ -210,7 +276,7 @@ func TestSparse(t *testing.T) {
 	const piece = 1_000_003
 	for offset := 0; offset < len(data); offset += piece {
 		end := min(len(data), offset+piece)
-		if _, err := s.Append(digestOf(data), int64(offset), int64(len(data)), bytes.NewReader(data[offset:end])); err != nil {
+		if _, err := s.Append(digestOf(data), int64(len(data)), Run{Offset: int64(offset), Body: bytes.NewReader(data[offset:end])}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -232,10 +298,10 @@ func TestDelete(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)
 	whole, part := []byte("whole"), []byte("in parts")
-	if _, err := s.Append(digestOf(whole), 0, 5, bytes.NewReader(whole)); err != nil {
+	if _, err := s.Append(digestOf(whole), 5, Run{Body: bytes.NewReader(whole)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Append(digestOf(part), 0, 8, bytes.NewReader(part[:3])); err != nil {
+	if _, err := s.Append(digestOf(part), 8, Run{Body: bytes.NewReader(part[:3])}); err != nil {
 		t.Fatal(err)
 	}
 	if blobs, err := s.List(); err != nil || len(blobs) != 2 {
@@ -258,7 +324,7 @@ func TestDelete(t *testing.T) {
 		t.Fatal(err)
 	}
 	// After a deletion an upload begins anew.
-	if _, err := s.Append(digestOf(part), 0, 8, bytes.NewReader(part)); err != nil {
+	if _, err := s.Append(digestOf(part), 8, Run{Body: bytes.NewReader(part)}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -276,7 +342,7 @@ func FuzzPieces(f *testing.F) {
 		first := min(int(a), int(b), len(data))
 		second := min(max(int(a), int(b)), len(data))
 		for _, span := range [][2]int{{0, first}, {first, second}, {second, len(data)}} {
-			_, err := s.Append(digestOf(data), int64(span[0]), int64(len(data)), bytes.NewReader(data[span[0]:span[1]]))
+			_, err := s.Append(digestOf(data), int64(len(data)), Run{Offset: int64(span[0]), Body: bytes.NewReader(data[span[0]:span[1]])})
 			if err != nil {
 				t.Fatal(err)
 			}
