@@ -3,6 +3,8 @@ package guestclient
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"unicode"
@@ -59,7 +61,16 @@ func Unsent(err error) bool {
 	return errors.As(err, &u)
 }
 
+// unreachable hides that a connection has ended before an answer, which must
+// not be taken for the end of a stream.
 func unreachable(err error) error {
+	if errors.Is(err, io.EOF) {
+		cut := fmt.Errorf("%v: %w", err, io.ErrUnexpectedEOF)
+		if Unsent(err) {
+			cut = &unsent{cut}
+		}
+		err = cut
+	}
 	return apierr.New(apierr.Unavailable, CodeUnreachable, "the guest agent cannot be reached: %w", err)
 }
 

@@ -3,7 +3,6 @@ package guestclient
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -104,13 +103,14 @@ func (s *Stdin) fail(err error) {
 	s.changed.Broadcast()
 }
 
-// run connects again and again until all is fed or ctx ends.
+// run connects again and again until the agent says that the input has been
+// closed, or that there is nothing to feed, or ctx ends. The end of a
+// connection says nothing: it may have been cut before the end got through.
 func (s *Stdin) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.cancel()
 	for retry := NewBackoff(); ; {
-		finished, err := s.feed(ctx, retry)
-		if finished || Permanent(err) {
+		if Permanent(s.feed(ctx, retry)) {
 			s.fail(io.ErrClosedPipe)
 			return
 		}
@@ -120,16 +120,15 @@ func (s *Stdin) run(ctx context.Context) {
 	}
 }
 
-// feed uses one connection for as long as it lasts. It reports whether the
-// end has been acted on.
-func (s *Stdin) feed(ctx context.Context, retry *Backoff) (finished bool, err error) {
+// feed uses one connection for as long as it lasts.
+func (s *Stdin) feed(ctx context.Context, retry *Backoff) error {
 	conn, in, reply, err := s.client.openStream(ctx, s.proc, guestwire.Stdin, 0)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := s.resume(reply.Offset); err != nil {
-		return false, err
+		return err
 	}
 	retry.Reset()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -137,14 +136,14 @@ func (s *Stdin) feed(ctx context.Context, retry *Backoff) (finished bool, err er
 	acks := make(chan struct{})
 	go func() {
 		defer close(acks)
-		finished = s.readAcks(in)
+		s.readAcks(in)
 	}()
 	err = s.send(conn)
 	if err != nil {
 		_ = conn.Close() // ends readAcks
 	}
 	<-acks
-	return finished, err
+	return err
 }
 
 // resume drops what the program's pipe has taken, and sends the rest anew.
@@ -174,9 +173,8 @@ func (s *Stdin) takenLocked(offset int64) error {
 	return nil
 }
 
-// readAcks takes acknowledgements until the connection ends, and reports
-// whether it ended because the agent has acted on our end frame.
-func (s *Stdin) readAcks(in *bufio.Reader) bool {
+// readAcks takes acknowledgements until the connection ends.
+func (s *Stdin) readAcks(in *bufio.Reader) {
 	for {
 		offset, err := guestwire.ReadAck(in)
 		s.mu.Lock()
@@ -186,9 +184,8 @@ func (s *Stdin) readAcks(in *bufio.Reader) bool {
 		if err != nil {
 			s.broken = true
 			s.changed.Broadcast()
-			finished := errors.Is(err, io.EOF) && s.end && len(s.pending) == 0
 			s.mu.Unlock()
-			return finished
+			return
 		}
 		s.mu.Unlock()
 	}
