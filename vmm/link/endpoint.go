@@ -40,12 +40,18 @@ func (l *Link) dial(ctx context.Context, release func()) (*conn, error) {
 	defer cancel()
 	raw, err := l.connect(attempt)
 	if err != nil {
-		if ctx.Err() == nil {
+		if !over(ctx) {
 			l.pulse.set(err)
 		}
 		return nil, err
 	}
 	return l.pulse.track(raw, release), nil
+}
+
+// over reports whether ctx has ended, or is past its deadline and about to.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 func parseEndpoint(endpoint string) (connect, error) {
