@@ -114,7 +114,8 @@ type Container struct {
 	ImageID string
 	Spec    ContainerSpec
 	State   State
-	// Reason says what a container in a transient state waits for.
+	// Reason says what a container in a transient state waits for, and any
+	// active one while the compute host cannot be reached.
 	Reason    string
 	CreatedAt time.Time
 	// StartedAt and FinishedAt belong to the present or last run and are zero

@@ -91,15 +91,15 @@ func truncate(text string) string {
 
 // status describes a container's state.
 func status(c cardplane.Container, now time.Time) string {
+	text := strings.ToUpper(string(c.State[:1])) + string(c.State[1:])
 	switch c.State {
 	case cardplane.Running:
-		return "Up " + humanDuration(now.Sub(c.StartedAt))
+		text = "Up " + humanDuration(now.Sub(c.StartedAt))
 	case cardplane.Exited:
 		return fmt.Sprintf("Exited (%d) %s", c.ExitCode, ago(c.FinishedAt, now))
 	case cardplane.Failed:
 		return "Failed " + ago(c.FinishedAt, now)
 	}
-	text := strings.ToUpper(string(c.State[:1])) + string(c.State[1:])
 	if c.Reason != "" {
 		text += " (" + c.Reason + ")"
 	}

@@ -227,7 +227,7 @@ type Container struct {
 	// OomKilled The guest's kernel killed a process of the container for lack of memory.
 	OomKilled *bool `json:"oomKilled,omitempty"`
 
-	// Reason What a container in a transient state is waiting for.
+	// Reason What a container in a transient state is waiting for, and any active one while the compute host cannot be reached.
 	Reason *string `json:"reason,omitempty"`
 
 	// SandboxId The sandbox (VM) that the container belongs to.
