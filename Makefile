@@ -51,8 +51,8 @@ test: setup test-unit test-guest ## run all tests, real guests included
 test-unit: ## run the tests that need no root and boot nothing
 	go test -race ./...
 
-test-guest: guest images ## run the tests that boot real guests
-	CARDPLANE_GUEST_TESTS=1 go test -count=1 -p 1 -timeout 30m ./vmm/vmmtest/... ./ci/suite/...
+test-guest: guest images ## run the tests that boot real guests, on every VMM that this machine can run
+	@go run ./ci/cmd/guesttests
 
 conformance: build ## compile the VMM conformance suite for a machine without Go, into build/conformance
 	@mkdir -p build/conformance

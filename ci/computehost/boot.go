@@ -63,7 +63,7 @@ func Boot(ctx context.Context, cfg Config) (h *Host, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h = &Host{dir: dir, console: &console{to: cfg.Console}, done: make(chan struct{})}
+	h = &Host{Client: Client{Dir: dir}, console: &console{to: cfg.Console}, done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			h.kill()
@@ -105,7 +105,7 @@ func makeDataDisk(ctx context.Context, path string) error {
 // start starts the vsock device and QEMU, and watches over both.
 func (h *Host) start(ctx context.Context, args []string) (err error) {
 	h.device, err = vhostvsock.Listen(vhostvsock.Config{
-		VhostSocket: filepath.Join(h.dir, vhostName), HybridSocket: h.socket(), GuestCID: hostCID,
+		VhostSocket: filepath.Join(h.Dir, vhostName), HybridSocket: h.socket(), GuestCID: hostCID,
 	})
 	if err != nil {
 		return err

@@ -5,22 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/cardplane/cardplane/ci/computehost/control"
 	"github.com/cardplane/cardplane/vmm/chqemu/qmp"
 	"github.com/cardplane/cardplane/vmm/vhostvsock"
-	"github.com/cardplane/cardplane/vmm/vsock"
 )
 
 // Host is a compute host that was booted. Its methods may be called
 // concurrently.
 type Host struct {
-	dir     string
+	Client
+
 	console *console
 	device  *vhostvsock.Device
 	process *process
@@ -45,15 +42,9 @@ const (
 	shutdownTimeout = time.Minute
 )
 
-// Endpoint is the address of the host's vmmd, for the card's --link.
-func (h *Host) Endpoint() string {
-	return fmt.Sprintf("hybrid-vsock://%s?port=%d", h.socket(), linkPort)
-}
-
-func (h *Host) socket() string { return filepath.Join(h.dir, hybridName) }
-
-// Dir is the host's directory on this machine. It goes with the host.
-func (h *Host) Dir() string { return h.dir }
+// Endpoint is the address of the vmmd that the host starts by itself, for the
+// card's --link.
+func (h *Host) Endpoint() string { return h.EndpointOf(linkPort) }
 
 // Console returns the end of the host's console.
 func (h *Host) Console() string { return h.console.String() }
@@ -69,30 +60,11 @@ func (h *Host) Err() error {
 	return h.err
 }
 
-// Run runs a shell script in the host, as root, and returns its exit status.
-// stdin may be nil; output gets both of its output streams.
+// Run is [Client.Run], which also says so if the host has died.
 func (h *Host) Run(ctx context.Context, script string, stdin io.Reader, output io.Writer) (int, error) {
-	status, err := Run(ctx, h.dir, script, stdin, output)
+	status, err := h.Client.Run(ctx, script, stdin, output)
 	if err != nil {
 		err = errors.Join(err, h.Err())
-	}
-	return status, err
-}
-
-// Run is [Host.Run] for the host whose directory is dir, whoever booted it.
-func Run(ctx context.Context, dir, script string, stdin io.Reader, output io.Writer) (int, error) {
-	dial := func(ctx context.Context) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, hybridName))
-	}
-	conn, err := vsock.Dial(ctx, dial, control.Port)
-	if err != nil {
-		return 0, fmt.Errorf("reach the compute host in %s: %w", dir, err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	status, err := control.Run(conn.(control.Conn), script, stdin, output)
-	if err != nil {
-		err = errors.Join(context.Cause(ctx), fmt.Errorf("command in the compute host: %w", err))
 	}
 	return status, err
 }
@@ -152,5 +124,5 @@ func (h *Host) release() error {
 		errs = append(errs, h.device.Close())
 	}
 	h.served.Wait()
-	return errors.Join(append(errs, h.serveErr, os.RemoveAll(h.dir))...)
+	return errors.Join(append(errs, h.serveErr, os.RemoveAll(h.Dir))...)
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/cardplane/cardplane/ci/computehost"
 )
 
 // Environment variables that tests of real guests look at.
@@ -17,6 +19,9 @@ const (
 	EnvGuest = "CARDPLANE_GUEST_DIR"
 	// EnvBin is the directory of the binaries; build/bin when unset.
 	EnvBin = "CARDPLANE_BIN_DIR"
+	// EnvVMM is the VMM that vmmd has to take: cloud-hypervisor or ch-qemu;
+	// its own choice when unset.
+	EnvVMM = "CARDPLANE_TEST_VMM"
 )
 
 // Root is the top of the checkout.
@@ -27,9 +32,16 @@ func Root() string {
 
 // DefaultConfig is what the environment and the checkout say.
 func DefaultConfig() Config {
+	var args []string
+	if vmm := os.Getenv(EnvVMM); vmm != "" {
+		args = []string{"--vmm", vmm}
+	}
 	return Config{
-		Bin:   envOr(EnvBin, filepath.Join(Root(), "build", "bin")),
-		Guest: envOr(EnvGuest, filepath.Join(Root(), "build", "guest", "debian")),
+		HostArgs: args,
+		Bin:      envOr(EnvBin, filepath.Join(Root(), "build", "bin")),
+		Guest:    envOr(EnvGuest, filepath.Join(Root(), "build", "guest", "debian")),
+		// Where it is set, all stacks have their hosts there.
+		ComputeHost: os.Getenv(computehost.EnvDir),
 	}
 }
 

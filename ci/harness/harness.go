@@ -45,6 +45,9 @@ type Config struct {
 	HostEnv []string
 	// Relay puts Stack.Wire between card and host.
 	Relay bool
+	// ComputeHost is the directory of a compute host that is up (see package
+	// computehost), in which vmmd is to run; "" for this machine.
+	ComputeHost string
 }
 
 // startTimeout bounds how long a daemon may take until it answers.
@@ -61,7 +64,7 @@ type Stack struct {
 	Wire *linktest.Cutter
 
 	cfg  Config
-	host *daemon
+	host machine
 	card *daemon
 }
 
@@ -92,21 +95,26 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 // prepare makes the daemons and the link between them, and starts neither.
 func (s *Stack) prepare() (err error) {
 	dir, cfg := s.Dir, s.cfg
-	runDir, hostDir, cardDir := filepath.Join(dir, "run"), filepath.Join(dir, "host"), filepath.Join(dir, "card")
-	endpoint := "unix://" + s.hostSocket()
+	cardDir := filepath.Join(dir, "card")
+	local := newHere(dir, cfg)
+	s.host = local
+	if cfg.ComputeHost != "" {
+		s.host = newRemote(dir, cfg)
+	}
+	endpoint := s.host.endpoint()
 	if cfg.Relay {
-		if s.Wire, err = linktest.New(filepath.Join(dir, "wire.sock"), linktest.Unix(s.hostSocket())); err != nil {
+		if s.Wire, err = linktest.New(filepath.Join(dir, "wire.sock"), s.host.dial()); err != nil {
 			return err
 		}
 		endpoint = s.Wire.Endpoint()
 	}
-	s.host = &daemon{name: "vmmd", dir: dir, path: filepath.Join(cfg.Bin, "vmmd"), env: cfg.HostEnv, args: append([]string{
-		"--listen", "unix://" + s.hostSocket(), "--run-dir", runDir, "--data-dir", hostDir,
-	}, cfg.HostArgs...)}
 	s.card = &daemon{name: "cardplaned", dir: dir, path: filepath.Join(cfg.Bin, "cardplaned"), args: append([]string{
 		"--listen", s.Endpoint(), "--link", endpoint, "--data-dir", cardDir, "--guest", cfg.Guest,
 	}, cfg.CardArgs...)}
-	return errors.Join(s.host.hide(cardDir, cfg.Guest), s.card.hide(runDir, hostDir))
+	if cfg.ComputeHost != "" {
+		return nil // two machines need no curtain
+	}
+	return errors.Join(local.hide(cardDir, cfg.Guest), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
 }
 
 // Endpoint is the address of the public API.
@@ -114,13 +122,11 @@ func (s *Stack) Endpoint() string { return "unix://" + filepath.Join(s.Dir, "car
 
 // Link returns the card's side of the link to this stack's host. The caller
 // closes it.
-func (s *Stack) Link() (*link.Link, error) { return link.Open("unix://" + s.hostSocket()) }
-
-func (s *Stack) hostSocket() string { return filepath.Join(s.Dir, "vmmd.sock") }
+func (s *Stack) Link() (*link.Link, error) { return link.Open(s.host.endpoint()) }
 
 // StartHost starts vmmd, and StartCard cardplaned, after a kill.
 func (s *Stack) StartHost(ctx context.Context) error {
-	return s.host.start(ctx, socketAnswers(s.hostSocket()))
+	return s.host.start(ctx)
 }
 
 // StartCard starts cardplaned and returns once it answers.
@@ -131,13 +137,27 @@ func (s *Stack) StartCard(ctx context.Context) error {
 	})
 }
 
+// Remote tells that the compute host is a machine of its own.
+func (s *Stack) Remote() bool { return s.cfg.ComputeHost != "" }
+
+// VMs returns the process ids of the stack's virtual machine monitors, on the
+// host's machine.
+func (s *Stack) VMs() []int { return s.host.vms() }
+
+// KillVM kills one of VMs with SIGKILL.
+func (s *Stack) KillVM(pid int) error { return s.host.killVM(pid) }
+
+// OnHost runs a shell script on the host's machine and returns its output; an
+// exit status other than 0 is an error.
+func (s *Stack) OnHost(script string) (string, error) { return s.host.run(script) }
+
 // KillHost kills vmmd with SIGKILL and waits for its end.
 func (s *Stack) KillHost() error { return s.host.kill() }
 
 // KillCard kills cardplaned with SIGKILL and waits for its end.
 func (s *Stack) KillCard() error { return s.card.kill() }
 
-// HostPID and CardPID are the daemons' process ids.
+// HostPID and CardPID are the daemons' process ids, each on its machine.
 func (s *Stack) HostPID() int { return s.host.pid() }
 
 // CardPID is cardplaned's process id.
@@ -173,7 +193,7 @@ func (s *Stack) Close(ctx context.Context) error {
 	if s.Wire != nil {
 		errs = append(errs, s.Wire.Close())
 	}
-	errs = append(errs, reap(s.Dir), os.RemoveAll(s.Dir))
+	errs = append(errs, reap(s.Dir), s.host.clear(), os.RemoveAll(s.Dir))
 	return errors.Join(errs...)
 }
 

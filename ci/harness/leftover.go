@@ -30,16 +30,23 @@ func reap(dir string) error {
 	return errors.Join(errs...)
 }
 
-// processes returns the command lines that mention dir, by process id.
+// vmMark is how vmmd marks a VMM and what that starts: the value is a
+// directory of the VM's, below vmmd's run directory.
+const vmMark = "CARDPLANE_VM="
+
+// processes returns the command lines of the processes that were started for
+// the stack in dir, by process id: those that mention it, and its VMMs.
 func processes(dir string) map[int]string {
 	out := map[int]string{}
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
+		proc := filepath.Dir(file)
 		cmdline, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(cmdline, []byte(dir+"/")) {
+		environ, _ := os.ReadFile(filepath.Join(proc, "environ")) // others' cannot be read
+		if err != nil || !bytes.Contains(cmdline, []byte(dir+"/")) && !bytes.Contains(environ, []byte(vmMark+dir+"/")) {
 			continue // gone in between, or not ours
 		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil && pid != os.Getpid() {
+		if pid, err := strconv.Atoi(filepath.Base(proc)); err == nil && pid != os.Getpid() {
 			out[pid] = string(bytes.ReplaceAll(cmdline, []byte{0}, []byte{' '}))
 		}
 	}
@@ -58,16 +65,4 @@ func mounts(dir string) (out []string) {
 		}
 	}
 	return out
-}
-
-// VMs returns the process ids of the stack's virtual machine monitors.
-func (s *Stack) VMs() (pids []int) {
-	for pid, cmdline := range processes(s.Dir) {
-		program, _, _ := strings.Cut(cmdline, " ")
-		switch filepath.Base(program) {
-		case "ch-qemu", "cloud-hypervisor":
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }

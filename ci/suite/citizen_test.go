@@ -3,23 +3,28 @@ package suite
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/cardplane/cardplane/ci/harness"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
-// statusOf returns a field of /proc/<pid>/status.
-func statusOf(t *testing.T, pid int, field string) string {
+// onHost runs a shell script on the host's machine.
+func onHost(t *testing.T, s *harness.Stack, format string, args ...any) string {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	out, err := s.OnHost(fmt.Sprintf(format, args...))
 	must(t, err)
-	_, after, ok := strings.Cut(string(text), "\n"+field+":")
+	return out
+}
+
+// statusOf returns a field of /proc/<pid>/status.
+func statusOf(t *testing.T, s *harness.Stack, pid int, field string) string {
+	t.Helper()
+	text := onHost(t, s, "cat /proc/%d/status", pid)
+	_, after, ok := strings.Cut(text, "\n"+field+":")
 	if !ok {
 		t.Fatalf("no %s in %s", field, text)
 	}
@@ -29,42 +34,32 @@ func statusOf(t *testing.T, pid int, field string) string {
 
 // family returns the processes that carry the VM's mark: its VMM and what it
 // has started.
-func family(t *testing.T, vm hostapi.VM) (pids []int) {
+func family(t *testing.T, s *harness.Stack, vm hostapi.VM) (pids []int) {
 	t.Helper()
 	mark := "CARDPLANE_VM=" + filepath.Dir(vm.Paths.Console)
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
-	must(t, err)
-	for _, file := range files {
-		env, err := os.ReadFile(file)
-		if err != nil || !strings.Contains("\x00"+string(env)+"\x00", "\x00"+mark+"\x00") {
-			continue
-		}
+	// The brackets keep the search itself out.
+	files := onHost(t, s, "grep -lE '[C]%s' /proc/[0-9]*/environ 2>/dev/null || true", mark[1:])
+	for _, file := range strings.Fields(files) {
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		must(t, err)
 		pids = append(pids, pid)
+	}
+	if len(pids) == 0 {
+		t.Fatalf("no process has the mark %s", mark)
 	}
 	return pids
 }
 
 // seccomp reports whether a thread of the process has a filter.
-func seccomp(t *testing.T, pid int) bool {
+func seccomp(t *testing.T, s *harness.Stack, pid int) bool {
 	t.Helper()
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-	must(t, err)
-	for _, file := range threads {
-		text, err := os.ReadFile(file)
-		if err == nil && strings.Contains(string(text), "\nSeccomp:\t2\n") {
-			return true
-		}
-	}
-	return false
+	return onHost(t, s, "cat /proc/%d/task/*/status | grep -c '^Seccomp:.*2' || true", pid) != "0\n"
 }
 
 // mayRead tries to read a byte of the file as another user.
-func mayRead(uid int, path string) bool {
-	cmd := exec.Command("/bin/dd", "if="+path, "of=/dev/null", "bs=1", "count=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
-	return cmd.Run() == nil
+func mayRead(s *harness.Stack, uid int, path string) bool {
+	_, err := s.OnHost(fmt.Sprintf("setpriv --reuid %[1]d --regid %[1]d --clear-groups /bin/dd 'if=%[2]s' of=/dev/null bs=1 count=1", uid, path))
+	return err == nil
 }
 
 // runningVMs starts two containers and returns their machines.
@@ -99,35 +94,35 @@ func TestVMMsAreStrangers(t *testing.T) {
 		t.Fatalf("uids %d and %d", a.Uid, b.Uid)
 	}
 	filtered := false
-	for _, pid := range family(t, a) {
+	for _, pid := range family(t, s, a) {
 		ids := strings.Repeat(strconv.Itoa(a.Uid)+"\t", 4)
-		if got := statusOf(t, pid, "Uid"); got != strings.TrimSpace(ids) {
+		if got := statusOf(t, s, pid, "Uid"); got != strings.TrimSpace(ids) {
 			t.Errorf("process %d has uids %q, want %d", pid, got, a.Uid)
 		}
-		if statusOf(t, pid, "NoNewPrivs") != "1" || statusOf(t, pid, "CapEff") != "0000000000000000" {
+		if statusOf(t, s, pid, "NoNewPrivs") != "1" || statusOf(t, s, pid, "CapEff") != "0000000000000000" {
 			t.Errorf("process %d can gain or has privileges", pid)
 		}
-		filtered = filtered || seccomp(t, pid)
+		filtered = filtered || seccomp(t, s, pid)
 	}
 	if !filtered {
 		t.Error("no process of the VM has a seccomp filter")
 	}
-	for _, pid := range family(t, b) {
+	for _, pid := range family(t, s, b) {
 		for _, name := range []string{"mem", "environ", "maps", "root"} {
-			if path := fmt.Sprintf("/proc/%d/%s", pid, name); mayRead(a.Uid, path) {
+			if path := fmt.Sprintf("/proc/%d/%s", pid, name); mayRead(s, a.Uid, path) {
 				t.Errorf("uid %d can read %s", a.Uid, path)
 			}
 		}
 	}
 	for name, path := range b.Paths.Attachments {
-		if mayRead(a.Uid, path) {
+		if mayRead(s, a.Uid, path) {
 			t.Errorf("uid %d can read %s of another VM", a.Uid, name)
 		}
-		if path := a.Paths.Attachments[name]; !mayRead(a.Uid, path) {
+		if path := a.Paths.Attachments[name]; !mayRead(s, a.Uid, path) {
 			t.Errorf("uid %d cannot read its own %s", a.Uid, name)
 		}
 	}
-	if mayRead(a.Uid, b.Paths.Console) {
+	if mayRead(s, a.Uid, b.Paths.Console) {
 		t.Errorf("uid %d can read another VM's console", a.Uid)
 	}
 }
@@ -149,9 +144,7 @@ func TestVMHasItsOwnCgroup(t *testing.T) {
 	}
 	groups := map[string]bool{}
 	for _, vm := range []hostapi.VM{a, b} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", vm.Pid))
-		must(t, err)
-		for line := range strings.Lines(string(text)) {
+		for line := range strings.Lines(onHost(t, s, "cat /proc/%d/cgroup", vm.Pid)) {
 			if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
 				groups[path] = true
 			}
@@ -181,9 +174,7 @@ func TestPlacement(t *testing.T) {
 	if !strings.Contains(stderr, "0-3,8") {
 		t.Errorf("a bad CPU set: %s", stderr)
 	}
-	text, err := os.ReadFile("/proc/meminfo")
-	must(t, err)
-	if !strings.Contains(string(text), "HugePages_Total:       0") {
+	if !strings.Contains(onHost(t, s, "cat /proc/meminfo"), "HugePages_Total:       0") {
 		run(t, s, 0, "run", "--rm", "-m", "128m", "--hugepages", "demo/probe", "/probe", "exit", "0")
 		return
 	}

@@ -121,7 +121,7 @@ func TestControlPlaneDiesDuringStart(t *testing.T) {
 func TestMachineDies(t *testing.T) {
 	s, name := started(t, 1000, "100ms")
 	for _, pid := range s.VMs() {
-		must(t, kill(pid))
+		must(t, s.KillVM(pid))
 	}
 	if _, stderr := run(t, s, 1, "wait", name); !strings.Contains(stderr, "lost") {
 		t.Errorf("wait does not say why there is no exit code: %s", stderr)

@@ -2,7 +2,11 @@
 //
 //	computehost build   make the host's image, if anything of it has changed
 //	computehost up      boot it, say how to use it, and power it off at Ctrl-C
-//	computehost run DIR SCRIPT   run a shell script in the host of directory DIR
+//	computehost run DIR SCRIPT
+//	                    run a shell script in the host of directory DIR
+//	computehost exec [--env NAME=VALUE]… [--file NAME=PATH]… DIR PROGRAM ARGUMENT…
+//	                    run a static program of this machine in that host; made
+//	                    for the flag -exec of go test
 package main
 
 import (
@@ -52,9 +56,12 @@ type exitStatus int
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 func run(ctx context.Context, args []string) error {
-	const usage = "say what to do: computehost build, computehost up or computehost run DIR SCRIPT"
-	if len(args) == 0 {
+	const usage = "say what to do: computehost build, up, run or exec"
+	switch {
+	case len(args) == 0:
 		return errors.New(usage)
+	case args[0] == "exec":
+		return runJob(ctx, args[1:])
 	}
 	var s settings
 	flags := flag.NewFlagSet("computehost "+args[0], flag.ContinueOnError)
@@ -80,7 +87,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 func runScript(ctx context.Context, dir, script string) error {
-	status, err := computehost.Run(ctx, dir, script, os.Stdin, os.Stdout)
+	status, err := computehost.Client{Dir: dir}.Run(ctx, script, os.Stdin, os.Stdout)
 	if err == nil && status != 0 {
 		err = exitStatus(status)
 	}
@@ -126,7 +133,7 @@ func (s settings) up(ctx context.Context) (err error) {
 }
 
 func (s settings) explain(h *computehost.Host) {
-	card := "unix://" + filepath.Join(h.Dir(), "card.sock")
+	card := "unix://" + filepath.Join(h.Dir, "card.sock")
 	fmt.Printf(`the compute host is up; its vmmd is at
   %[1]s
 run the card against it, from another terminal:
@@ -138,5 +145,5 @@ and run a program in a virtual machine of it:
   %[2]s/cardctl load build/images/python.tar
   %[2]s/cardctl run --rm demo/python python3 -c 'print(2**100)'
 Ctrl-C powers it off.
-`, h.Endpoint(), s.bin, card, filepath.Join(h.Dir(), "card"), s.guest, h.Dir())
+`, h.Endpoint(), s.bin, card, filepath.Join(h.Dir, "card"), s.guest, h.Dir)
 }

@@ -41,6 +41,7 @@ func TestMissingLibraryStopsTheBuild(t *testing.T) {
 	found := image.NewFiles()
 	found.Add(busyboxPath, static)
 	found.Add(nftPath, static)
+	found.Add(setprivPath, static)
 	needy := elftest.Build(elftest.File{Interpreter: "/lib64/ld.so", Needed: []string{"libnone.so"}})
 	if _, err := rootTree(found, programs{vmmd: static, hostctl: static, cloudHypervisor: needy}, nil); err == nil || !strings.Contains(err.Error(), "cloud-hypervisor") {
 		t.Errorf("got %v", err)

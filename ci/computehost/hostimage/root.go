@@ -10,10 +10,10 @@ import (
 	"github.com/cardplane/cardplane/rootfs/kernel"
 )
 
-// packages are the Debian packages of the host's root: busybox, and nftables
-// with the libraries that it and cloud-hypervisor need.
+// packages are the Debian packages of the host's root: busybox, nftables and
+// setpriv, with the libraries that they and cloud-hypervisor need.
 var packages = []string{
-	"busybox-static", "nftables",
+	"busybox-static", "nftables", "util-linux", "libcap-ng0",
 	"libnftables1", "libedit2", "libnftnl11", "libmnl0", "libxtables12", "libjansson4", "libgmp10",
 	"libtinfo6", "libbsd0", "libmd0", "libc6", "libgcc-s1",
 }
@@ -22,6 +22,7 @@ var packages = []string{
 const (
 	busyboxPath         = "/bin/busybox"
 	nftPath             = "/usr/sbin/nft"
+	setprivPath         = "/usr/bin/setpriv"
 	vmmdPath            = "/usr/bin/vmmd"
 	hostctlPath         = "/usr/bin/hostctl"
 	cloudHypervisorPath = "/usr/bin/cloud-hypervisor"
@@ -75,7 +76,7 @@ func rootTree(found *image.Files, p programs, late []kernel.Module) (*image.Tree
 	found.Add(cloudHypervisorPath, p.cloudHypervisor)
 	found.Add(vmmdPath, p.vmmd)
 	found.Add(hostctlPath, p.hostctl)
-	for _, name := range []string{busyboxPath, nftPath, vmmdPath, hostctlPath, cloudHypervisorPath} {
+	for _, name := range []string{busyboxPath, nftPath, setprivPath, vmmdPath, hostctlPath, cloudHypervisorPath} {
 		if err := addProgram(t, found, name); err != nil {
 			return nil, err
 		}

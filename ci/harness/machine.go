@@ -1,0 +1,83 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/cardplane/cardplane/vmm/link/linktest"
+)
+
+// machine is where vmmd runs: this machine, or a compute host of its own.
+type machine interface {
+	// endpoint is vmmd's address, for the card.
+	endpoint() string
+	// dial connects to vmmd.
+	dial() linktest.Dial
+	// start starts vmmd and returns once it answers.
+	start(ctx context.Context) error
+	// kill ends vmmd with SIGKILL, and stop in order.
+	kill() error
+	stop() error
+	running() bool
+	// pid is vmmd's process id on its machine, 0 when it does not run.
+	pid() int
+	log() string
+	// vms returns the process ids of the VMMs, and killVM kills one.
+	vms() []int
+	killVM(pid int) error
+	// run runs a shell script on the machine and returns its output; an exit
+	// status other than 0 is an error.
+	run(script string) (string, error)
+	// clear removes what there is of the stack on another machine than this,
+	// and reports what should not have been left there.
+	clear() error
+}
+
+// here is the machine that the test runs on.
+type here struct {
+	*daemon
+	stack string // the stack's directory
+}
+
+func newHere(dir string, cfg Config) *here {
+	h := &here{stack: dir}
+	h.daemon = &daemon{name: "vmmd", dir: dir, path: filepath.Join(cfg.Bin, "vmmd"), env: cfg.HostEnv, args: append([]string{
+		"--listen", h.endpoint(), "--run-dir", filepath.Join(dir, "run"), "--data-dir", filepath.Join(dir, "host"),
+	}, cfg.HostArgs...)}
+	return h
+}
+
+func (h *here) socket() string      { return filepath.Join(h.stack, "vmmd.sock") }
+func (h *here) endpoint() string    { return "unix://" + h.socket() }
+func (h *here) dial() linktest.Dial { return linktest.Unix(h.socket()) }
+
+func (h *here) start(ctx context.Context) error {
+	return h.daemon.start(ctx, socketAnswers(h.socket()))
+}
+
+func (h *here) vms() (pids []int) {
+	for pid, cmdline := range processes(h.stack) {
+		program, _, _ := strings.Cut(cmdline, " ")
+		switch filepath.Base(program) {
+		case "ch-qemu", "cloud-hypervisor":
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (h *here) killVM(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
+
+func (h *here) run(script string) (string, error) {
+	out, err := exec.Command("/bin/sh", "-c", script).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", script, err, out)
+	}
+	return string(out), err
+}
+
+func (h *here) clear() error { return nil }
