@@ -105,7 +105,7 @@ func (a *Artefacts) vmConfig(spec Spec, vm hostapi.VM) chapi.VmConfig {
 			BootVcpus: int32(spec.VCPUs), MaxVcpus: int32(spec.VCPUs),
 			Nested: &off, CoreScheduling: coreScheduling(vm), Affinity: affinity(spec),
 		},
-		Memory: &chapi.MemoryConfig{Size: spec.MemoryBytes, Hugepages: spec.HugePages},
+		Memory: memory(spec),
 		Payload: &chapi.PayloadConfig{
 			Kernel:    paths.Attachments[attachKernel],
 			Initramfs: paths.Attachments[attachInitrd],
@@ -136,6 +136,19 @@ func coreScheduling(vm hostapi.VM) chapi.CoreScheduling {
 		return chapi.CoreSchedulingVm
 	}
 	return chapi.CoreSchedulingOff
+}
+
+// hugePage is the size of the huge pages that the host counts, in bytes. Cloud
+// Hypervisor would look for another size at /dev/hugepages, which a host need
+// not have.
+const hugePage = 2 << 20
+
+func memory(spec Spec) *chapi.MemoryConfig {
+	m := &chapi.MemoryConfig{Size: spec.MemoryBytes}
+	if spec.HugePages {
+		m.Hugepages, m.HugepageSize = true, hugePage
+	}
+	return m
 }
 
 // affinity lets each vCPU run on all of the CPUs that were named.

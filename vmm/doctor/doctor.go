@@ -45,8 +45,8 @@ type Config struct {
 	Cgroups func() error
 	// Landlock tells the kernel's version of Landlock, or why it has none.
 	Landlock func() (int, error)
-	// HugePages tells how many huge pages are free, and their size in bytes.
-	HugePages func() (free, size int64, err error)
+	// HugePages tells how many huge pages are free for VMs.
+	HugePages func() (int64, error)
 	// CloudHypervisor, CHQemu and QEMU are paths, or names to look up in
 	// PATH.
 	CloudHypervisor, CHQemu, QEMU string

@@ -96,12 +96,12 @@ func checkSeccomp(path string) hostapi.Check {
 }
 
 // checkHugePages only informs: a VM gets huge pages when it asks for them.
-func checkHugePages(free, bytes int64, err error) hostapi.Check {
+func checkHugePages(free int64, err error) hostapi.Check {
 	switch {
 	case err != nil:
 		return ok(CheckHugePages, err.Error())
 	case free == 0:
 		return ok(CheckHugePages, "none are free; VMs that ask for them are refused (sysctl vm.nr_hugepages sets them aside)")
 	}
-	return ok(CheckHugePages, fmt.Sprintf("%d of %s are free", free, size(bytes)))
+	return ok(CheckHugePages, fmt.Sprintf("%d are free", free))
 }

@@ -31,7 +31,11 @@ func checkHostCPUs(cpus []int) error {
 	return nil
 }
 
-const memInfo = "/proc/meminfo"
+// HugePageSize is the size of the huge pages that VMs get, in bytes.
+const HugePageSize = 2 << 20
+
+// hugePagesFree tells how many huge pages of HugePageSize are free.
+const hugePagesFree = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 
 // checkHugePages refuses a VM for whose memory the host has too few free huge
 // pages now.
@@ -39,47 +43,33 @@ func checkHugePages(spec hostapi.VMSpec) error {
 	if !spec.HugePages {
 		return nil
 	}
-	free, size, err := HugePages()
+	free, err := HugePages()
 	if err != nil {
 		return err
 	}
-	need := (spec.MemoryBytes + size - 1) / size
+	need := (spec.MemoryBytes + HugePageSize - 1) / HugePageSize
 	if need > free {
 		return apierr.New(apierr.ResourceExhausted, "host_hugepages_exhausted",
 			"%d bytes of memory take %d huge pages of %d bytes and the host has %d free; raise vm.nr_hugepages with sysctl on the host, ask for less memory, or do without huge pages",
-			spec.MemoryBytes, need, size, free).At("/hugePages")
+			spec.MemoryBytes, need, HugePageSize, free).At("/hugePages")
 	}
 	return nil
 }
 
-// HugePages returns how many huge pages of the default size are free on this
-// host, and their size in bytes.
-func HugePages() (free, size int64, err error) {
-	text, err := os.ReadFile(memInfo)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read huge pages: %w", err)
-	}
-	return parseHugePages(string(text))
-}
+// HugePages returns how many huge pages of HugePageSize are free on this host.
+func HugePages() (int64, error) { return readHugePages(hugePagesFree) }
 
-// parseHugePages reads HugePages_Free and Hugepagesize of /proc/meminfo.
-func parseHugePages(text string) (free, size int64, err error) {
-	for line := range strings.Lines(text) {
-		name, value, _ := strings.Cut(line, ":")
-		n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-		switch {
-		case err != nil:
-		case name == "HugePages_Free":
-			free = n
-		case name == "Hugepagesize":
-			size = n << 10
-		}
+func readHugePages(path string) (int64, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, apierr.New(apierr.NotSupported, "host_hugepages_exhausted",
+			"this host's kernel has no huge pages of %d bytes (CONFIG_HUGETLBFS); do without them: %w", HugePageSize, err).At("/hugePages")
 	}
-	if size == 0 {
-		return 0, 0, apierr.New(apierr.NotSupported, "host_hugepages_exhausted",
-			"this host's kernel has no huge pages (CONFIG_HUGETLBFS); do without them").At("/hugePages")
+	free, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
-	return free, size, nil
+	return free, nil
 }
 
 // coreScheduling reports whether a VMM of this host can have a cookie for core

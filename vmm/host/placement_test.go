@@ -1,6 +1,8 @@
 package host
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -19,11 +21,16 @@ func TestHostCPUs(t *testing.T) {
 }
 
 func TestHugePages(t *testing.T) {
-	free, size, err := parseHugePages("MemTotal:  9 kB\nHugePages_Total:   4\nHugePages_Free:    3\nHugepagesize:    2048 kB\n")
-	if free != 3 || size != 2<<20 || err != nil {
-		t.Errorf("%d, %d, %v", free, size, err)
+	path := filepath.Join(t.TempDir(), "free")
+	for text, want := range map[string]int64{"3\n": 3, "0\n": 0, "many\n": -1} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if free, err := readHugePages(path); (err == nil) != (want >= 0) || err == nil && free != want {
+			t.Errorf("%q: %d, %v", text, free, err)
+		}
 	}
-	if _, _, err := parseHugePages("MemTotal:  9 kB\n"); !apierr.Is(err, "host_hugepages_exhausted") {
+	if _, err := readHugePages(path + ".absent"); !apierr.Is(err, "host_hugepages_exhausted") {
 		t.Errorf("got %v", err)
 	}
 	if err := checkHugePages(hostapi.VMSpec{HugePages: true, MemoryBytes: 1 << 60}); !apierr.Is(err, "host_hugepages_exhausted") {
