@@ -461,7 +461,7 @@ type VMSpec struct {
 	// Refused when the host has not all of them for VMs.
 	HostCpus []int `json:"hostCpus"`
 
-	// HugePages The card will ask the VMM for huge pages (`memory.hugepages`).
+	// HugePages The card will ask the VMM for huge pages of 2 MiB (`memory.hugepages`).
 	// Refused when the host has too few that are free.
 	HugePages bool `json:"hugePages"`
 
