@@ -1,6 +1,7 @@
 package host
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,17 +11,19 @@ import (
 	"path/filepath"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/vmm/pinned"
 )
 
-// Listen opens an endpoint: unix:///path/to.sock, tcp://address:port or
-// vsock://:port.
+// Listen opens an endpoint: unix:///path/to.sock, tcp://address:port,
+// tls://address:port with the files of package pinned, or vsock://:port.
 //
 // A unix socket is reachable by its owner alone: mode 0600 in a directory
 // that is made with mode 0700 if it is missing. Plain TCP has no way to tell
 // the card from another caller, so it is served on loopback addresses only.
+// Over TLS the card alone is served, whose certificate is known.
 // vsock is for a host that is a virtual machine of the card's: only the other
 // side of its vsock device is served.
-// Errors: invalid_endpoint, endpoint_in_use.
+// Errors: invalid_endpoint, invalid_tls, endpoint_in_use.
 func Listen(endpoint string) (net.Listener, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -31,6 +34,8 @@ func Listen(endpoint string) (net.Listener, error) {
 		return listenUnix(u.Path)
 	case u.Scheme == "tcp" && u.Port() != "" && u.Path == "":
 		return listenTCP(u)
+	case u.Scheme == "tls" && u.Port() != "" && u.Path == "":
+		return listenTLS(u)
 	}
 	if port, ok := vsockPort(u); ok {
 		return listenVsock(port)
@@ -40,16 +45,28 @@ func Listen(endpoint string) (net.Listener, error) {
 
 func invalidEndpoint(endpoint string) error {
 	return apierr.New(apierr.InvalidArgument, "invalid_endpoint",
-		"%q is no endpoint; give unix:///path/to.sock, tcp://127.0.0.1:port or vsock://:port", endpoint)
+		"%q is no endpoint; give unix:///path/to.sock, tcp://127.0.0.1:port, tls://address:port?cert=FILE&key=FILE&peer=FILE or vsock://:port", endpoint)
 }
 
 func listenTCP(u *url.URL) (net.Listener, error) {
 	ip := net.ParseIP(u.Hostname())
 	if ip == nil || !ip.IsLoopback() {
 		return nil, apierr.New(apierr.InvalidArgument, "invalid_endpoint",
-			"%s is not a loopback address; plain TCP lets everyone on that network start VMs", u.Host)
+			"%s is not a loopback address; plain TCP lets everyone on that network start VMs; use tls://", u.Host)
 	}
 	l, err := net.Listen("tcp", u.Host)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
+
+func listenTLS(u *url.URL) (net.Listener, error) {
+	config, err := pinned.Config(u.Query())
+	if err != nil {
+		return nil, err
+	}
+	l, err := tls.Listen("tcp", u.Host, config)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

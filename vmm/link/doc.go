@@ -10,6 +10,7 @@
 // package's own:
 //
 //	invalid_endpoint  the endpoint cannot be parsed
+//	invalid_tls       the endpoint's certificates cannot be used
 //	unreachable       the host cannot be reached
 //	connection_lost   the connection broke while an answer was read
 //	bad_response      what answers does not speak the host API

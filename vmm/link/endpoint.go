@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -11,13 +12,15 @@ import (
 	kernelvsock "github.com/mdlayher/vsock"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/vmm/pinned"
 	"github.com/cardplane/cardplane/vmm/vsock"
 )
 
-// Endpoints names the forms of an endpoint, for help texts. The last two lead
-// into a host that is a virtual machine: over the kernel's vsock, or through
-// the hybrid-vsock socket of whatever runs that machine.
-const Endpoints = "unix:///path, tcp://address:port, vsock://cid:port or hybrid-vsock:///path?port=N"
+// Endpoints names the forms of an endpoint, for help texts. tls has this side's
+// certificate and key, and the certificate of vmmd, in files (package pinned).
+// The last two lead into a host that is a virtual machine: over the kernel's
+// vsock, or through the hybrid-vsock socket of whatever runs that machine.
+const Endpoints = "unix:///path, tcp://address:port, tls://address:port?cert=FILE&key=FILE&peer=FILE, vsock://cid:port or hybrid-vsock:///path?port=N"
 
 // dialTimeout bounds one attempt to connect.
 const dialTimeout = 10 * time.Second
@@ -56,6 +59,9 @@ func over(ctx context.Context) bool {
 
 func parseEndpoint(endpoint string) (connect, error) {
 	if u, err := url.Parse(endpoint); err == nil {
+		if u.Scheme == "tls" && u.Port() != "" && u.Path == "" {
+			return tlsConnect(u)
+		}
 		if c := connectTo(u); c != nil {
 			return c, nil
 		}
@@ -85,6 +91,15 @@ func netConnect(network, address string) connect {
 	return func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
+}
+
+func tlsConnect(u *url.URL) (connect, error) {
+	config, err := pinned.Config(u.Query())
+	if err != nil {
+		return nil, err
+	}
+	d := tls.Dialer{Config: config}
+	return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", u.Host) }, nil
 }
 
 func vsockConnect(cid, port string) connect {

@@ -42,7 +42,7 @@ const (
 
 // Open returns the link to the vmmd at endpoint, see [Endpoints]. It does not
 // connect; every call does when it has to. The caller closes the link.
-// Errors: invalid_endpoint.
+// Errors: invalid_endpoint, invalid_tls.
 func Open(endpoint string, options ...Option) (*Link, error) {
 	connect, err := parseEndpoint(endpoint)
 	if err != nil {

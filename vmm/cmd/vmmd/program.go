@@ -70,7 +70,7 @@ func NewMain() *Main {
 func (m *Main) ParseFlags(args []string) error {
 	fs := pflag.NewFlagSet("vmmd", pflag.ContinueOnError)
 	fs.SetOutput(m.Err)
-	fs.StringArrayVar(&m.Listen, "listen", m.Listen, "endpoint, unix:///path, tcp://127.0.0.1:port or vsock://:port; may be repeated")
+	fs.StringArrayVar(&m.Listen, "listen", m.Listen, "endpoint, unix:///path, tcp://127.0.0.1:port, tls://address:port?cert=FILE&key=FILE&peer=FILE or vsock://:port; may be repeated")
 	fs.StringVar(&m.RunDir, "run-dir", m.RunDir, "directory for what ends with this boot")
 	fs.StringVar(&m.DataDir, "data-dir", m.DataDir, "directory for blobs and disks")
 	fs.StringVar(&m.VMM, "vmm", m.VMM, "VMM to use: auto, cloud-hypervisor or ch-qemu")

@@ -6,6 +6,7 @@ package hosttest
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,6 +86,13 @@ func (h *Host) Start() {
 		h.t.Fatalf("listen: %v", errors.Join(err, server.Close()))
 	}
 	h.server = server
+	h.Serve(l)
+}
+
+// Serve serves a further listener until Stop.
+func (h *Host) Serve(l net.Listener) {
+	h.t.Helper()
+	server := h.server
 	h.serves.Go(func() {
 		if err := server.Serve(l); err != nil {
 			h.t.Errorf("serve: %v", err)
