@@ -73,7 +73,11 @@ func TestLinkIsCut(t *testing.T) {
 		{"hanging", (*cutBed).hanging},
 		{"adoption", (*cutBed).adoption},
 	} {
-		t.Run(tc.name, func(t *testing.T) { tc.fn(&cutBed{t, s}) })
+		t.Run(tc.name, func(t *testing.T) {
+			defer s.Wire.Resume()
+			defer func() { must(t, s.Wire.Up()) }()
+			tc.fn(&cutBed{t, s})
+		})
 	}
 	eventually(t, "no VM is left", func() bool { return len(s.VMs()) == 0 })
 }
