@@ -241,7 +241,7 @@ func (c *cutBed) commands() {
 
 // hanging is a link that nobody is told is down.
 func (c *cutBed) hanging() {
-	name := c.started("count", "300", "10ms")
+	name := c.started("count", "400", "100ms") // longer than it takes to notice
 	logs := c.follow("logs", "-f", name)
 	c.s.Wire.Stall()
 	eventually(c.T, "ps says that the host is away", func() bool {
@@ -249,9 +249,9 @@ func (c *cutBed) hanging() {
 		return strings.Contains(out, "waiting for the compute host")
 	})
 	c.s.Wire.Resume()
-	ended(c.T, c.s, name, 300)
+	ended(c.T, c.s, name, 400)
 	logs.waited.Wait()
-	if got := logs.out.String(); got != numbers(300) {
+	if got := logs.out.String(); got != numbers(400) {
 		c.Errorf("logs -f has %d lines and ends in %q", strings.Count(got, "\n"), tail(got))
 	}
 	run(c.T, c.s, 0, "rm", name)
@@ -265,7 +265,7 @@ func (c *cutBed) adoption() {
 		must(c.T, c.s.KillCard())
 		c.s.Wire.Down()
 		must(c.T, c.s.StartCard(c.Context()))
-		if out, _ := run(c.T, c.s, 0, "ps"); !strings.Contains(out, name) {
+		if out, _ := run(c.T, c.s, 0, "ps", "-a"); !strings.Contains(out, name) {
 			c.Errorf("ps does not know the container: %s", out)
 		}
 		must(c.T, c.s.Wire.Up())
