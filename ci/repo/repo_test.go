@@ -125,6 +125,20 @@ func TestHostKnowsNoContainers(t *testing.T) {
 	}
 }
 
+// TestCardReadsNoHostPath keeps the paths that vmmd hands out opaque: the card
+// copies them into a VM's configuration, in one file, and never opens one.
+func TestCardReadsNoHostPath(t *testing.T) {
+	paths := regexp.MustCompile(`\bVMPaths\b|\.Paths\b`)
+	sources(t, func(path string, text []byte) {
+		if !strings.HasPrefix(path, "cardplane/") || strings.HasSuffix(path, "_test.go") || path == "cardplane/sandbox/config.go" {
+			return
+		}
+		if found := paths.Find(text); found != nil {
+			t.Errorf("%s says %s: paths of the compute host are looked at in cardplane/sandbox/config.go alone", path, found)
+		}
+	})
+}
+
 // TestGuestAgentStaysSmall keeps big libraries out of the program that runs
 // as PID 1 in every VM: its size and memory are every container's.
 func TestGuestAgentStaysSmall(t *testing.T) {

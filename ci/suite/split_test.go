@@ -2,11 +2,14 @@ package suite
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/cardplane/cardplane/ci/harness"
+	"github.com/cardplane/cardplane/vmm/link"
+	"github.com/cardplane/cardplane/vmm/pinned/pinnedtest"
 )
 
 // The whole suite runs with daemons that cannot read each other's files. This
@@ -37,4 +40,37 @@ func TestDaemonsShareNoFile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Card and host may be machines apart: the link is TCP with mutual TLS, and a
+// link that shows another certificate leads nowhere.
+func TestOverTLS(t *testing.T) {
+	harness.NeedGuests(t)
+	dir, address := t.TempDir(), freePort(t)
+	for _, name := range []string{"host", "card", "other"} {
+		pinnedtest.Identity(t, dir, name)
+	}
+	cfg := harness.DefaultConfig()
+	cfg.HostArgs = []string{"--listen", pinnedtest.Endpoint(dir, address, "host", "card")}
+	cfg.CardArgs = []string{"--link", pinnedtest.Endpoint(dir, address, "card", "host")}
+	s := harness.ForTest(t, cfg)
+	load(t, s, "probe")
+	if out, _ := run(t, s, 0, "run", "--rm", "demo/probe", "/probe", "write", "3000000"); out != letters(3_000_000) {
+		t.Errorf("%d bytes of output", len(out))
+	}
+	stranger, err := link.Open(pinnedtest.Endpoint(dir, address, "other", "host"))
+	must(t, err)
+	defer stranger.Close()
+	if _, err := stranger.Host(t.Context()); err == nil {
+		t.Error("a stranger was served")
+	}
+}
+
+// freePort returns an address of loopback that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	must(t, l.Close())
+	return l.Addr().String()
 }
