@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"strings"
@@ -26,22 +27,42 @@ type Job struct {
 
 const jobProgram = "program"
 
+// Put copies files of this machine, by their name there, into a directory of
+// the host.
+func (c Client) Put(ctx context.Context, dir string, files map[string]string) error {
+	var said strings.Builder
+	status, err := c.send(ctx, fmt.Sprintf("mkdir -p %[1]s && tar x -C %[1]s", quote(dir)), files, &said)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("copy into the compute host: %s", said.String())
+	}
+	return err
+}
+
 // RunJob runs j and returns its exit status. output gets both of its output
 // streams.
 func (c Client) RunJob(ctx context.Context, j Job, output io.Writer) (int, error) {
+	files := maps.Clone(j.Files)
+	if files == nil {
+		files = map[string]string{}
+	}
+	files[jobProgram] = j.Program
+	return c.send(ctx, j.script(), files, output)
+}
+
+// send runs script with an archive of files as its input.
+func (c Client) send(ctx context.Context, script string, files map[string]string, output io.Writer) (int, error) {
 	r, w := io.Pipe()
 	sent := make(chan error, 1)
 	go func() {
-		err := j.archive(w)
+		err := archive(w, files)
 		_ = w.CloseWithError(err)
 		sent <- err
 	}()
-	status, err := c.Run(ctx, j.script(), r, output)
+	status, err := c.Run(ctx, script, r, output)
 	_ = r.CloseWithError(err)
 	sendErr := <-sent
 	if err == nil {
-		// A job that ends without having read its files has said why.
-		return status, nil
+		return status, nil // a script that has not read its input has said why
 	}
 	return status, errors.Join(err, sendErr)
 }
@@ -60,13 +81,10 @@ func (j Job) script() string {
 // quote makes a word of the shell's out of s.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// archive writes the program and the files as a tar.
-func (j Job) archive(w io.Writer) error {
+// archive writes files as a tar.
+func archive(w io.Writer, files map[string]string) error {
 	t := tar.NewWriter(w)
-	if err := addFile(t, jobProgram, j.Program); err != nil {
-		return err
-	}
-	for name, file := range j.Files {
+	for name, file := range files {
 		if dir := path.Dir(name); dir != "." {
 			if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}); err != nil {
 				return err

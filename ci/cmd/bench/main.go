@@ -41,6 +41,7 @@ type part struct {
 
 var parts = []part{
 	{"cold", coldStart}, {"exec", execRoundTrip}, {"vsock", vsockDevice}, {"memory", memory}, {"eight", eightAtOnce},
+	{"emulated", emulatedHost},
 }
 
 func partNames() []string {
