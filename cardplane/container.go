@@ -42,6 +42,8 @@ type ContainerSpec struct {
 	AutoRemove bool
 	// StopSignal is a name or number; empty keeps the image's, else SIGTERM.
 	StopSignal string
+	// Restart says whether it is started again after its end.
+	Restart RestartPolicy `json:",omitzero"`
 	// Logs says what is kept of its output.
 	Logs LogPolicy
 }
@@ -127,7 +129,11 @@ type Container struct {
 	// OOMKilled tells that the guest's kernel killed a process of the
 	// container for lack of memory.
 	OOMKilled bool
-	// Error says why a container is Failed. It is nil otherwise.
+	// RestartCount is how often its restart policy has started it again since
+	// somebody has started it.
+	RestartCount int `json:",omitempty"`
+	// Error says why a container is Failed, or Restarting for that. It is nil
+	// otherwise.
 	Error *apierr.Error
 	Guest *GuestInfo
 	// Timings are the steps of the last start, in order.

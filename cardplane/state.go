@@ -8,6 +8,9 @@ package cardplane
 //	   │          failed ◄──────┴────────────┘           │
 //	   └── a new run begins at starting ◄── failed, exited
 //
+// Where the restart policy says so, restarting takes the place of exited and
+// failed until the next run begins at starting.
+//
 // Starting and stopping are transient and carry a reason. A container is
 // removed from created, exited or failed only.
 type State string
@@ -27,16 +30,22 @@ const (
 	Exited State = "exited"
 	// Failed: it could not be started, or its virtual machine was lost.
 	Failed State = "failed"
+	// Restarting: its last run is over and its restart policy starts it again
+	// before long.
+	Restarting State = "restarting"
 )
 
 // transitions is the whole state machine.
 var transitions = map[State][]State{
 	Created:  {Starting},
-	Starting: {Running, Stopping, Exited, Failed},
-	Running:  {Stopping, Exited, Failed},
-	Stopping: {Exited, Failed},
-	Exited:   {Starting},
-	Failed:   {Starting},
+	Starting: {Running, Stopping, Exited, Failed, Restarting},
+	Running:  {Stopping, Exited, Failed, Restarting},
+	Stopping: {Exited, Failed, Restarting},
+	// The policy of a container that has ended counts again when the control
+	// plane starts.
+	Exited:     {Starting, Restarting},
+	Failed:     {Starting, Restarting},
+	Restarting: {Starting, Exited, Failed},
 }
 
 // CanBecome reports whether a container may go from s to next.

@@ -10,20 +10,21 @@ import (
 // ContainerToAPI returns the API's form of a container.
 func ContainerToAPI(c cardplane.Container) cardapi.Container {
 	out := cardapi.Container{
-		Id:         c.ID,
-		Name:       c.Name,
-		SandboxId:  c.SandboxID,
-		ImageId:    c.ImageID,
-		State:      cardapi.ContainerState(c.State),
-		Reason:     optional(c.Reason),
-		Spec:       SpecToAPI(c.Spec),
-		CreatedAt:  c.CreatedAt,
-		StartedAt:  optionalTime(c.StartedAt),
-		FinishedAt: optionalTime(c.FinishedAt),
-		OomKilled:  optional(c.OOMKilled),
-		Error:      optionalProblem(c.Error),
+		Id:           c.ID,
+		Name:         c.Name,
+		SandboxId:    c.SandboxID,
+		ImageId:      c.ImageID,
+		State:        cardapi.ContainerState(c.State),
+		Reason:       optional(c.Reason),
+		Spec:         SpecToAPI(c.Spec),
+		CreatedAt:    c.CreatedAt,
+		StartedAt:    optionalTime(c.StartedAt),
+		FinishedAt:   optionalTime(c.FinishedAt),
+		OomKilled:    optional(c.OOMKilled),
+		RestartCount: optional(int32(c.RestartCount)),
+		Error:        optionalProblem(c.Error),
 	}
-	if c.State == cardplane.Exited {
+	if c.State == cardplane.Exited || c.State == cardplane.Restarting && c.Error == nil {
 		out.ExitCode = &c.ExitCode
 	}
 	if g := c.Guest; g != nil {
@@ -39,18 +40,19 @@ func ContainerToAPI(c cardplane.Container) cardapi.Container {
 // ContainerFromAPI returns the domain's form of a container.
 func ContainerFromAPI(c cardapi.Container) cardplane.Container {
 	out := cardplane.Container{
-		ID:         c.Id,
-		Name:       c.Name,
-		SandboxID:  c.SandboxId,
-		ImageID:    c.ImageId,
-		State:      cardplane.State(c.State),
-		Reason:     value(c.Reason),
-		Spec:       SpecFromAPI(c.Spec),
-		CreatedAt:  c.CreatedAt,
-		StartedAt:  value(c.StartedAt),
-		FinishedAt: value(c.FinishedAt),
-		ExitCode:   value(c.ExitCode),
-		OOMKilled:  value(c.OomKilled),
+		ID:           c.Id,
+		Name:         c.Name,
+		SandboxID:    c.SandboxId,
+		ImageID:      c.ImageId,
+		State:        cardplane.State(c.State),
+		Reason:       value(c.Reason),
+		Spec:         SpecFromAPI(c.Spec),
+		CreatedAt:    c.CreatedAt,
+		StartedAt:    value(c.StartedAt),
+		FinishedAt:   value(c.FinishedAt),
+		ExitCode:     value(c.ExitCode),
+		RestartCount: int(value(c.RestartCount)),
+		OOMKilled:    value(c.OomKilled),
 	}
 	if c.Error != nil {
 		out.Error = ErrorFromAPI(*c.Error)

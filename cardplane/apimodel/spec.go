@@ -25,10 +25,19 @@ func SpecToAPI(s cardplane.ContainerSpec) cardapi.ContainerSpec {
 		AutoRemove:   optional(s.AutoRemove),
 		StopSignal:   optional(s.StopSignal),
 	}
+	if p := s.Restart; p != (cardplane.RestartPolicy{}) {
+		out.RestartPolicy = &cardapi.RestartPolicy{
+			Mode: optional(cardapi.RestartPolicyMode(p.Mode)), MaxRetries: optional(int32(p.MaxRetries)),
+		}
+	}
 	if s.Logs != (cardplane.LogPolicy{}) {
 		out.Logs = logsToAPI(s.Logs)
 	}
 	return out
+}
+
+func restartFromAPI(p cardapi.RestartPolicy) cardplane.RestartPolicy {
+	return cardplane.RestartPolicy{Mode: cardplane.RestartMode(value(p.Mode)), MaxRetries: int(value(p.MaxRetries))}
 }
 
 func logsToAPI(l cardplane.LogPolicy) *cardapi.LogPolicy {
@@ -66,6 +75,7 @@ func SpecFromAPI(s cardapi.ContainerSpec) cardplane.ContainerSpec {
 		TerminalSize: SizeFromAPI(value(s.TerminalSize)),
 		AutoRemove:   value(s.AutoRemove),
 		StopSignal:   value(s.StopSignal),
+		Restart:      restartFromAPI(value(s.RestartPolicy)),
 		Logs:         logsFromAPI(value(s.Logs)),
 	}
 }

@@ -165,7 +165,7 @@ func split(line string) []string {
 func TestInspect(t *testing.T) {
 	p := newPlane(t)
 	p.must("create", "--name", "c", "-m", "1g", "--cpus", "2", "--storage-size", "20g", "--read-only", "-l", "a=b", "-l", "flag",
-		"--hostname", "box", "-u", "1:2", "-w", "/srv", "--stop-signal", "INT", "--log-opt", "mode=non-blocking", "--log-opt", "max-size=1m", "--log-opt", "max-file=3", "-it", "test", "x", "y")
+		"--hostname", "box", "-u", "1:2", "-w", "/srv", "--stop-signal", "INT", "--log-opt", "mode=non-blocking", "--log-opt", "max-size=1m", "--log-opt", "max-file=3", "--restart", "on-failure:3", "-it", "test", "x", "y")
 	var found []struct {
 		Name  string
 		State string
@@ -183,7 +183,7 @@ func TestInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"command":["x","y"],"hostname":"box","image":"test","labels":{"a":"b","flag":""},"logs":{"maxFileBytes":1048576,"maxFiles":3,"whenFull":"drop"},"name":"c",` +
-		`"readOnlyRoot":true,"resources":{"memoryBytes":1073741824,"storageBytes":21474836480,"vcpus":2},"stdin":true,"stopSignal":"INT","tty":true,"user":"1:2","workingDir":"/srv"}`
+		`"readOnlyRoot":true,"resources":{"memoryBytes":1073741824,"storageBytes":21474836480,"vcpus":2},"restartPolicy":{"maxRetries":3,"mode":"on-failure"},"stdin":true,"stopSignal":"INT","tty":true,"user":"1:2","workingDir":"/srv"}`
 	if string(got) != want {
 		t.Errorf("spec is\n%s, want\n%s", got, want)
 	}

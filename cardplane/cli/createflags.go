@@ -19,6 +19,7 @@ type createFlags struct {
 	cpuset                  string
 	stopSignal              string
 	env, labels, logOptions []string
+	restart                 string
 	interactive, tty        bool
 	remove, readOnly        bool
 	hugePages               bool
@@ -43,6 +44,7 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.stopSignal, "stop-signal", "", "signal that asks the program to end")
 	flags.BoolVarP(&f.interactive, "interactive", "i", false, "keep stdin open")
 	flags.BoolVarP(&f.tty, "tty", "t", false, "give the program a terminal")
+	flags.StringVar(&f.restart, "restart", "no", "start it again after its end: no, on-failure[:TIMES], always or unless-stopped")
 	flags.BoolVar(&f.remove, "rm", false, "remove the container once it has ended")
 	flags.StringArrayVar(&f.logOptions, "log-opt", nil, "max-size=20m, max-file=5, or mode=non-blocking to drop the oldest output instead of blocking the program while the control plane is away")
 }
@@ -70,6 +72,10 @@ func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane
 		}
 		key, value, _ := strings.Cut(label, "=")
 		spec.Labels[key] = value
+	}
+	var err error
+	if spec.Restart, err = parseRestart(f.restart); err != nil {
+		return spec, fmt.Errorf("--restart: %w", err)
 	}
 	if err := parseLogOptions(f.logOptions, &spec.Logs); err != nil {
 		return spec, fmt.Errorf("--log-opt: %w", err)

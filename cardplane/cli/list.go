@@ -99,6 +99,8 @@ func status(c cardplane.Container, now time.Time) string {
 		return fmt.Sprintf("Exited (%d) %s", c.ExitCode, ago(c.FinishedAt, now))
 	case cardplane.Failed:
 		return "Failed " + ago(c.FinishedAt, now)
+	case cardplane.Restarting:
+		return fmt.Sprintf("Restarting (%d) %s", c.ExitCode, ago(c.FinishedAt, now))
 	}
 	if c.Reason != "" {
 		text += " (" + c.Reason + ")"

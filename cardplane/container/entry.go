@@ -21,6 +21,7 @@ type entry struct {
 	settled bool          // the program's exit and all its output are recorded
 	removed bool
 	stays   bool     // it should have removed itself and could not
+	again   bool     // once settled: the restart policy starts it again
 	run     *run     // set while the container is active, but for the end of the Service
 	stdin   *session // the latest taker
 	execs   map[string]*exec
@@ -52,6 +53,9 @@ func (e *entry) snapshotLocked() cardplane.Container {
 	c, exit := e.rec.Container, e.rec.Run.Exit
 	if e.settled && c.State == cardplane.Stopping && exit != nil {
 		c.State, c.Reason = cardplane.Exited, ""
+		if e.again {
+			c.State = cardplane.Restarting
+		}
 		c.ExitCode, c.OOMKilled, c.FinishedAt = exit.Code, exit.OOMKilled, exit.At
 	}
 	if _, away := e.svc.away(); away != nil && c.State.Active() && c.Reason != reasonTakenOver {
@@ -60,11 +64,11 @@ func (e *entry) snapshotLocked() cardplane.Container {
 	return c
 }
 
-// settle shows the container as exited from now on.
-func (e *entry) settle() {
+// settle shows the container as exited from now on, or as restarting.
+func (e *entry) settle(again bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.settled = true
+	e.settled, e.again = true, again
 	e.announceLocked()
 }
 

@@ -27,7 +27,7 @@ const (
 func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 	c := r.e.snapshot()
 	if end.exit != nil {
-		r.settle(end.exit)
+		r.settle(end)
 	}
 	r.powerOff(sb, c, end)
 	gone, all := r.dismantle(c, end)
@@ -53,12 +53,14 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 
 // settle makes the program's end known to all who wait for it. They need not
 // wait for the machine's end.
-func (r *run) settle(exit *store.Exit) {
+func (r *run) settle(end *ending) {
+	exit := end.exit
 	if r.e.record().Run.Exit == nil {
 		r.recordExit(exit)
 	}
 	r.endJournal()
-	r.e.settle()
+	rec := r.e.record()
+	r.e.settle(r.again(&rec, end))
 	attributes := map[string]string{"exitCode": strconv.Itoa(exit.Code)}
 	if exit.OOMKilled {
 		attributes["oomKilled"] = "true"
@@ -140,20 +142,32 @@ func (r *run) untilDone(ctx context.Context, try func() error) bool {
 	}
 }
 
-// recordEnd makes the end durable.
+// recordEnd makes the end durable, and that of a container which its policy
+// starts again to a pause.
 func (r *run) recordEnd(end *ending, gone []store.Change) {
 	r.persist(func(rec *store.Record) {
-		c := &rec.Container
-		c.FinishedAt = time.Now().UTC()
-		rec.Run.KillAt = time.Time{}
-		if end.exit != nil {
-			c.State = cardplane.Exited
-			c.ExitCode, c.OOMKilled = end.exit.Code, end.exit.OOMKilled
-			c.FinishedAt = end.exit.At
-			rec.Run.Exit = end.exit
-			return
+		again := r.again(rec, end)
+		noteEnd(rec, end)
+		if again {
+			planRestart(rec)
 		}
-		c.State = cardplane.Failed
-		c.Error = apierr.From(end.err)
 	}, gone...)
+	if r.e.record().Container.State == cardplane.Restarting {
+		r.e.scheduleRestart()
+	}
+}
+
+func noteEnd(rec *store.Record, end *ending) {
+	c := &rec.Container
+	c.FinishedAt = time.Now().UTC()
+	rec.Run.KillAt = time.Time{}
+	if end.exit != nil {
+		c.State = cardplane.Exited
+		c.ExitCode, c.OOMKilled = end.exit.Code, end.exit.OOMKilled
+		c.FinishedAt = end.exit.At
+		rec.Run.Exit = end.exit
+		return
+	}
+	c.State = cardplane.Failed
+	c.Error = apierr.From(end.err)
 }

@@ -16,8 +16,14 @@ func (s *Service) Remove(ctx context.Context, ref string, force bool) error {
 		return err
 	}
 	c, r := e.active()
-	if r != nil && c.State.Active() && !force {
+	restarting := c.State == cardplane.Restarting
+	if (r != nil && c.State.Active() || restarting) && !force {
 		return running(c)
+	}
+	if restarting {
+		if _, err := e.endRestarting(ctx, r); err != nil {
+			return err
+		}
 	}
 	if r != nil {
 		r.cancel(errRemoved)

@@ -84,6 +84,9 @@ func Open(cfg Config) (*Service, error) {
 		if err := s.recoverEntry(e); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+		if err := e.restartAtOpen(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 		s.finishRemoval(e)
 	}
 	s.work.Add(1)
@@ -200,7 +203,7 @@ func (s *Service) List(_ context.Context, filter cardplane.ContainerFilter) ([]c
 	var list []cardplane.Container
 	for _, e := range s.all() {
 		c := e.snapshot()
-		if (filter.All || c.State.Active()) && hasLabels(c.Spec.Labels, filter.Labels) {
+		if (filter.All || c.State.Active() || c.State == cardplane.Restarting) && hasLabels(c.Spec.Labels, filter.Labels) {
 			list = append(list, c)
 		}
 	}

@@ -20,7 +20,7 @@ func (s *Service) Start(ctx context.Context, ref string) (cardplane.Container, e
 	if err := e.awaitEnd(ctx); err != nil {
 		return cardplane.Container{}, err
 	}
-	r, err := e.begin()
+	r, err := e.begin(false)
 	if err != nil {
 		return cardplane.Container{}, err
 	}
@@ -44,15 +44,16 @@ func (e *entry) awaitEnd(ctx context.Context) error {
 }
 
 // begin takes the container to starting, claims what the run will make on the
-// host, and sets the run going.
-func (e *entry) begin() (*run, error) {
+// host, and sets the run going. again tells that the restart policy asks for
+// it.
+func (e *entry) begin(again bool) (*run, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	state := e.rec.Container.State
 	if e.removed {
 		return nil, notFound(e.id)
 	}
-	if e.run != nil || !state.CanBecome(cardplane.Starting) {
+	if e.run != nil || !state.CanBecome(cardplane.Starting) || again && state != cardplane.Restarting {
 		return nil, apierr.New(apierr.FailedPrecondition, "container_already_running",
 			"container %s is %s already", e.rec.Container.Name, state)
 	}
@@ -64,7 +65,7 @@ func (e *entry) begin() (*run, error) {
 		release()
 		return nil, err
 	}
-	if err := e.claimLocked(); err != nil {
+	if err := e.claimLocked(again); err != nil {
 		err = errors.Join(err, journal.EndRun())
 		release()
 		return nil, err
@@ -74,7 +75,7 @@ func (e *entry) begin() (*run, error) {
 
 // claimLocked records the beginning of a run together with claims for all
 // that it will make on the host.
-func (e *entry) claimLocked() error {
+func (e *entry) claimLocked(again bool) error {
 	vm := e.svc.cfg.Store.ID() + "-" + newID(machineBytes)
 	claims := []store.Change{store.Claim(store.Resource{Kind: store.VM, ID: vm, Owner: e.id})}
 	if !e.rec.Container.Spec.ReadOnlyRoot {
@@ -88,7 +89,14 @@ func (e *entry) claimLocked() error {
 		c.State, c.SandboxID = cardplane.Starting, vm
 		c.StartedAt, c.FinishedAt = time.Time{}, time.Time{}
 		c.ExitCode, c.OOMKilled, c.Error, c.Guest, c.Timings = 0, false, nil, nil, nil
-		rec.Run = store.Run{DiskUsed: rec.Run.DiskUsed}
+		run := store.Run{DiskUsed: rec.Run.DiskUsed}
+		if again {
+			c.RestartCount++
+			run.Streak = rec.Run.Streak
+		} else {
+			c.RestartCount = 0
+		}
+		rec.Run = run
 	}, claims...)
 }
 

@@ -79,7 +79,7 @@ func (r *run) beginStop(req stopRequest, esc *escalation) {
 	esc.sooner(time.Now().Add(req.grace))
 	r.persist(func(rec *store.Record) {
 		rec.Container.State = cardplane.Stopping
-		rec.Run.KillAt = esc.at
+		rec.Run.KillAt, rec.Run.Stopped = esc.at, true
 	})
 	if !esc.killed {
 		r.e.setReason("waiting for the program to end after " + req.name)
@@ -115,6 +115,9 @@ func (s *Service) Stop(ctx context.Context, ref string, opts cardplane.StopOptio
 		return cardplane.Container{}, err
 	}
 	c, r := e.active()
+	if c.State == cardplane.Restarting {
+		return e.endRestarting(ctx, r)
+	}
 	if r == nil || !c.State.Active() {
 		return c, nil
 	}
@@ -181,6 +184,9 @@ func (s *Service) Kill(ctx context.Context, ref, signal string) error {
 	if err != nil {
 		return err
 	}
+	if err := e.noteKill(ctx, number); err != nil {
+		return err
+	}
 	return e.notRunning(r.command(ctx, func(ctx context.Context) error {
 		err := r.sb.Guest().KillContainer(ctx, e.id, number)
 		if apierr.Is(err, guestclient.CodeUnreachable) && !guestclient.Unsent(err) {
@@ -189,6 +195,19 @@ func (s *Service) Kill(ctx context.Context, ref, signal string) error {
 		}
 		return err
 	}))
+}
+
+// noteKill records that the program's end is asked for, if signal does so.
+func (e *entry) noteKill(ctx context.Context, signal int) error {
+	c := e.snapshot()
+	if c.Spec.Restart.Never() {
+		return nil
+	}
+	stop, err := e.svc.stopRequest(ctx, c, cardplane.StopOptions{Timeout: time.Second})
+	if err != nil || signal != sigKill && signal != stop.signal {
+		return err
+	}
+	return e.update(func(rec *store.Record) { rec.Run.Stopped = true })
 }
 
 // Resize implements [cardplane.ContainerService].

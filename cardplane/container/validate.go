@@ -47,7 +47,27 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 	if spec.Logs, err = completeLogs(spec.Logs); err != nil {
 		return spec, err
 	}
+	if err := checkRestart(spec); err != nil {
+		return spec, err
+	}
 	return spec, s.checkHostMemory(ctx, resources.MemoryBytes)
+}
+
+func checkRestart(spec cardplane.ContainerSpec) error {
+	const field, code = "/restartPolicy", "invalid_restart_policy"
+	p := spec.Restart
+	switch p.Mode {
+	case "", cardplane.RestartNever, cardplane.RestartOnFailure, cardplane.RestartAlways, cardplane.RestartUnlessStopped:
+	default:
+		return invalid(field+"/mode", code, "the restart policy %q is unknown; use no, on-failure, always or unless-stopped", p.Mode)
+	}
+	if p.MaxRetries < 0 || p.MaxRetries > 0 && p.Mode != cardplane.RestartOnFailure {
+		return invalid(field+"/maxRetries", code, "%d retries are not possible with the restart policy %q; give a number from 1, with on-failure", p.MaxRetries, p.Mode)
+	}
+	if spec.AutoRemove && !p.Never() {
+		return invalid(field, code, "a container that removes itself cannot be started again; leave out autoRemove or the restart policy")
+	}
+	return nil
 }
 
 func completeLogs(l cardplane.LogPolicy) (cardplane.LogPolicy, error) {

@@ -30,6 +30,13 @@ type Run struct {
 	Exit *Exit `json:"exit,omitempty"`
 	// KillAt is when a program that was asked to stop gets SIGKILL.
 	KillAt time.Time `json:"killAt,omitzero"`
+	// Stopped tells that somebody has asked for the program's end, so that the
+	// restart policy does not count.
+	Stopped bool `json:"stopped,omitempty"`
+	// RestartAt is when a restarting container is started again.
+	RestartAt time.Time `json:"restartAt,omitzero"`
+	// Streak is how many runs in a row were short.
+	Streak int `json:"streak,omitempty"`
 }
 
 // Exit is how a program ended.

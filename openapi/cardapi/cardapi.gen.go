@@ -24,12 +24,13 @@ import (
 
 // Defines values for ContainerState.
 const (
-	Created  ContainerState = "created"
-	Exited   ContainerState = "exited"
-	Failed   ContainerState = "failed"
-	Running  ContainerState = "running"
-	Starting ContainerState = "starting"
-	Stopping ContainerState = "stopping"
+	Created    ContainerState = "created"
+	Exited     ContainerState = "exited"
+	Failed     ContainerState = "failed"
+	Restarting ContainerState = "restarting"
+	Running    ContainerState = "running"
+	Starting   ContainerState = "starting"
+	Stopping   ContainerState = "stopping"
 )
 
 // Valid indicates whether the value is a known member of the ContainerState enum.
@@ -40,6 +41,8 @@ func (e ContainerState) Valid() bool {
 	case Exited:
 		return true
 	case Failed:
+		return true
+	case Restarting:
 		return true
 	case Running:
 		return true
@@ -205,6 +208,30 @@ func (e ProblemClass) Valid() bool {
 	}
 }
 
+// Defines values for RestartPolicyMode.
+const (
+	RestartAlways        RestartPolicyMode = "always"
+	RestartNever         RestartPolicyMode = "no"
+	RestartOnFailure     RestartPolicyMode = "on-failure"
+	RestartUnlessStopped RestartPolicyMode = "unless-stopped"
+)
+
+// Valid indicates whether the value is a known member of the RestartPolicyMode enum.
+func (e RestartPolicyMode) Valid() bool {
+	switch e {
+	case RestartAlways:
+		return true
+	case RestartNever:
+		return true
+	case RestartOnFailure:
+		return true
+	case RestartUnlessStopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // Container defines model for Container.
 type Container struct {
 	CreatedAt time.Time `json:"createdAt"`
@@ -230,6 +257,9 @@ type Container struct {
 	// Reason What a container in a transient state is waiting for, and any active one while the compute host cannot be reached.
 	Reason *string `json:"reason,omitempty"`
 
+	// RestartCount How often the restart policy has started it again since somebody has started it.
+	RestartCount *int32 `json:"restartCount,omitempty"`
+
 	// SandboxId The sandbox (VM) that the container belongs to.
 	SandboxId string        `json:"sandboxId"`
 	Spec      ContainerSpec `json:"spec"`
@@ -237,7 +267,8 @@ type Container struct {
 
 	// State created → starting → running → stopping → exited. A container that
 	// could not be started, or whose VM was lost, is `failed`; `error` says
-	// why. An exited or failed container can be started again.
+	// why. An exited or failed container can be started again; one whose
+	// restart policy does so is `restarting` until then.
 	State ContainerState `json:"state"`
 
 	// Timings The steps of the last start.
@@ -283,6 +314,12 @@ type ContainerSpec struct {
 	ReadOnlyRoot *bool      `json:"readOnlyRoot,omitempty"`
 	Resources    *Resources `json:"resources,omitempty"`
 
+	// RestartPolicy Whether the container is started again after its end, with pauses that
+	// double from 100 ms to a minute until a run lasts for 10 s. One that was
+	// stopped, or killed with SIGKILL or its stop signal, is not. A first
+	// start that fails is not repeated.
+	RestartPolicy *RestartPolicy `json:"restartPolicy,omitempty"`
+
 	// Stdin Keep stdin open for an attach; otherwise it is empty.
 	Stdin *bool `json:"stdin,omitempty"`
 
@@ -302,7 +339,8 @@ type ContainerSpec struct {
 
 // ContainerState created → starting → running → stopping → exited. A container that
 // could not be started, or whose VM was lost, is `failed`; `error` says
-// why. An exited or failed container can be started again.
+// why. An exited or failed container can be started again; one whose
+// restart policy does so is `restarting` until then.
 type ContainerState string
 
 // ContainerStop defines model for ContainerStop.
@@ -566,6 +604,25 @@ type Resources struct {
 	// Vcpus Virtual CPUs of the VM. Default 1.
 	Vcpus *int32 `json:"vcpus,omitempty"`
 }
+
+// RestartPolicy Whether the container is started again after its end, with pauses that
+// double from 100 ms to a minute until a run lasts for 10 s. One that was
+// stopped, or killed with SIGKILL or its stop signal, is not. A first
+// start that fails is not repeated.
+type RestartPolicy struct {
+	// MaxRetries With on-failure: how often at most; 0 is without a limit.
+	MaxRetries *int32 `json:"maxRetries,omitempty"`
+
+	// Mode on-failure: after an exit code other than 0 and after the loss of
+	// the VM. always: after every end, and whenever the control plane
+	// starts. unless-stopped: the same, but not if it was stopped.
+	Mode *RestartPolicyMode `json:"mode,omitempty"`
+}
+
+// RestartPolicyMode on-failure: after an exit code other than 0 and after the loss of
+// the VM. always: after every end, and whenever the control plane
+// starts. unless-stopped: the same, but not if it was stopped.
+type RestartPolicyMode string
 
 // StreamStatus Payload of the status channel. Exactly one of the two is present.
 type StreamStatus struct {
