@@ -22,6 +22,8 @@ const (
 // about speed that translation makes meaningless are accepted and have no
 // effect: cpus.core_scheduling, cpus.kvm_hyperv, cpus.max_phys_bits,
 // memory.thp, memory.reserve, net[].queue_size, disks[].lock_granularity.
+// cpus.max_vcpus above boot_vcpus is accepted because vm.resize says that it
+// cannot use it.
 var unsupportedTable = []unsupported{
 	{"payload.firmware", "only kernels are booted directly; set payload.kernel", func(c *chapi.VmConfig) bool { return c.Payload.Firmware != "" }},
 	{"payload.igvm", "there are no confidential guests", func(c *chapi.VmConfig) bool { return c.Payload.Igvm != "" }},

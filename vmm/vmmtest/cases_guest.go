@@ -98,9 +98,10 @@ func testHotAdd(t *testing.T, s Subject) {
 func testSerial(t *testing.T, s Subject) {
 	b := newBench(t, s, StartOptions{})
 	b.bootGuest(b.guestConfig())
-	if text := b.serial(); !strings.Contains(text, "VMMTEST-GUEST-READY") {
-		t.Fatalf("the serial port's file holds %q", text)
-	}
+	b.until(func() bool { // the guest takes connections a moment before it says so
+		b.wants("ping", "pong")
+		return strings.Contains(b.serial(), "VMMTEST-GUEST-READY")
+	})
 	b.ok(b.vmm.Shutdown(b.ctx))
 	if !strings.Contains(b.serial(), "VMMTEST-GUEST-READY") {
 		t.Fatal("the serial port's file is lost with the VM")
