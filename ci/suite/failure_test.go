@@ -11,9 +11,8 @@ import (
 	"github.com/cardplane/cardplane/ci/harness"
 )
 
-// brokenGuest returns a copy of the guest artefacts whose kernel finds no
-// PID 1 and panics.
-func brokenGuest(t *testing.T, guest string) string {
+// changedGuest returns a copy of the guest artefacts with a changed manifest.
+func changedGuest(t *testing.T, guest string, change func(manifest map[string]any)) string {
 	t.Helper()
 	dir := t.TempDir()
 	entries, err := os.ReadDir(guest)
@@ -27,11 +26,20 @@ func brokenGuest(t *testing.T, guest string) string {
 	must(t, err)
 	var manifest map[string]any
 	must(t, json.Unmarshal(text, &manifest))
-	manifest["cmdline"] = strings.ReplaceAll(manifest["cmdline"].(string), "init=/sbin/guest-agent", "init=/nonexistent")
+	change(manifest)
 	text, err = json.Marshal(manifest)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "manifest.json"), text, 0o600))
 	return dir
+}
+
+// brokenGuest returns a copy of the guest artefacts whose kernel finds no
+// PID 1 and panics.
+func brokenGuest(t *testing.T, guest string) string {
+	t.Helper()
+	return changedGuest(t, guest, func(manifest map[string]any) {
+		manifest["cmdline"] = strings.ReplaceAll(manifest["cmdline"].(string), "init=/sbin/guest-agent", "init=/nonexistent")
+	})
 }
 
 func TestGuestNeverComesUp(t *testing.T) {
