@@ -19,9 +19,9 @@ func TestUIDRange(t *testing.T) {
 }
 
 func TestFreeUID(t *testing.T) {
-	r := UIDRange{First: 2000000000, Last: 2000000002}
+	r := UIDRange{First: 2100000000, Last: 2100000002}
 	taken := map[int]bool{}
-	for _, want := range []int{2000000001, 2000000002} {
+	for _, want := range []int{2100000001, 2100000002} {
 		uid, ok := r.Free(taken)
 		if !ok || uid != want {
 			t.Fatalf("got %d, %v, want %d", uid, ok, want)
