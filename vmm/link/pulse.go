@@ -81,10 +81,9 @@ func (p *pulse) beat(ctx context.Context) {
 		}
 		attempt, cancel := context.WithTimeout(ctx, p.timeout)
 		err := p.ping(attempt)
-		hung := err != nil && attempt.Err() != nil && ctx.Err() == nil
 		cancel()
-		if hung && p.silence() >= p.timeout {
-			p.breakAll(fmt.Errorf("the host does not answer within %s", p.timeout))
+		if err != nil && ctx.Err() == nil && p.silence() >= p.timeout {
+			p.breakAll(fmt.Errorf("the host has been silent for %s: %w", p.timeout, err))
 		}
 	}
 }

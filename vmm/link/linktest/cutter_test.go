@@ -1,11 +1,14 @@
 package linktest_test
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -147,5 +150,14 @@ func TestStall(t *testing.T) {
 	receive(t, late, "b")
 	c.Stall()
 	send(t, conn, "c")
+	if err := late.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := late.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("an end came through: %v", err)
+	}
 	c.Cut() // what is held up is let go too
 }

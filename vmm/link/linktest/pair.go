@@ -40,6 +40,9 @@ func (c *Cutter) copy(p *pair, d Direction, dst, src stream) {
 			p.close()
 			return
 		}
+		if err != nil {
+			_, _ = c.take(p, d, 0) // a stall holds the end up too
+		}
 		if errors.Is(err, io.EOF) {
 			err = dst.CloseWrite()
 			if err == nil {
