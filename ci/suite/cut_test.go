@@ -113,7 +113,7 @@ func (c *cutBed) upload() {
 
 // life is a container from its start to its end, output included.
 func (c *cutBed) life() {
-	const places = 4
+	const places = 3
 	ways := []linktest.Direction{linktest.ToHost, linktest.ToCard}
 	var total [2]int64
 	for _, d := range ways {
