@@ -58,7 +58,7 @@ func seccomp(t *testing.T, s *harness.Stack, pid int) bool {
 
 // mayRead tries to read a byte of the file as another user.
 func mayRead(s *harness.Stack, uid int, path string) bool {
-	_, err := s.OnHost(fmt.Sprintf("setpriv --reuid %[1]d --regid %[1]d --clear-groups /bin/dd 'if=%[2]s' of=/dev/null bs=1 count=1", uid, path))
+	_, err := s.OnHost(fmt.Sprintf("/usr/bin/setpriv --reuid %[1]d --regid %[1]d --clear-groups /bin/dd 'if=%[2]s' of=/dev/null bs=1 count=1", uid, path))
 	return err == nil
 }
 

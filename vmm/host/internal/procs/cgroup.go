@@ -97,7 +97,7 @@ func (c *Cgroups) Make(name string, limits Limits) (*os.File, error) {
 		return nil, nil
 	}
 	dir := filepath.Join(c.dir, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := c.mkdir(dir); err != nil {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
 	for _, s := range limits.settings(c.lacking) {
@@ -112,6 +112,23 @@ func (c *Cgroups) Make(name string, limits Limits) (*os.File, error) {
 		return nil, fmt.Errorf("open cgroup: %w", err)
 	}
 	return f, nil
+}
+
+// mkdir makes a cgroup, which may exist. Another vmmd of this machine removes
+// the parent when it ends and finds it empty; a new one needs its controllers.
+func (c *Cgroups) mkdir(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.Mkdir(c.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		enable(c.dir) // the same ones as before
+		err = os.Mkdir(dir, 0o755)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 // Kill sends SIGKILL to every process of the cgroup name at once. A cgroup

@@ -59,3 +59,15 @@ func TestUsage(t *testing.T) {
 		t.Errorf("got %+v", u)
 	}
 }
+
+// Another vmmd of the machine removes the parent when it ends.
+func TestMakeAfterTheParentIsGone(t *testing.T) {
+	c := &Cgroups{dir: filepath.Join(t.TempDir(), "gone"), lacking: controllers}
+	for range 2 {
+		f, err := c.Make("a", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+}
