@@ -131,6 +131,8 @@ func (o *Output) Next() (Piece, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		return Piece{}, io.ErrUnexpectedEOF
+	case errors.As(err, new(*net.OpError)):
+		return Piece{}, unreachable(err)
 	case err != nil:
 		return Piece{}, err
 	case frame.Kind == guestwire.End:
@@ -160,7 +162,10 @@ func (o *Output) Ack() error {
 	if err := o.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	return guestwire.WriteAck(o.conn, o.offset)
+	if err := guestwire.WriteAck(o.conn, o.offset); err != nil {
+		return unreachable(err)
+	}
+	return nil
 }
 
 // Close closes the connection. The guest keeps what was not acknowledged.
