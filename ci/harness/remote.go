@@ -67,7 +67,7 @@ func (r *remote) start(ctx context.Context) error {
 	r.mu.Unlock()
 	go func() {
 		defer close(done)
-		_, err := r.host.Run(context.Background(), "exec /usr/bin/vmmd "+strings.Join(args, " "), nil, log)
+		_, err := r.host.Run(context.Background(), "exec /usr/bin/vmmd '"+strings.Join(args, "' '")+"'", nil, log)
 		if err != nil {
 			_, _ = fmt.Fprintln(log, err)
 		}
