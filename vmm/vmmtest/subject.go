@@ -14,7 +14,7 @@ import (
 
 // patience bounds every wait of the suite. Nothing takes that long; it turns a
 // hang into a failure.
-const patience = 2 * time.Minute
+const patience = 4 * time.Minute
 
 // Subject is an implementation under test.
 type Subject struct {
