@@ -28,6 +28,7 @@ var OfChQEMU = []Difference{
 	{"", "image_type must be sent and be Raw", "formats are not detected, on purpose"},
 	{"VCPUs", "vm.resize of desired_vcpus is refused while the VM runs", "Linux uses no CPU that is plugged in later unless it knows its hypervisor, and it does not know the translator"},
 	{"VCPUsPending", "as VCPUs", "as VCPUs"},
+	{"", "vm.snapshot is refused while the guest has yet to give up a removed device", "the machine still has what its configuration has not"},
 	{"", "a second vm.snapshot during one pause is refused", "QEMU saves a paused machine once"},
 	{"", "vm.restore's memory_restore_mode OnDemand is refused", "memory is read before the guest runs"},
 	{"", "a boot that fails half way leaves no VM", "Cloud Hypervisor may keep one; delete before the next boot in any case"},
