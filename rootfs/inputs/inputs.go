@@ -26,10 +26,10 @@ const fileName = ".inputs.json"
 // aptLists is where apt keeps what its mirrors offer.
 const aptLists = "/var/lib/apt/lists"
 
-// Inputs are digests of what decides over the artefacts. Asking apt takes
+// inputs are digests of what decides over the artefacts. Asking apt takes
 // longer than a build that has nothing to do may take, so the state of its
 // lists stands for its answer.
-type Inputs struct {
+type inputs struct {
 	// Files covers this program and the executables for the guest.
 	Files string `json:"files"`
 	// Lists covers the state of apt's lists.
@@ -38,29 +38,29 @@ type Inputs struct {
 	Packages string `json:"packages"`
 }
 
-// Read returns what dir was made from; the zero value when it is not
+// read returns what dir was made from; the zero value when it is not
 // known or the directory is not complete, which asks for a build.
-func Read(dir string) (Inputs, error) {
+func read(dir string) (inputs, error) {
 	text, err := os.ReadFile(filepath.Join(dir, fileName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Inputs{}, nil
+		return inputs{}, nil
 	}
 	if err != nil {
-		return Inputs{}, fmt.Errorf("read inputs of last build: %w", err)
+		return inputs{}, fmt.Errorf("read inputs of last build: %w", err)
 	}
-	var in Inputs
+	var in inputs
 	if err := json.Unmarshal(text, &in); err != nil {
-		return Inputs{}, nil
+		return inputs{}, nil
 	}
 	made, err := manifest.Read(dir)
 	if err != nil || made.SameSizes(dir) != nil {
-		return Inputs{}, nil
+		return inputs{}, nil
 	}
 	return in, nil
 }
 
-// Write puts the inputs beside the manifest of dir.
-func (in Inputs) Write(dir string) error {
+// write puts the inputs beside the manifest of dir.
+func (in inputs) write(dir string) error {
 	text, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -68,8 +68,8 @@ func (in Inputs) Write(dir string) error {
 	return durable.WriteFile(dir, fileName, append(text, '\n'))
 }
 
-// DigestFiles hashes the content of files, and their order.
-func DigestFiles(names ...string) (string, error) {
+// digestFiles hashes the content of files, and their order.
+func digestFiles(names ...string) (string, error) {
 	h := sha256.New()
 	for _, name := range names {
 		if err := hashFile(h, name); err != nil {
@@ -90,8 +90,8 @@ func hashFile(h hash.Hash, name string) error {
 	return err
 }
 
-// DigestLists hashes names, lengths and times of apt's lists.
-func DigestLists() (string, error) {
+// digestLists hashes names, lengths and times of apt's lists.
+func digestLists() (string, error) {
 	entries, err := os.ReadDir(aptLists)
 	if err != nil {
 		return "", fmt.Errorf("apt's lists: %w", err)
@@ -109,8 +109,8 @@ func DigestLists() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// DigestPackages hashes names, versions and digests of packages.
-func DigestPackages(packages []debian.Package) string {
+// digestPackages hashes names, versions and digests of packages.
+func digestPackages(packages []debian.Package) string {
 	h := sha256.New()
 	for _, p := range packages {
 		fmt.Fprintln(h, p.Name, p.Version, p.SHA256)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -60,43 +61,15 @@ func (b *Builder) Build(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	last, err := inputs.Read(b.Out)
-	if err != nil {
-		return err
-	}
-	now, err := b.inputs()
-	if err != nil || (last.Files == now.Files && last.Lists == now.Lists) {
-		return err
-	}
-	p, err := b.obtain(ctx)
-	if err != nil {
-		return err
-	}
-	if now.Lists, err = inputs.DigestLists(); err != nil { // obtaining may have updated them
-		return err
-	}
-	now.Packages = inputs.DigestPackages(append(p.root, p.kernel))
-	if last.Files == now.Files && last.Packages == now.Packages {
-		return now.Write(b.Out)
-	}
-	return durable.ReplaceDir(b.Out, func(fresh string) error {
-		if err := b.write(ctx, fresh, p); err != nil {
-			return err
-		}
-		return now.Write(fresh)
-	})
-}
-
-func (b *Builder) inputs() (in inputs.Inputs, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return in, fmt.Errorf("digest inputs: %w", err)
-	}
-	if in.Files, err = inputs.DigestFiles(self, b.InitrdInit, b.VMMD, b.HostCtl, b.CloudHypervisor); err != nil {
-		return in, err
-	}
-	in.Lists, err = inputs.DigestLists()
-	return in, err
+	var p obtained
+	return inputs.Recipe{
+		Files: []string{b.InitrdInit, b.VMMD, b.HostCtl, b.CloudHypervisor},
+		Obtain: func() (all []debian.Package, err error) {
+			p, err = b.obtain(ctx)
+			return append(slices.Clip(p.root), p.kernel), err
+		},
+		Write: func(fresh string) error { return b.write(ctx, fresh, p) },
+	}.Refresh(b.Out)
 }
 
 // obtained are the packages of one build.

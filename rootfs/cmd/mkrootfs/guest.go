@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cardplane/cardplane/rootfs/debian"
 	"github.com/cardplane/cardplane/rootfs/durable"
@@ -49,50 +50,17 @@ func (m *Main) buildGuest(ctx context.Context) error {
 	return nil
 }
 
-// refreshGuest compares what dir was made from with what there is now, the
-// cheap part first, and rebuilds it when they differ.
+// refreshGuest rebuilds dir if what it is made from has changed.
 func (m *Main) refreshGuest(ctx context.Context, dir string) error {
-	last, err := inputs.Read(dir)
-	if err != nil {
-		return err
-	}
-	now, err := m.quickInputs()
-	if err != nil {
-		return err
-	}
-	if last.Files == now.Files && last.Lists == now.Lists {
-		return nil
-	}
 	g := guest{Main: m}
-	if err := g.obtain(ctx); err != nil {
-		return err
-	}
-	// Obtain may have updated the lists.
-	if now.Lists, err = inputs.DigestLists(); err != nil {
-		return err
-	}
-	now.Packages = inputs.DigestPackages(append(g.crun, g.kernel))
-	if last.Files == now.Files && last.Packages == now.Packages {
-		return now.Write(dir)
-	}
-	return durable.ReplaceDir(dir, func(fresh string) error {
-		if err := g.write(ctx, fresh); err != nil {
-			return err
-		}
-		return now.Write(fresh)
-	})
-}
-
-func (m *Main) quickInputs() (in inputs.Inputs, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return in, fmt.Errorf("digest inputs: %w", err)
-	}
-	if in.Files, err = inputs.DigestFiles(self, m.Agent, m.InitrdInit, m.BareInit); err != nil {
-		return in, err
-	}
-	in.Lists, err = inputs.DigestLists()
-	return in, err
+	return inputs.Recipe{
+		Files: []string{m.Agent, m.InitrdInit, m.BareInit},
+		Obtain: func() ([]debian.Package, error) {
+			err := g.obtain(ctx)
+			return append(slices.Clip(g.crun), g.kernel), err
+		},
+		Write: func(fresh string) error { return g.write(ctx, fresh) },
+	}.Refresh(dir)
 }
 
 // guest is one build of an artefacts directory.
