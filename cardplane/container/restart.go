@@ -29,6 +29,9 @@ func restartPause(streak int) time.Duration {
 // again reports whether the policy of rec starts it again after end.
 func (r *run) again(rec *store.Record, end *ending) bool {
 	cause := context.Cause(r.ctx)
+	if r.endedBefore && rec.Container.Spec.Restart.AtOpen(rec.Run.Stopped) {
+		return true
+	}
 	if rec.Run.Stopped || errors.Is(cause, errStopped) || errors.Is(cause, errRemoved) {
 		return false
 	}

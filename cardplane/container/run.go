@@ -41,6 +41,8 @@ type run struct {
 	journal   *logs.Journal
 	release   func() // of the journal
 	recovered bool   // an earlier process has begun it
+	// endedBefore: the program had ended when the control plane was started.
+	endedBefore bool
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc

@@ -135,7 +135,7 @@ func (s *Service) recoverEntry(e *entry) error {
 	}
 	journal, release, err := e.useJournalLocked()
 	if err == nil {
-		_, err = e.spawnLocked(&run{journal: journal, release: release, recovered: true})
+		_, err = e.spawnLocked(&run{journal: journal, release: release, recovered: true, endedBefore: e.rec.Run.Exit != nil})
 	}
 	if err != nil {
 		return fmt.Errorf("recover container %s: %w", e.id, err)

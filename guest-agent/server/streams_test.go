@@ -111,7 +111,8 @@ func TestDrop(t *testing.T) {
 	if !strings.HasSuffix(got, "end") || s.reply.Lost+lost+int64(len(got)) != 3_000_003 || s.reply.Lost+lost == 0 {
 		t.Fatalf("%d bytes, %d and %d lost; %+v", len(got), s.reply.Lost, lost, view)
 	}
-	if view, _ := c.get("c1"); view.Stdout.Dropped != s.reply.Lost+lost || !view.Stdout.Ended {
+	// What was dropped while it was being sent was not lost.
+	if view, _ := c.get("c1"); view.Stdout.Dropped < s.reply.Lost+lost || !view.Stdout.Ended {
 		t.Fatalf("%+v", view)
 	}
 }
