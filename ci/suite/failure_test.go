@@ -65,6 +65,7 @@ func TestQEMUIsMissing(t *testing.T) {
 	if cfg.ComputeHost != "" || os.Getenv(harness.EnvVMM) == "cloud-hypervisor" {
 		t.Skip("is about ch-qemu")
 	}
+	cfg.HostArgs = nil // a vmmd that is told which VMM to take does not start without it
 	cfg.HostEnv = []string{"PATH=" + t.TempDir()}
 	s := harness.ForTest(t, cfg)
 	load(t, s, "probe")

@@ -151,6 +151,21 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// A process is found from the moment that its start has succeeded.
+func TestTokenOfAFreshProcess(t *testing.T) {
+	for i := range 100 {
+		token := Token(fmt.Sprintf("PROCS_TEST=%d.%d", os.Getpid(), i))
+		cmd := sleeper(t, string(token))
+		found, err := token.Find()
+		if err != nil || len(found) != 1 || found[0].PID != cmd.Process.Pid {
+			t.Fatalf("start %d: found %v, %v", i, found, err)
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCgroup2Mount(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mountinfo")
 	text := "22 1 0:20 / /proc rw - proc proc rw\n" +

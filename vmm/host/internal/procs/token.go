@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,38 +17,81 @@ import (
 // never learnt, and the children that a dead process has left.
 type Token string
 
+// A process that executes its program has no environment for a moment, after
+// whoever started it was told of the success.
+const (
+	settlePause = 5 * time.Millisecond
+	settleTries = 20
+	// youngTicks is the age up to which a process may be in that moment, in
+	// clock ticks, of which there are 100 a second (USER_HZ).
+	youngTicks = 200
+)
+
 // Find returns the processes that carry the token, this one excepted.
 // Processes that end meanwhile and those whose environment may not be read
-// are left out.
+// are left out. It waits for those that are just being executed.
 func (t Token) Find() ([]Ident, error) {
+	for try := 0; ; try++ {
+		found, settled, err := t.scan()
+		if err != nil || settled || try == settleTries {
+			return found, err
+		}
+		time.Sleep(settlePause)
+	}
+}
+
+// scan looks at all processes once. settled tells that none of them is just
+// being executed.
+func (t Token) scan() (found []Ident, settled bool, err error) {
+	settled = true
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	names, err := dir.Readdirnames(-1)
 	_ = dir.Close()
 	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
+		return nil, false, fmt.Errorf("list processes: %w", err)
 	}
-	var found []Ident
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
 		id, err := Of(pid)
-		if err == nil && t.carriedBy(pid) {
+		if err != nil {
+			continue
+		}
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		switch {
+		case err != nil:
+		case t.in(env):
 			found = append(found, id)
+		case len(env) == 0 && id.young() && hasProgram(pid):
+			settled = false
 		}
 	}
-	return found, nil
+	return found, settled, nil
 }
 
-func (t Token) carriedBy(pid int) bool {
-	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
+// young reports whether the process was started not long ago.
+func (id Ident) young() bool {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return false
 	}
+	return uint64(now.Nano())/uint64(time.Second/100) < id.Start+youngTicks
+}
+
+// hasProgram reports whether the process runs a program, which the kernel's
+// own and those that are ending do not.
+func hasProgram(pid int) bool {
+	_, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return err == nil
+}
+
+// in reports whether the environment has the token.
+func (t Token) in(env []byte) bool {
 	for entry := range bytes.SplitSeq(env, []byte{0}) {
 		if string(entry) == string(t) {
 			return true
