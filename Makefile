@@ -8,7 +8,7 @@ STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buil
 # Where the programs of the guest are, for mkrootfs.
 IN_GUEST := --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
 
-.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest conformance check generate bench clean
+.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest conformance fuzz-api check generate sdk bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ kernel: build ## build our own guest kernel from Debian's source (once; minutes)
 	@ci/setup.sh --kernel
 	@$(BIN)/mkrootfs kernel
 
-host-image: build ## build the image of the emulated compute host, with cloud-hypervisor from PATH
+host-image: build ## build the emulated compute host: its image, with cloud-hypervisor from PATH, and the QEMU that runs it (minutes, once)
 	@$(BIN)/computehost build
 
 host-up: host-image guest-own images ## boot a compute host in QEMU and stay until Ctrl-C
@@ -51,7 +51,7 @@ test: setup test-unit test-guest ## run all tests, real guests included
 test-unit: ## run the tests that need no root and boot nothing
 	go test -race ./...
 
-test-guest: guest images ## run the tests that boot real guests, on every VMM that this machine can run
+test-guest: guest images sdk ## run the tests that boot real guests, on every VMM that this machine can run
 	@go run ./ci/cmd/guesttests
 
 conformance: build ## compile the VMM conformance suite for a machine without Go, into build/conformance
@@ -59,11 +59,17 @@ conformance: build ## compile the VMM conformance suite for a machine without Go
 	@CGO_ENABLED=0 go test -c -o build/conformance/vmmtest.test ./vmm/vmmtest
 	@$(STATIC) -o build/conformance/ ./vmm/vmmtest/guest ./vmm/cmd/ch-qemu
 
+fuzz-api: guest images ## fuzz a real cardplaned by its OpenAPI document, for a minute
+	@ci/fuzz.sh
+
 check: ## generated code fresh, OpenAPI linted, formatted, vetted, staticcheck clean, repository rules kept
 	@ci/check.sh
 
 generate: ## generate code from the OpenAPI documents
 	@go generate ./openapi
+
+sdk: ## generate the TypeScript and Python SDKs and build them into build/sdk
+	@ci/sdk.sh
 
 bench: setup guest guest-own images ## measure; ratios within one run
 	@go run ./ci/cmd/bench

@@ -7,7 +7,8 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-// ContainerSpec is what a user asks for. It never changes after Create.
+// ContainerSpec is what a user asks for. After Create only Rename and Update
+// change it.
 type ContainerSpec struct {
 	// Image is the reference, id or unique id prefix as the user gave it.
 	Image string
@@ -42,10 +43,39 @@ type ContainerSpec struct {
 	AutoRemove bool
 	// StopSignal is a name or number; empty keeps the image's, else SIGTERM.
 	StopSignal string
+	// StopSeconds is the grace period of a stop that names none, 0 to
+	// MaxStopSeconds; nil means DefaultStopTimeout.
+	StopSeconds *int `json:",omitempty"`
 	// Restart says whether it is started again after its end.
 	Restart RestartPolicy `json:",omitzero"`
+	// Healthcheck says how its health is found out; nil is as the image says.
+	// In a container that was created nil is without.
+	Healthcheck *Healthcheck `json:",omitempty"`
 	// Logs says what is kept of its output.
 	Logs LogPolicy
+	// Annotations are the OCI runtime's to read.
+	Annotations map[string]string `json:",omitempty"`
+	// Groups are further groups of the first process, names of the image or
+	// numbers.
+	Groups []string `json:",omitempty"`
+	// Init runs the program under a small init that passes signals on and
+	// reaps orphans.
+	Init bool `json:",omitempty"`
+	// Hosts are added to /etc/hosts.
+	Hosts []HostEntry `json:",omitempty"`
+	// ShmBytes limits /dev/shm, from MinTmpfsBytes; 0 means DefaultShmBytes.
+	ShmBytes int64 `json:",omitempty"`
+	// Tmpfs are mounted beside the root file system.
+	Tmpfs []Tmpfs `json:",omitempty"`
+	// Ulimits are the limits of each process, each name once.
+	Ulimits []Ulimit `json:",omitempty"`
+	// Sysctls are parameters of the guest's kernel by name, which is the
+	// container's own.
+	Sysctls map[string]string `json:",omitempty"`
+	// Security is what it may ask of the guest's kernel.
+	Security Security `json:",omitzero"`
+	// Volumes are mounted into it, MaxVolumeMounts at most.
+	Volumes []VolumeMount `json:",omitempty"`
 }
 
 // LogPolicy says what is kept of a container's output. The newest Files files
@@ -80,6 +110,7 @@ const (
 	DefaultStorageBytes = 10 << 30
 	MinStorageBytes     = 64 << 20
 	MaxStorageBytes     = 1 << 40
+	MaxPids             = 4 << 20
 )
 
 // Resources sizes a virtual machine. A zero field means its default.
@@ -97,6 +128,20 @@ type Resources struct {
 	// StorageBytes limits the writable layer, MinStorageBytes to
 	// MaxStorageBytes. The layer is sparse.
 	StorageBytes int64
+	// PidsLimit is how many processes and threads the container may have, up
+	// to MaxPids; 0 means any number.
+	PidsLimit int64 `json:",omitempty"`
+}
+
+// ContainerUpdate is what Update changes. Nil leaves a part as it is.
+type ContainerUpdate struct {
+	// Labels are set, or removed where they are nil.
+	Labels map[string]*string
+	// Restart is the new restart policy.
+	Restart *RestartPolicy
+	// VCPUs, MemoryBytes and PidsLimit are as in Resources.
+	VCPUs                  *int
+	MemoryBytes, PidsLimit *int64
 }
 
 // TerminalSize is the size of a terminal in characters.
@@ -126,9 +171,18 @@ type Container struct {
 	// ExitCode is the program's, 128+n when signal n ended it. It means
 	// something in state Exited only.
 	ExitCode int
+	// Pending names the fields of Spec.Resources, as the API has them, whose
+	// values count from the next start on.
+	Pending []string `json:",omitempty"`
+	// EndReason says how the latest run has ended, Signal which signal has
+	// ended it where one did. Both are zero before.
+	EndReason EndReason `json:",omitempty"`
+	Signal    int       `json:",omitempty"`
 	// OOMKilled tells that the guest's kernel killed a process of the
 	// container for lack of memory.
 	OOMKilled bool
+	// Health is nil where there is no health check, and before the first start.
+	Health *Health `json:",omitempty"`
 	// RestartCount is how often its restart policy has started it again since
 	// somebody has started it.
 	RestartCount int `json:",omitempty"`
@@ -138,6 +192,9 @@ type Container struct {
 	Guest *GuestInfo
 	// Timings are the steps of the last start, in order.
 	Timings []Timing
+	// Revision differs whenever anything else of the container does. Create,
+	// Get and Rename fill it in.
+	Revision string `json:"-"`
 }
 
 // GuestInfo describes the virtual machine of a run.
@@ -158,17 +215,47 @@ type Timing struct {
 	Duration time.Duration
 }
 
-// ContainerFilter selects containers in List.
-type ContainerFilter struct {
-	// All includes containers that do not run.
-	All bool
-	// Labels are "key" or "key=value"; all must match.
+// WaitCondition is what Wait waits for.
+type WaitCondition string
+
+// The conditions of Wait.
+const (
+	// WaitNotRunning is the container's end for good, after which no policy
+	// starts it again; with AutoRemove it is its removal. It is also "".
+	WaitNotRunning WaitCondition = "not-running"
+	// WaitNextExit is its next end, also one after which it is started again.
+	WaitNextExit WaitCondition = "next-exit"
+	// WaitRemoved is its removal.
+	WaitRemoved WaitCondition = "removed"
+	// WaitHealthy is the success of its health check. It fails with
+	// no_healthcheck, and with container_not_running once the container has
+	// ended for good.
+	WaitHealthy WaitCondition = "healthy"
+)
+
+// PruneFilter selects containers, images or volumes in Prune.
+type PruneFilter struct {
+	// Labels are as in ContainerFilter.
 	Labels []string
+	// Until leaves out what was not created before it, unless it is zero.
+	Until time.Time
+}
+
+// Pruned says what Prune has removed.
+type Pruned struct {
+	// IDs are what is gone, in order of creation: ids of containers and
+	// images, names of volumes.
+	IDs []string
+	// Bytes is what that took: of images on the card's disk, of containers
+	// their logs there and their writable layers on the compute host, of
+	// volumes their disks there, as far as that could be asked.
+	Bytes int64
 }
 
 // StopOptions tell Stop how to end a program.
 type StopOptions struct {
-	// Timeout is the grace period before SIGKILL. Zero kills at once.
+	// Timeout is the grace period before SIGKILL. Zero kills at once; a
+	// negative one stands for the container's own.
 	Timeout time.Duration
 	// Signal is a name or number; empty means the container's stop signal.
 	Signal string
@@ -184,10 +271,20 @@ type StopOptions struct {
 // method but not what it has set going: a start goes on, and the container's
 // state tells how it ended.
 type ContainerService interface {
+	FileService
+	StatsService
+	PortService
+
 	// Create records a container in state Created. Nothing is made on the
-	// compute host. key makes it idempotent: a second Create with the same
-	// key and spec returns the first's container; with another spec it fails
-	// with idempotency_key_reused. An empty key is none.
+	// compute host.
+	//
+	// key makes it idempotent: a second Create with the same key and spec
+	// returns the first's container as it was created, for 24 hours, although
+	// the control plane was killed in between or both run at once; with
+	// another spec it fails with idempotency_key_reused. A Create that fails
+	// leaves the key unused. An empty key is none.
+	//
+	// Volumes that do not exist are made.
 	//
 	// Errors: image_not_found, name_taken, and invalid_argument classes whose
 	// Field points at the spec's field.
@@ -214,14 +311,44 @@ type ContainerService interface {
 	// it does nothing.
 	Stop(ctx context.Context, ref string, opts StopOptions) (Container, error)
 
+	// Restart stops the container as Stop does and starts it as Start does.
+	// One that does not run is started. It is finished although ctx, the
+	// control plane or the link ends. AutoRemove does not count in between.
+	// Errors: those of Stop and Start.
+	Restart(ctx context.Context, ref string, opts StopOptions) (Container, error)
+
+	// Pause freezes all processes of a running container and returns once
+	// they stand still. Its virtual machine goes on. A paused container can
+	// be stopped, killed and removed by force: what asks its program to end
+	// lets it go on. When the compute host is away, the error is
+	// host_unavailable, and it is paused when the host is back. Errors:
+	// container_not_running, container_paused, container_stopping.
+	Pause(ctx context.Context, ref string) (Container, error)
+
+	// Unpause lets the processes of a paused container go on. Errors:
+	// container_not_running, container_not_paused.
+	Unpause(ctx context.Context, ref string) (Container, error)
+
+	// Rename gives the container another name, in any state. Unless revision
+	// is empty, the container must be at it. Errors: invalid_name, name_taken,
+	// revision_mismatch.
+	Rename(ctx context.Context, ref, name, revision string) (Container, error)
+
+	// Update changes the container, in any state but Starting. Limits of one
+	// that runs change within the size of its virtual machine; what is beyond
+	// that is Pending. When the host is away for long the error is
+	// host_unavailable, and the limits change when it is back. After any other
+	// error nothing has changed. Errors: container_starting, update_pending,
+	// memory_in_use, revision_mismatch, and invalid_argument classes.
+	Update(ctx context.Context, ref string, update ContainerUpdate, revision string) (Container, error)
+
 	// Kill sends a signal (a name or number; empty means SIGKILL) to the
 	// first process. It fails with container_not_running or invalid_signal.
 	Kill(ctx context.Context, ref, signal string) error
 
-	// Wait returns the container once it has ended or been removed (then as
-	// it last was), or ctx's error. With AutoRemove it returns once the
-	// container is removed.
-	Wait(ctx context.Context, ref string) (Container, error)
+	// Wait returns the container once it has ended, or become healthy, as until
+	// says, or been removed (then as it last was), or ctx's error.
+	Wait(ctx context.Context, ref string, until WaitCondition) (Container, error)
 
 	// Resize sets the size of the container's terminal. It fails with
 	// container_not_running or no_terminal.
@@ -229,7 +356,14 @@ type ContainerService interface {
 
 	// Remove deletes the container, its writable layer and its log. A
 	// running one fails with container_running unless force kills it first.
-	Remove(ctx context.Context, ref string, force bool) error
+	// Unless revision is empty, the container must be at it when that begins;
+	// else it fails with revision_mismatch, and nothing is killed.
+	Remove(ctx context.Context, ref string, force bool, revision string) error
+
+	// Prune removes all containers that filter selects and that do not run,
+	// nor will by their restart policy. What it has removed is gone although
+	// it fails.
+	Prune(ctx context.Context, filter PruneFilter) (Pruned, error)
 
 	// Logs reads the journal of the container's output.
 	Logs(ctx context.Context, ref string, opts LogOptions) (LogReader, error)
@@ -238,9 +372,13 @@ type ContainerService interface {
 	// that no output is missed; it then waits for the start.
 	Attach(ctx context.Context, ref string, opts AttachOptions) (Session, error)
 
-	// Exec starts another process. Errors: container_not_running,
-	// command_not_found, command_not_executable.
-	Exec(ctx context.Context, ref string, spec ExecSpec) (Exec, error)
+	// Exec starts another process. key is as in Create. Errors: container_not_running,
+	// container_paused, command_not_found, command_not_executable.
+	Exec(ctx context.Context, ref string, spec ExecSpec, key string) (Exec, error)
+
+	// ListExecs returns the execs of the present or last run: those that run
+	// and the newest that have ended, in order of their start.
+	ListExecs(ctx context.Context, ref string) ([]Exec, error)
 
 	// GetExec returns one exec, or exec_not_found.
 	GetExec(ctx context.Context, ref, execID string) (Exec, error)

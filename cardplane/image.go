@@ -27,7 +27,8 @@ import (
 // Load and Pull either add a whole image, block file included, or nothing:
 // when one returns an error, or the process dies in it, nothing is left that
 // [ImageService.List] shows and nothing that takes disk space after the next
-// start. Both may be repeated freely; what is already there is not fetched or
+// start, but for a bounded amount of blobs that a broken pull has begun; the
+// next pull goes on with them. Both may be repeated freely; what is already there is not fetched or
 // built again, and callers that ask for the same thing at the same time share
 // one piece of work. When the last of them goes away (its ctx is done) the
 // work stops.
@@ -55,6 +56,8 @@ import (
 //	user_not_found           the image's /etc/passwd or /etc/group lacks the name
 //	registry_unavailable     the registry cannot be reached or fails
 //	registry_unauthorized    the registry refuses the credentials
+//	registry_credentials_unreadable
+//	                         the docker configuration or a credential helper of the card is broken
 //	disk_full                the card's disk is full
 //
 // All methods are safe for concurrent use.
@@ -62,7 +65,7 @@ type ImageService interface {
 	// Load reads a docker-archive or an OCI layout in a tar, either of them
 	// plain or compressed with gzip or zstd, to its end and adds every image
 	// in it for linux and the wanted architecture.
-	Load(ctx context.Context, r io.Reader) ([]Image, error)
+	Load(ctx context.Context, r io.Reader, opts LoadOptions) ([]Image, error)
 
 	// Pull fetches ref from its registry and adds the image. A short
 	// reference is completed as docker does: "redis" is
@@ -70,8 +73,8 @@ type ImageService interface {
 	// here needs no network.
 	Pull(ctx context.Context, ref string, opts PullOptions) (Image, error)
 
-	// List returns all images, the newest first.
-	List(ctx context.Context) ([]Image, error)
+	// List returns images, the newest first.
+	List(ctx context.Context, filter ImageFilter) ([]Image, error)
 
 	// Get returns the image that nameOrID names: a reference, complete or
 	// short, an ID, or a prefix of an ID that fits no other image.
@@ -84,6 +87,30 @@ type ImageService interface {
 	// disk.
 	Remove(ctx context.Context, nameOrID string, opts RemoveOptions) (RemovedImage, error)
 
+	// Tag gives the image that nameOrID names one more name, short or
+	// complete. An image that had the name loses it.
+	Tag(ctx context.Context, nameOrID, name string) (Image, error)
+
+	// Untag takes a name from an image, which stays without names too.
+	Untag(ctx context.Context, nameOrID, name string) (Image, error)
+
+	// History says how an image was made, as it claims, the latest step first.
+	History(ctx context.Context, nameOrID string) ([]HistoryEntry, error)
+
+	// Save returns a tar from which images can be loaded again, with the same
+	// digests. It lives as long as it is not closed, and keeps the images'
+	// files meanwhile. Only one that is read to io.EOF is whole.
+	Save(ctx context.Context, opts SaveOptions) (io.ReadCloser, error)
+
+	// Prune removes the images that opts selects and that nothing uses, and
+	// what broken pulls have left. What it has removed is gone although it
+	// fails.
+	Prune(ctx context.Context, opts ImagePruneOptions) (Pruned, error)
+
+	// DiskUsage says what images and broken pulls take on the card's disk, when
+	// the images with the given full IDs are in use.
+	DiskUsage(ctx context.Context, used []string) ([]DiskUsage, error)
+
 	// Block returns the block file of the image with the given full ID. It
 	// builds the file from the image's layers where it is missing.
 	Block(ctx context.Context, id string) (BlockFile, error)
@@ -91,8 +118,9 @@ type ImageService interface {
 	// ResolveUser turns user, in the form of the "User" field of an image
 	// configuration ("", "redis", "1000", "redis:users", "1000:100"), into
 	// numbers with the help of /etc/passwd and /etc/group of the image with
-	// the given full ID. It sets no umask.
-	ResolveUser(ctx context.Context, id, user string) (specs.User, error)
+	// the given full ID, and so the further groups, which are names or
+	// numbers. It sets no umask. Errors: user_not_found, group_not_found.
+	ResolveUser(ctx context.Context, id, user string, groups []string) (specs.User, error)
 
 	// Close cancels the work under way, waits for its end and releases the
 	// store. Later calls fail.
@@ -129,6 +157,8 @@ type ImageConfig struct {
 	Cmd          []string          `json:"cmd,omitempty"`
 	WorkingDir   string            `json:"workingDir,omitempty"`
 	StopSignal   string            `json:"stopSignal,omitempty"`
+	Shell        []string          `json:"shell,omitempty"` // of commands in shell form; /bin/sh -c where empty
+	Healthcheck  *Healthcheck      `json:"healthcheck,omitempty"`
 	Labels       map[string]string `json:"labels,omitempty"`
 	ExposedPorts []string          `json:"exposedPorts,omitempty"` // "80/tcp", sorted
 	Volumes      []string          `json:"volumes,omitempty"`      // absolute paths, sorted
@@ -145,8 +175,16 @@ type BlockFile struct {
 	Size int64
 }
 
+// LoadOptions are the optional parameters of [ImageService.Load].
+type LoadOptions struct {
+	// Progress may be nil. It is told nothing while the archive is read.
+	Progress ProgressFunc
+}
+
 // PullOptions are the optional parameters of [ImageService.Pull].
 type PullOptions struct {
+	// Progress may be nil. It is told nothing before the registry has answered.
+	Progress ProgressFunc
 	// Credentials are used instead of those that the card's own docker
 	// configuration and credential helpers hold for the registry. They may be
 	// nil and are not stored.
@@ -154,11 +192,15 @@ type PullOptions struct {
 }
 
 // RegistryCredentials authenticate to one registry: a user name and a
-// password, or a bearer token alone.
+// password, or one of the tokens alone.
 type RegistryCredentials struct {
 	Username string
 	Password string
-	Token    string
+	// Token is a bearer token that the registry itself takes.
+	Token string
+	// IdentityToken is an OAuth2 refresh token, which the registry's token
+	// server exchanges for a bearer token.
+	IdentityToken string
 }
 
 // RemoveOptions are the optional parameters of [ImageService.Remove].

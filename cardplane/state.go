@@ -8,6 +8,8 @@ package cardplane
 //	   │          failed ◄──────┴────────────┘           │
 //	   └── a new run begins at starting ◄── failed, exited
 //
+// A running container may be paused, and goes wherever it could have gone.
+//
 // Where the restart policy says so, restarting takes the place of exited and
 // failed until the next run begins at starting.
 //
@@ -23,6 +25,8 @@ const (
 	Starting State = "starting"
 	// Running: its program runs.
 	Running State = "running"
+	// Paused: its program runs, but all its processes are frozen.
+	Paused State = "paused"
 	// Stopping: its program was asked to end, or has ended and its last
 	// output is being collected.
 	Stopping State = "stopping"
@@ -39,7 +43,8 @@ const (
 var transitions = map[State][]State{
 	Created:  {Starting},
 	Starting: {Running, Stopping, Exited, Failed, Restarting},
-	Running:  {Stopping, Exited, Failed, Restarting},
+	Running:  {Paused, Stopping, Exited, Failed, Restarting},
+	Paused:   {Running, Stopping, Exited, Failed, Restarting},
 	Stopping: {Exited, Failed, Restarting},
 	// The policy of a container that has ended counts again when the control
 	// plane starts.
@@ -60,7 +65,7 @@ func (s State) CanBecome(next State) bool {
 
 // Active reports whether a container in s has, or may have, a sandbox.
 func (s State) Active() bool {
-	return s == Starting || s == Running || s == Stopping
+	return s == Starting || s == Running || s == Paused || s == Stopping
 }
 
 // Ended reports whether a run is over in s.

@@ -3,7 +3,7 @@ package cardplane
 import "testing"
 
 func TestTransitions(t *testing.T) {
-	all := []State{Created, Starting, Running, Stopping, Exited, Failed}
+	all := []State{Created, Starting, Running, Paused, Stopping, Exited, Failed, Restarting}
 	for _, from := range all {
 		if len(transitions[from]) == 0 {
 			t.Errorf("%s is a dead end", from)

@@ -36,8 +36,13 @@ type LogOptions struct {
 	Stdout, Stderr bool
 	// Tail begins with this many last lines; negative means all of them.
 	Tail int64
-	// Since leaves out what was received before it, unless it is zero.
-	Since time.Time
+	// Since and Until leave out what was received before, and not before,
+	// them. Zero times leave out nothing. A reader that follows ends at Until.
+	Since, Until time.Time
+	// StdoutOffset and StderrOffset leave out the bytes before them, which a
+	// reader that goes on where another one was cut off has had. What is no
+	// longer kept after them is Lost in the first record.
+	StdoutOffset, StderrOffset int64
 }
 
 // LogReader reads records in the order in which the card received them.
@@ -110,4 +115,8 @@ type Exec struct {
 	Running     bool
 	// ExitCode means something when Running is false.
 	ExitCode int
+	// StartedAt is zero for one that an older control plane has started.
+	StartedAt time.Time
+	// TTY and Stdin are as in its ExecSpec.
+	TTY, Stdin bool
 }

@@ -5,13 +5,17 @@ cd "$(dirname "$0")/.."
 
 fail() { echo "check: $1" >&2; exit 1; }
 
-# fresh: generating must change nothing. The copy keeps the working tree as it is.
+generated() {
+  find openapi \( -name '*.gen.go' -o -name '*.gen.ts' -o -path '*/cardplane/rest/*.py' \) -exec sha256sum {} + | sort
+}
+
+# fresh: generating must change nothing. ci/sdk.sh compiles and lints the SDKs, too.
 fresh() {
-  local before after
-  before=$(find openapi -name '*.gen.go' -exec sha256sum {} + | sort)
+  local before
+  before=$(generated)
   go generate ./openapi
-  after=$(find openapi -name '*.gen.go' -exec sha256sum {} + | sort)
-  [ "$before" = "$after" ] || fail 'generated code was stale; it is fresh now: commit it'
+  ci/sdk.sh
+  [ "$before" = "$(generated)" ] || fail 'generated code was stale; it is fresh now: commit it'
 }
 
 tidy() { go mod tidy -diff >/dev/null || fail 'go.mod is not tidy: run go mod tidy'; }

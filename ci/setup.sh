@@ -5,7 +5,10 @@
 #
 #   ci/setup.sh            what building, testing and running need
 #   ci/setup.sh --kernel   also what `make kernel` needs
-#   ci/setup.sh --lint     also what `make check` needs
+#   ci/setup.sh --qemu     also what ci/host-qemu.sh needs
+#   ci/setup.sh --lint     also what linting the OpenAPI documents needs
+#   ci/setup.sh --sdk      also what generating and testing the SDKs needs
+#   ci/setup.sh --fuzz     also what fuzzing the API needs
 #
 # Nothing goes into /boot: the guest kernel is unpacked from its package by
 # mkrootfs, never installed.
@@ -15,18 +18,25 @@ readonly suite=bookworm-backports
 readonly sources=/etc/apt/sources.list.d/$suite.sources
 readonly qemu_major=10
 
-usage='usage: ci/setup.sh [--kernel] [--lint]'
+usage='usage: ci/setup.sh [--kernel] [--qemu] [--lint] [--sdk] [--fuzz]'
 want_kernel=no
+want_qemu=no
 want_lint=no
+want_sdk=no
+want_fuzz=no
 for arg in "$@"; do
   case $arg in
     --kernel) want_kernel=yes ;;
+    --qemu) want_qemu=yes ;;
     --lint) want_lint=yes ;;
+    --sdk) want_sdk=yes ;;
+    --fuzz) want_fuzz=yes ;;
     *) echo "setup: unknown argument '$arg'; $usage" >&2; exit 2 ;;
   esac
 done
 
-# Each line: a command to look for (or a file), and the package that brings it.
+# Each line: a command to look for (or a file, or a module of Python), and the
+# package that brings it.
 base_needs='
 mkfs.ext4 e2fsprogs
 dpkg-deb dpkg
@@ -36,6 +46,7 @@ make make
 git git
 mmdebstrap mmdebstrap
 gcc gcc
+curl curl
 /usr/include/stdlib.h libc6-dev
 /etc/ssl/certs/ca-certificates.crt ca-certificates
 '
@@ -47,14 +58,33 @@ bc bc
 xz xz-utils
 tar tar
 '
+build_qemu_needs='
+meson meson/'$suite'
+/usr/lib/python3/dist-packages/pycotap python3-pycotap/'$suite'
+/usr/lib/python3.11/ensurepip python3-venv
+ninja ninja-build
+pkg-config pkg-config
+bzip2 bzip2
+xz xz-utils
+tar tar
+/usr/include/glib-2.0/glib.h libglib2.0-dev
+/usr/include/libfdt.h libfdt-dev
+/usr/include/zlib.h zlib1g-dev
+'
 lint_needs='
 node nodejs
 npm npm
 '
+fuzz_needs='
+python3 python3
+python3:ensurepip python3-venv
+'
+sdk_needs=$lint_needs$fuzz_needs
 
 present() {
   case $1 in
     /*) [ -e "$1" ] ;;
+    python3:*) python3 -c "import ${1#*:}" 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -63,7 +93,10 @@ present() {
 missing_packages() {
   local probe package list=$base_needs
   [ $want_kernel = no ] || list+=$kernel_needs
+  [ $want_qemu = no ] || list+=$build_qemu_needs
   [ $want_lint = no ] || list+=$lint_needs
+  [ $want_fuzz = no ] || list+=$fuzz_needs
+  [ $want_sdk = no ] || list+=$sdk_needs
   while read -r probe package; do
     [ -z "$probe" ] || present "$probe" || echo "$package"
   done <<<"$list"

@@ -75,7 +75,7 @@ func TestNothingIsLost(t *testing.T) {
 	roundTrip(t, apimodel.SizeToAPI, apimodel.SizeFromAPI, nil)
 	roundTrip(t, apimodel.ExecToAPI, apimodel.ExecFromAPI, func(e *cardplane.Exec) { e.Running = false })
 	roundTrip(t, apimodel.ContainerToAPI, apimodel.ContainerFromAPI, func(c *cardplane.Container) {
-		c.State = cardplane.Exited
+		c.State, c.Revision = cardplane.Exited, "" // which is a header
 		c.Error.Class = apierr.Unavailable
 		for i := range c.Timings {
 			c.Timings[i].Duration = 1500 * time.Microsecond

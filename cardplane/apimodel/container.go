@@ -5,6 +5,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/openapi/cardapi"
+	"github.com/cardplane/cardplane/openapi/cardwire"
 )
 
 // ContainerToAPI returns the API's form of a container.
@@ -20,7 +21,11 @@ func ContainerToAPI(c cardplane.Container) cardapi.Container {
 		CreatedAt:    c.CreatedAt,
 		StartedAt:    optionalTime(c.StartedAt),
 		FinishedAt:   optionalTime(c.FinishedAt),
+		Pending:      optionalSlice(c.Pending),
+		EndReason:    optional(cardapi.EndReason(c.EndReason)),
+		Signal:       optional(int32(c.Signal)),
 		OomKilled:    optional(c.OOMKilled),
+		Health:       healthToAPI(c.Health),
 		RestartCount: optional(int32(c.RestartCount)),
 		Error:        optionalProblem(c.Error),
 	}
@@ -51,11 +56,15 @@ func ContainerFromAPI(c cardapi.Container) cardplane.Container {
 		StartedAt:    value(c.StartedAt),
 		FinishedAt:   value(c.FinishedAt),
 		ExitCode:     value(c.ExitCode),
+		Health:       healthFromAPI(c.Health),
 		RestartCount: int(value(c.RestartCount)),
+		Pending:      value(c.Pending),
+		EndReason:    cardplane.EndReason(value(c.EndReason)),
+		Signal:       int(value(c.Signal)),
 		OOMKilled:    value(c.OomKilled),
 	}
 	if c.Error != nil {
-		out.Error = ErrorFromAPI(*c.Error)
+		out.Error = cardwire.Error(*c.Error)
 	}
 	if g := c.Guest; g != nil {
 		out.Guest = &cardplane.GuestInfo{Kernel: g.Kernel, BootID: g.BootId, VMM: g.Vmm, AgentVersion: value(g.AgentVersion)}
@@ -76,7 +85,10 @@ func timingFromAPI(t cardapi.Timing) cardplane.Timing {
 
 // ExecToAPI returns the API's form of an exec.
 func ExecToAPI(e cardplane.Exec) cardapi.Exec {
-	out := cardapi.Exec{Id: e.ID, ContainerId: e.ContainerID, Command: list(e.Command), Running: e.Running}
+	out := cardapi.Exec{Id: e.ID, ContainerId: e.ContainerID, Command: list(e.Command), Running: e.Running, Tty: optional(e.TTY), Stdin: optional(e.Stdin)}
+	if !e.StartedAt.IsZero() {
+		out.StartedAt = &e.StartedAt
+	}
 	if !e.Running {
 		out.ExitCode = &e.ExitCode
 	}
@@ -85,7 +97,10 @@ func ExecToAPI(e cardplane.Exec) cardapi.Exec {
 
 // ExecFromAPI returns the domain's form of an exec.
 func ExecFromAPI(e cardapi.Exec) cardplane.Exec {
-	return cardplane.Exec{ID: e.Id, ContainerID: e.ContainerId, Command: e.Command, Running: e.Running, ExitCode: value(e.ExitCode)}
+	return cardplane.Exec{
+		ID: e.Id, ContainerID: e.ContainerId, Command: e.Command, Running: e.Running, ExitCode: value(e.ExitCode),
+		StartedAt: value(e.StartedAt), TTY: value(e.Tty), Stdin: value(e.Stdin),
+	}
 }
 
 // LogRecordToAPI returns the API's form of a log record.
@@ -98,4 +113,14 @@ func LogRecordToAPI(r cardplane.LogRecord) cardapi.LogRecord {
 // LogRecordFromAPI returns the domain's form of a log record.
 func LogRecordFromAPI(r cardapi.LogRecord) cardplane.LogRecord {
 	return cardplane.LogRecord{Stream: cardplane.Stream(r.Stream), Offset: r.Offset, Time: r.Time, Data: r.Data, Lost: value(r.Lost)}
+}
+
+// StatesToAPI returns the API's form of states.
+func StatesToAPI(states []cardplane.State) []cardapi.ContainerState {
+	return each(states, func(s cardplane.State) cardapi.ContainerState { return cardapi.ContainerState(s) })
+}
+
+// StatesFromAPI returns the states that the API names.
+func StatesFromAPI(states []cardapi.ContainerState) []cardplane.State {
+	return each(states, func(s cardapi.ContainerState) cardplane.State { return cardplane.State(s) })
 }

@@ -69,3 +69,20 @@ func each[A, B any](s []A, f func(A) B) []B {
 	}
 	return out
 }
+
+// optionalEach maps f over s, for a member that is left out when it is empty.
+func optionalEach[A, B any](s []A, f func(A) B) *[]B {
+	if len(s) == 0 {
+		return nil
+	}
+	out := each(s, f)
+	return &out
+}
+
+// eachOf maps f over what p points to, nothing where p is nil.
+func eachOf[A, B any](p *[]A, f func(A) B) []B {
+	if p == nil {
+		return nil
+	}
+	return each(*p, f)
+}

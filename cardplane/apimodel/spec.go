@@ -24,7 +24,17 @@ func SpecToAPI(s cardplane.ContainerSpec) cardapi.ContainerSpec {
 		TerminalSize: optionalSize(s.TerminalSize),
 		AutoRemove:   optional(s.AutoRemove),
 		StopSignal:   optional(s.StopSignal),
+		Annotations:  optionalMap(s.Annotations),
+		Groups:       optionalSlice(s.Groups),
+		Init:         optional(s.Init),
+		ShmBytes:     optional(s.ShmBytes),
+		Sysctls:      optionalMap(s.Sysctls),
+
+		StopTimeoutSeconds: s.StopSeconds,
+		Healthcheck:        healthcheckToAPI(s.Healthcheck),
+		Volumes:            mountsToAPI(s.Volumes),
 	}
+	optionsToAPI(s, &out)
 	if p := s.Restart; p != (cardplane.RestartPolicy{}) {
 		out.RestartPolicy = &cardapi.RestartPolicy{
 			Mode: optional(cardapi.RestartPolicyMode(p.Mode)), MaxRetries: optional(int32(p.MaxRetries)),
@@ -76,7 +86,19 @@ func SpecFromAPI(s cardapi.ContainerSpec) cardplane.ContainerSpec {
 		AutoRemove:   value(s.AutoRemove),
 		StopSignal:   value(s.StopSignal),
 		Restart:      restartFromAPI(value(s.RestartPolicy)),
+		Healthcheck:  healthcheckFromAPI(s.Healthcheck),
 		Logs:         logsFromAPI(value(s.Logs)),
+		StopSeconds:  s.StopTimeoutSeconds,
+		Annotations:  value(s.Annotations),
+		Groups:       value(s.Groups),
+		Init:         value(s.Init),
+		Hosts:        eachOf(s.Hosts, hostFromAPI),
+		ShmBytes:     value(s.ShmBytes),
+		Tmpfs:        eachOf(s.Tmpfs, tmpfsFromAPI),
+		Ulimits:      eachOf(s.Ulimits, ulimitFromAPI),
+		Sysctls:      value(s.Sysctls),
+		Security:     securityFromAPI(value(s.Security)),
+		Volumes:      mountsFromAPI(s.Volumes),
 	}
 }
 
@@ -90,6 +112,7 @@ func resourcesToAPI(r cardplane.Resources) *cardapi.Resources {
 		HugePages:    optional(r.HugePages),
 		Cpuset:       optional(r.CPUSet),
 		StorageBytes: optional(r.StorageBytes),
+		PidsLimit:    optional(r.PidsLimit),
 	}
 }
 
@@ -100,6 +123,7 @@ func resourcesFromAPI(r cardapi.Resources) cardplane.Resources {
 		HugePages:    value(r.HugePages),
 		CPUSet:       value(r.Cpuset),
 		StorageBytes: value(r.StorageBytes),
+		PidsLimit:    value(r.PidsLimit),
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 func EventToAPI(e cardplane.Event) cardapi.Event {
 	return cardapi.Event{
 		Sequence: e.Sequence, Time: e.Time, Type: cardapi.EventType(e.Type), Subject: e.Subject,
-		Name: optional(e.Name), Attributes: optionalMap(e.Attributes),
+		Name: optional(e.Name), Labels: optionalMap(e.Labels), Attributes: optionalMap(e.Attributes),
 	}
 }
 
@@ -18,7 +18,7 @@ func EventToAPI(e cardplane.Event) cardapi.Event {
 func EventFromAPI(e cardapi.Event) cardplane.Event {
 	return cardplane.Event{
 		Sequence: e.Sequence, Time: e.Time, Type: cardplane.EventType(e.Type), Subject: e.Subject,
-		Name: value(e.Name), Attributes: value(e.Attributes),
+		Name: value(e.Name), Labels: value(e.Labels), Attributes: value(e.Attributes),
 	}
 }
 
@@ -67,13 +67,46 @@ func ChecksFromAPI(report cardapi.DoctorReport) []cardplane.Check {
 	})
 }
 
+// UsageToAPI returns what takes space as a report.
+func UsageToAPI(usage []cardplane.DiskUsage) cardapi.DiskUsageReport {
+	return cardapi.DiskUsageReport{Items: each(usage, func(u cardplane.DiskUsage) cardapi.DiskUsage {
+		out := cardapi.DiskUsage{Kind: cardapi.DiskUsageKind(u.Kind), Where: cardapi.DiskUsageWhere(u.Where), Count: u.Count, Active: u.Active}
+		if u.Known {
+			out.SizeBytes, out.ReclaimableBytes = &u.Size, &u.Reclaimable
+		}
+		return out
+	})}
+}
+
+// UsageFromAPI returns what takes space according to a report.
+func UsageFromAPI(report cardapi.DiskUsageReport) []cardplane.DiskUsage {
+	return each(report.Items, func(u cardapi.DiskUsage) cardplane.DiskUsage {
+		return cardplane.DiskUsage{
+			Kind: cardplane.UsageKind(u.Kind), Where: string(u.Where), Count: u.Count, Active: u.Active,
+			Known: u.SizeBytes != nil, Size: value(u.SizeBytes), Reclaimable: value(u.ReclaimableBytes),
+		}
+	})
+}
+
 // ProblemToAPI returns the API's form of an error.
 func ProblemToAPI(err error) cardapi.Problem {
 	p := apierr.ToProblem(err)
 	return cardapi.Problem{
 		Type: p.Type, Title: p.Title, Status: p.Status, Detail: p.Detail, Class: cardapi.ProblemClass(p.Class),
-		Code: p.Code, Field: optional(p.Field), Evidence: optionalSlice(p.Evidence),
+		Code: p.Code, Field: optional(p.Field), Errors: fieldErrorsToAPI(p.Errors), Evidence: optionalSlice(p.Evidence),
 	}
+}
+
+func fieldErrorsToAPI(list []apierr.FieldError) *[]cardapi.FieldError {
+	if len(list) == 0 {
+		return nil
+	}
+	out := each(list, func(f apierr.FieldError) cardapi.FieldError {
+		return cardapi.FieldError{
+			Pointer: optional(f.Pointer), Parameter: optional(f.Parameter), Code: f.Code, Detail: f.Detail, Value: optional(f.Value),
+		}
+	})
+	return &out
 }
 
 func optionalProblem(err *apierr.Error) *cardapi.Problem {
@@ -82,12 +115,4 @@ func optionalProblem(err *apierr.Error) *cardapi.Problem {
 	}
 	p := ProblemToAPI(err)
 	return &p
-}
-
-// ErrorFromAPI returns the error that the API's form describes.
-func ErrorFromAPI(p cardapi.Problem) *apierr.Error {
-	return apierr.FromProblem(apierr.Problem{
-		Type: p.Type, Title: p.Title, Status: p.Status, Detail: p.Detail, Class: string(p.Class),
-		Code: p.Code, Field: value(p.Field), Evidence: value(p.Evidence),
-	})
 }

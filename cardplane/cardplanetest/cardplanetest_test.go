@@ -17,9 +17,9 @@ func TestMemoryConforms(t *testing.T) {
 	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
 		m := cardplanetest.NewMemory()
 		t.Cleanup(m.Close)
-		if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest"))); err != nil {
+		if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")), cardplane.LoadOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		return cardplanetest.Harness{Containers: m.Containers(), Images: m.Images(), Events: m.Events(), System: m.System(), Image: "test"}
+		return cardplanetest.Harness{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Events: m.Events(), System: m.System(), Image: "test"}
 	})
 }

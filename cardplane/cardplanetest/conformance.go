@@ -16,6 +16,7 @@ import (
 type Harness struct {
 	Containers cardplane.ContainerService
 	Images     cardplane.ImageService
+	Volumes    cardplane.VolumeService
 	Events     cardplane.EventService
 	System     cardplane.SystemService
 	// Image is a reference of an image that is there and has the programs
@@ -41,33 +42,65 @@ type suite struct {
 // control plane; it makes no use of anything but the interfaces.
 func Conform(t *testing.T, start func(t *testing.T) Harness) {
 	for name, test := range map[string]func(*suite){
-		"create":          (*suite).create,
-		"idempotency":     (*suite).idempotency,
-		"references":      (*suite).references,
-		"list":            (*suite).list,
-		"run":             (*suite).run,
-		"spec":            (*suite).spec,
-		"start again":     (*suite).startAgain,
-		"start failures":  (*suite).startFailures,
-		"stop and kill":   (*suite).stopAndKill,
-		"wait":            (*suite).wait,
-		"remove":          (*suite).remove,
-		"auto remove":     (*suite).autoRemove,
-		"not running":     (*suite).notRunning,
-		"stdin":           (*suite).stdin,
-		"large streams":   (*suite).largeStreams,
-		"attach late":     (*suite).attachLate,
-		"detach":          (*suite).detach,
-		"terminal":        (*suite).terminal,
-		"exec":            (*suite).exec,
-		"exec failures":   (*suite).execFailures,
-		"logs":            (*suite).logs,
-		"logs follow":     (*suite).logsFollow,
-		"events":          (*suite).events,
-		"images":          (*suite).images,
-		"image is in use": (*suite).imageInUse,
-		"system":          (*suite).system,
-		"cancellation":    (*suite).cancellation,
+		"create":           (*suite).create,
+		"idempotency":      (*suite).idempotency,
+		"references":       (*suite).references,
+		"list":             (*suite).list,
+		"run":              (*suite).run,
+		"spec":             (*suite).spec,
+		"options":          (*suite).options,
+		"grace period":     (*suite).ownGracePeriod,
+		"start again":      (*suite).startAgain,
+		"start failures":   (*suite).startFailures,
+		"stop and kill":    (*suite).stopAndKill,
+		"wait":             (*suite).wait,
+		"restart":          (*suite).restart,
+		"restart removed":  (*suite).restartAutoRemove,
+		"pause":            (*suite).pause,
+		"paused ends":      (*suite).pausedEnds,
+		"rename":           (*suite).rename,
+		"wait conditions":  (*suite).waitConditions,
+		"healthy":          (*suite).healthy,
+		"unhealthy":        (*suite).unhealthy,
+		"wait for health":  (*suite).healthWait,
+		"update":           (*suite).update,
+		"update running":   (*suite).updateRunning,
+		"prune":            (*suite).prune,
+		"remove":           (*suite).remove,
+		"remove changed":   (*suite).removeChanged,
+		"auto remove":      (*suite).autoRemove,
+		"not running":      (*suite).notRunning,
+		"stdin":            (*suite).stdin,
+		"large streams":    (*suite).largeStreams,
+		"attach late":      (*suite).attachLate,
+		"detach":           (*suite).detach,
+		"terminal":         (*suite).terminal,
+		"exec":             (*suite).exec,
+		"exec failures":    (*suite).execFailures,
+		"exec reattach":    (*suite).execReattach,
+		"copy":             (*suite).copying,
+		"copy failures":    (*suite).copyFailures,
+		"ports":            (*suite).ports,
+		"broken port":      (*suite).brokenPort,
+		"stats":            (*suite).stats,
+		"processes":        (*suite).processes,
+		"logs":             (*suite).logs,
+		"logs follow":      (*suite).logsFollow,
+		"events":           (*suite).events,
+		"event filters":    (*suite).eventFilters,
+		"images":           (*suite).images,
+		"image is in use":  (*suite).imageInUse,
+		"image progress":   (*suite).imageProgress,
+		"volumes":          (*suite).volumes,
+		"volume by name":   (*suite).volumeByName,
+		"system":           (*suite).system,
+		"cancellation":     (*suite).cancellation,
+		"same key at once": (*suite).idempotencyAtOnce,
+		"exec idempotency": (*suite).execIdempotency,
+		"image names":      (*suite).imageNames,
+		"image save":       (*suite).imageSave,
+		"disk usage":       (*suite).diskUsage,
+		"image prune":      (*suite).imagePrune,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -105,7 +138,7 @@ func (s *suite) newContainer(adjust func(*cardplane.ContainerSpec), command ...s
 	s.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = s.Containers.Remove(ctx, c.ID, true)
+		_ = s.Containers.Remove(ctx, c.ID, true, "")
 	})
 	return c
 }
@@ -121,7 +154,7 @@ func (s *suite) running(adjust func(*cardplane.ContainerSpec), command ...string
 // ended runs a container to its end.
 func (s *suite) ended(adjust func(*cardplane.ContainerSpec), command ...string) cardplane.Container {
 	s.t.Helper()
-	c, err := s.Containers.Wait(s.ctx, s.running(adjust, command...).ID)
+	c, err := s.Containers.Wait(s.ctx, s.running(adjust, command...).ID, cardplane.WaitNotRunning)
 	s.ok(err)
 	return c
 }

@@ -37,13 +37,81 @@ func (s *suite) idempotency() {
 	spec := cardplane.ContainerSpec{Image: s.Image, Command: []string{"true"}}
 	first, err := s.Containers.Create(s.ctx, spec, "key-1")
 	s.ok(err)
-	again, err := s.Containers.Create(s.ctx, spec, "key-1")
+	repeat := func(when string) {
+		again, err := s.Containers.Create(s.ctx, spec, "key-1")
+		s.ok(err)
+		equal(s, "id "+when, again.ID, first.ID)
+		equal(s, "state "+when, again.State, cardplane.Created)
+		equal(s, "revision "+when, again.Revision, first.Revision)
+	}
+	repeat("at once")
+	_, err = s.Containers.Start(s.ctx, first.ID)
 	s.ok(err)
-	equal(s, "id of the repeated create", again.ID, first.ID)
+	_, err = s.Containers.Wait(s.ctx, first.ID, cardplane.WaitNotRunning)
+	s.ok(err)
+	repeat("after the end")
+	s.ok(s.Containers.Remove(s.ctx, first.ID, false, ""))
+	repeat("after the removal")
+	_, err = s.Containers.Get(s.ctx, first.ID)
+	s.fails(err, apierr.NotFound, "container_not_found")
 	spec.Command = []string{"false"}
 	_, err = s.Containers.Create(s.ctx, spec, "key-1")
-	equal(s, "code", apierr.Is(err, "idempotency_key_reused"), true)
-	s.ok(s.Containers.Remove(s.ctx, first.ID, false))
+	s.fails(err, apierr.FailedPrecondition, "idempotency_key_reused")
+	// What fails uses no key up.
+	_, err = s.Containers.Create(s.ctx, cardplane.ContainerSpec{Image: "no/such/image"}, "key-2")
+	s.fails(err, apierr.NotFound, "image_not_found")
+	second, err := s.Containers.Create(s.ctx, spec, "key-2")
+	s.ok(err)
+	s.ok(s.Containers.Remove(s.ctx, second.ID, false, ""))
+}
+
+// idempotencyAtOnce creates with one key from many sides at once.
+func (s *suite) idempotencyAtOnce() {
+	const callers = 8
+	spec := cardplane.ContainerSpec{Image: s.Image, Command: []string{"sleep", "1000"}, Labels: map[string]string{"at": "once"}}
+	ids := make(chan string, callers)
+	for range callers {
+		go func() {
+			c, err := s.Containers.Create(s.ctx, spec, "at-once")
+			if err != nil {
+				s.t.Error(err)
+			}
+			ids <- c.ID
+		}()
+	}
+	first := <-ids
+	for range callers - 1 {
+		equal(s, "id", <-ids, first)
+	}
+	all, err := s.Containers.List(s.ctx, cardplane.ContainerFilter{All: true, Labels: []string{"at=once"}})
+	s.ok(err)
+	equal(s, "containers", len(all), 1)
+	s.t.Cleanup(func() { _ = s.Containers.Remove(context.Background(), first, true, "") })
+}
+
+func (s *suite) execIdempotency() {
+	c := s.running(nil, "sleep", "1000")
+	spec := cardplane.ExecSpec{Command: []string{"true"}}
+	first, err := s.Containers.Exec(s.ctx, c.ID, spec, "key-1")
+	s.ok(err)
+	session, err := s.Containers.AttachExec(s.ctx, c.ID, first.ID)
+	s.ok(err)
+	s.drain(session)
+	s.ok(session.Close())
+	again, err := s.Containers.Exec(s.ctx, c.ID, spec, "key-1")
+	s.ok(err)
+	equal(s, "id of the repeated exec", again.ID, first.ID)
+	equal(s, "running, as it was at first", again.Running, true)
+	_, err = s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"false"}}, "key-1")
+	s.fails(err, apierr.FailedPrecondition, "idempotency_key_reused")
+	_, err = s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"no-such-program"}}, "key-2")
+	equal(s, "class of a bad command", apierr.ClassOf(err), apierr.InvalidArgument)
+	_, err = s.Containers.Exec(s.ctx, c.ID, spec, "key-2")
+	s.ok(err)
+	other := s.running(nil, "sleep", "1000")
+	elsewhere, err := s.Containers.Exec(s.ctx, other.ID, spec, "key-1")
+	s.ok(err)
+	equal(s, "an exec of another container is another", elsewhere.ID != first.ID, true)
 }
 
 func (s *suite) references() {
@@ -90,6 +158,11 @@ func (s *suite) list() {
 	check(cardplane.ContainerFilter{All: true, Labels: []string{"group=a"}}, ids[0], ids[2])
 	check(cardplane.ContainerFilter{All: true, Labels: []string{"group"}}, ids...)
 	check(cardplane.ContainerFilter{All: true, Labels: []string{"group=a", "group=b"}})
+	named := s.newContainer(func(spec *cardplane.ContainerSpec) { spec.Name = "list-test-1" }, "true").ID
+	check(cardplane.ContainerFilter{All: true, Names: []string{"list-test-*", "nothing"}}, named)
+	check(cardplane.ContainerFilter{All: true, Names: []string{"list-test"}})
+	check(cardplane.ContainerFilter{States: []cardplane.State{cardplane.Created}, Labels: []string{"group=b"}}, ids[1])
+	check(cardplane.ContainerFilter{All: true, States: []cardplane.State{cardplane.Running, cardplane.Failed}})
 }
 
 func (s *suite) run() {
@@ -103,10 +176,11 @@ func (s *suite) run() {
 	equal(s, "stdout", stdout, "out\n")
 	equal(s, "stderr", stderr, "err\n")
 	equal(s, "exit code", code, 7)
-	got, err := s.Containers.Wait(s.ctx, c.ID)
+	got, err := s.Containers.Wait(s.ctx, c.ID, cardplane.WaitNotRunning)
 	s.ok(err)
 	equal(s, "state", got.State, cardplane.Exited)
 	equal(s, "exit code", got.ExitCode, 7)
+	equal(s, "reason", got.EndReason, cardplane.EndExited)
 	equal(s, "finished", got.FinishedAt.Before(got.StartedAt) || got.StartedAt.Before(got.CreatedAt), false)
 	equal(s, "guest is described", got.Guest != nil && got.Guest.Kernel != "" && got.Guest.BootID != "", true)
 }
@@ -124,7 +198,7 @@ func (s *suite) startAgain() {
 	c := s.ended(nil, "echo", "again")
 	_, err := s.Containers.Start(s.ctx, c.ID)
 	s.ok(err)
-	_, err = s.Containers.Wait(s.ctx, c.ID)
+	_, err = s.Containers.Wait(s.ctx, c.ID, cardplane.WaitNotRunning)
 	s.ok(err)
 	equal(s, "log of both runs", s.output(c.ID), "again\nagain\n")
 
@@ -143,6 +217,7 @@ func (s *suite) startFailures() {
 		got, err := s.Containers.Get(s.ctx, c.ID)
 		s.ok(err)
 		equal(s, "state", got.State, cardplane.Failed)
+		equal(s, "reason", got.EndReason, cardplane.EndStartFailed)
 		equal(s, "recorded error", got.Error != nil && got.Error.Code == code, true)
 		for err == nil {
 			_, err = session.Recv(s.ctx)
@@ -165,38 +240,46 @@ func (s *suite) stopAndKill() {
 	c = s.running(nil, "sleep", "1000")
 	s.fails(s.Containers.Kill(s.ctx, c.ID, "SIGNONE"), apierr.InvalidArgument, "invalid_signal")
 	s.ok(s.Containers.Kill(s.ctx, c.ID, ""))
-	got, err = s.Containers.Wait(s.ctx, c.ID)
+	got, err = s.Containers.Wait(s.ctx, c.ID, cardplane.WaitNotRunning)
 	s.ok(err)
 	equal(s, "exit code of a killed program", got.ExitCode, 137)
+	equal(s, "reason of its end", got.EndReason, cardplane.EndSignaled)
+	equal(s, "its signal", got.Signal, 9)
 	s.fails(s.Containers.Kill(s.ctx, c.ID, "TERM"), apierr.FailedPrecondition, "container_not_running")
 }
 
 func (s *suite) wait() {
 	c := s.running(func(spec *cardplane.ContainerSpec) { spec.Stdin = true }, "cat")
-	type result struct {
-		c   cardplane.Container
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		got, err := s.Containers.Wait(s.ctx, c.ID)
-		done <- result{got, err}
-	}()
+	done := s.waitFor(c.ID, cardplane.WaitNotRunning)
 	s.ok(s.Containers.Kill(s.ctx, c.ID, "KILL"))
 	got := <-done
 	s.ok(got.err)
 	equal(s, "state", got.c.State, cardplane.Exited)
-	_, err := s.Containers.Wait(s.ctx, "nonesuch")
+	_, err := s.Containers.Wait(s.ctx, "nonesuch", cardplane.WaitNotRunning)
 	s.fails(err, apierr.NotFound, "container_not_found")
 }
 
 func (s *suite) remove() {
 	c := s.running(nil, "sleep", "1000")
-	s.fails(s.Containers.Remove(s.ctx, c.ID, false), apierr.FailedPrecondition, "container_running")
-	s.ok(s.Containers.Remove(s.ctx, c.ID, true))
+	s.fails(s.Containers.Remove(s.ctx, c.ID, false, ""), apierr.FailedPrecondition, "container_running")
+	s.ok(s.Containers.Remove(s.ctx, c.ID, true, ""))
 	_, err := s.Containers.Get(s.ctx, c.ID)
 	s.fails(err, apierr.NotFound, "container_not_found")
-	s.fails(s.Containers.Remove(s.ctx, c.ID, true), apierr.NotFound, "container_not_found")
+	s.fails(s.Containers.Remove(s.ctx, c.ID, true, ""), apierr.NotFound, "container_not_found")
+}
+
+// Nothing is killed or removed that somebody has changed meanwhile.
+func (s *suite) removeChanged() {
+	c := s.running(nil, "sleep", "1000")
+	read, err := s.Containers.Get(s.ctx, c.ID)
+	s.ok(err)
+	_, err = s.Containers.Rename(s.ctx, c.ID, "remove-changed", "")
+	s.ok(err)
+	s.fails(s.Containers.Remove(s.ctx, c.ID, true, read.Revision), apierr.FailedPrecondition, "revision_mismatch")
+	now, err := s.Containers.Get(s.ctx, c.ID)
+	s.ok(err)
+	equal(s, "state", now.State, cardplane.Running)
+	s.ok(s.Containers.Remove(s.ctx, c.ID, true, now.Revision))
 }
 
 func (s *suite) autoRemove() {
@@ -226,7 +309,7 @@ func (s *suite) notRunning() {
 	c := s.newContainer(nil, "true")
 	s.fails(s.Containers.Kill(s.ctx, c.ID, ""), apierr.FailedPrecondition, "container_not_running")
 	s.fails(s.Containers.Resize(s.ctx, c.ID, cardplane.TerminalSize{Rows: 1, Cols: 1}), apierr.FailedPrecondition, "container_not_running")
-	_, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"true"}})
+	_, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"true"}}, "")
 	s.fails(err, apierr.FailedPrecondition, "container_not_running")
 }
 
@@ -238,7 +321,7 @@ func (s *suite) cancellation() {
 	s.ok(err)
 	defer func() { _ = session.Close() }()
 	cancel()
-	_, err = s.Containers.Wait(ctx, c.ID)
+	_, err = s.Containers.Wait(ctx, c.ID, cardplane.WaitNotRunning)
 	equal(s, "wait", errors.Is(err, context.Canceled), true)
 	_, err = session.Recv(ctx)
 	equal(s, "recv", errors.Is(err, context.Canceled), true)

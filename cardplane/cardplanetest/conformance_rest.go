@@ -45,6 +45,41 @@ func (s *suite) events() {
 		_, err = kept.Next(s.ctx)
 	}
 	equal(s, "end", errors.Is(err, io.EOF), true)
+	_, err = s.Events.Events(s.ctx, cardplane.EventOptions{Since: last.Sequence + 1_000_000})
+	s.fails(err, apierr.InvalidArgument, "unknown_event")
+}
+
+func (s *suite) eventFilters() {
+	c := s.ended(func(spec *cardplane.ContainerSpec) { spec.Labels = map[string]string{"tier": "web"} }, "true")
+	s.ended(nil, "true")
+	var all []cardplane.Event
+	kinds := func(opts cardplane.EventOptions) string {
+		s.t.Helper()
+		reader, err := s.Events.Events(s.ctx, opts)
+		s.ok(err)
+		defer func() { _ = reader.Close() }()
+		all = nil
+		var out []string
+		for {
+			event, err := reader.Next(s.ctx)
+			if errors.Is(err, io.EOF) {
+				return strings.Join(out, " ")
+			}
+			s.ok(err)
+			all, out = append(all, event), append(out, string(event.Type))
+		}
+	}
+	const whole = "container.create container.start container.exit"
+	one := cardplane.EventFilter{Containers: []string{c.ID[:12]}}
+	equal(s, "by id", kinds(cardplane.EventOptions{EventFilter: one}), whole)
+	begin, end := all[1].Time, all[2].Time
+	equal(s, "labels", all[0].Labels["tier"], "web")
+	equal(s, "from", kinds(cardplane.EventOptions{EventFilter: one, From: begin}), "container.start container.exit")
+	equal(s, "until", kinds(cardplane.EventOptions{EventFilter: one, Until: end, Follow: true}), "container.create container.start")
+	equal(s, "by name", kinds(cardplane.EventOptions{EventFilter: cardplane.EventFilter{Containers: []string{c.Name}}}), whole)
+	equal(s, "by label", kinds(cardplane.EventOptions{EventFilter: cardplane.EventFilter{Labels: []string{"tier=web"}}}), whole)
+	equal(s, "by type", kinds(cardplane.EventOptions{EventFilter: cardplane.EventFilter{Containers: one.Containers, Types: []string{"exec", "container.exit"}}}), "container.exit")
+	equal(s, "by object", kinds(cardplane.EventOptions{EventFilter: cardplane.EventFilter{Containers: one.Containers, Types: []string{"image"}}}), "")
 }
 
 func (s *suite) images() {
@@ -56,14 +91,20 @@ func (s *suite) images() {
 		s.ok(err)
 		equal(s, ref, got.ID, image.ID)
 	}
-	all, err := s.Images.List(s.ctx)
+	all, err := s.Images.List(s.ctx, cardplane.ImageFilter{})
 	s.ok(err)
 	equal(s, "listed", slices.ContainsFunc(all, func(i cardplane.Image) bool { return i.ID == image.ID }), true)
+	none, err := s.Images.List(s.ctx, cardplane.ImageFilter{Names: []string{"no/such/*"}})
+	s.ok(err)
+	equal(s, "listed by another name", len(none), 0)
+	named, err := s.Images.List(s.ctx, cardplane.ImageFilter{Names: image.Names})
+	s.ok(err)
+	equal(s, "listed by its names", slices.ContainsFunc(named, func(i cardplane.Image) bool { return i.ID == image.ID }), true)
 	_, err = s.Images.Get(s.ctx, "no/such/image:v1")
 	s.fails(err, apierr.NotFound, "image_not_found")
 	_, err = s.Images.Remove(s.ctx, "no/such/image:v1", cardplane.RemoveOptions{})
 	s.fails(err, apierr.NotFound, "image_not_found")
-	_, err = s.Images.Load(s.ctx, strings.NewReader("this is no archive"))
+	_, err = s.Images.Load(s.ctx, strings.NewReader("this is no archive"), cardplane.LoadOptions{})
 	equal(s, "class of a bad archive", apierr.ClassOf(err), apierr.InvalidArgument)
 }
 

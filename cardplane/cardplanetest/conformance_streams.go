@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -163,7 +164,7 @@ func (s *suite) terminal() {
 
 func (s *suite) exec() {
 	c := s.running(func(spec *cardplane.ContainerSpec) { spec.Env = map[string]string{"A": "1"} }, "sleep", "1000")
-	e, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"env"}, Env: map[string]string{"B": "2"}})
+	e, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"env"}, Env: map[string]string{"B": "2"}}, "")
 	s.ok(err)
 	equal(s, "container", e.ContainerID, c.ID)
 	session, err := s.Containers.AttachExec(s.ctx, c.ID, e.ID)
@@ -176,7 +177,7 @@ func (s *suite) exec() {
 	s.ok(err)
 	equal(s, "running", e.Running, false)
 
-	e, err = s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", "cat; echo err >&2; exit 9"}, Stdin: true})
+	e, err = s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", "cat; echo err >&2; exit 9"}, Stdin: true}, "")
 	s.ok(err)
 	session, err = s.Containers.AttachExec(s.ctx, c.ID, e.ID)
 	s.ok(err)
@@ -190,17 +191,56 @@ func (s *suite) exec() {
 	equal(s, "exit code", code, 9)
 }
 
+// A client that vanishes loses nothing: the exec goes on, is listed, and whoever
+// attaches next has the rest of its output and its exit code.
+func (s *suite) execReattach() {
+	c := s.running(nil, "sleep", "1000")
+	none, err := s.Containers.ListExecs(s.ctx, c.ID)
+	s.ok(err)
+	equal(s, "execs at first", len(none), 0)
+	e, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", "echo one; read x; echo two; exit 6"}, Stdin: true}, "")
+	s.ok(err)
+	session, err := s.Containers.AttachExec(s.ctx, c.ID, e.ID)
+	s.ok(err)
+	first, err := session.Recv(s.ctx)
+	s.ok(err)
+	equal(s, "first output", string(first.Data), "one\n")
+	_, err = io.WriteString(session, "\n")
+	s.ok(err)
+	second, err := session.Recv(s.ctx) // takes the first
+	s.ok(err)
+	equal(s, "second output", string(second.Data), "two\n")
+	s.ok(session.Close()) // without having taken the second
+
+	list, err := s.Containers.ListExecs(s.ctx, c.ID)
+	s.ok(err)
+	equal(s, "execs", len(list), 1)
+	equal(s, "id", list[0].ID, e.ID)
+	equal(s, "has its start and stdin", !list[0].StartedAt.IsZero() && list[0].Stdin && !list[0].TTY, true)
+	session, err = s.Containers.AttachExec(s.ctx, c.ID, e.ID)
+	s.ok(err)
+	defer func() { _ = session.Close() }()
+	rest, _, code := s.drain(session)
+	equal(s, "no output is repeated", strings.Contains(rest, "one"), false)
+	equal(s, "exit code", code, 6)
+	e, err = s.Containers.GetExec(s.ctx, c.ID, e.ID)
+	s.ok(err)
+	equal(s, "exit code that is kept", e.ExitCode, 6)
+	_, err = s.Containers.ListExecs(s.ctx, "nonesuch")
+	s.fails(err, apierr.NotFound, "container_not_found")
+}
+
 func (s *suite) execFailures() {
 	c := s.running(nil, "sleep", "1000")
 	for command, code := range map[string]string{"no-such-program": "command_not_found", "/etc/passwd": "command_not_executable"} {
-		_, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{command}})
+		_, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{command}}, "")
 		equal(s, code, apierr.Is(err, code), true)
 	}
 	_, err := s.Containers.GetExec(s.ctx, c.ID, "nonesuch")
 	s.fails(err, apierr.NotFound, "exec_not_found")
 	_, err = s.Containers.AttachExec(s.ctx, c.ID, "nonesuch")
 	s.fails(err, apierr.NotFound, "exec_not_found")
-	e, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"true"}})
+	e, err := s.Containers.Exec(s.ctx, c.ID, cardplane.ExecSpec{Command: []string{"true"}}, "")
 	s.ok(err)
 	err = s.Containers.ResizeExec(s.ctx, c.ID, e.ID, cardplane.TerminalSize{Rows: 1, Cols: 1})
 	equal(s, "class of a resize without terminal", apierr.ClassOf(err), apierr.FailedPrecondition)
@@ -228,6 +268,10 @@ func (s *suite) logs() {
 	last := all[len(all)-1]
 	since := get(cardplane.LogOptions{Stdout: true, Stderr: true, Tail: -1, Since: last.Time})
 	equal(s, "since", len(since) > 0 && since[len(since)-1].Offset == last.Offset, true)
+	equal(s, "until", len(get(cardplane.LogOptions{Stdout: true, Stderr: true, Tail: -1, Until: all[0].Time})), 0)
+	equal(s, "until the end", text(get(cardplane.LogOptions{Stdout: true, Tail: -1, Until: last.Time.Add(time.Second), Follow: true})), "one\nthree\n")
+	equal(s, "from within a line", text(get(cardplane.LogOptions{Stdout: true, Stderr: true, Tail: -1, StdoutOffset: 6, StderrOffset: 4})), "ree\n")
+	equal(s, "from the end", len(get(cardplane.LogOptions{Stdout: true, Stderr: true, Tail: -1, StdoutOffset: 10, StderrOffset: 4})), 0)
 	_, err := s.Containers.Logs(s.ctx, "nonesuch", cardplane.LogOptions{Stdout: true})
 	s.fails(err, apierr.NotFound, "container_not_found")
 }

@@ -1,10 +1,9 @@
 package cardplanetest
 
 import (
+	"cmp"
 	"context"
-	"maps"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -16,9 +15,15 @@ import (
 type container struct {
 	cardplane.Container
 	process *process // of the present or last run
+	request cardplane.ContainerSpec
+	again   bool                // a restart is under way
+	ends    int                 // how many runs have ended
+	ended   cardplane.Container // as the latest of them has left it
 	log     []cardplane.LogRecord
 	offsets map[cardplane.Stream]int64
 	execs   []*exec
+	root    string // its file system, once somebody has asked for it
+	samples int    // of Stats
 	removed bool
 }
 
@@ -38,15 +43,8 @@ func (s *containerService) Create(_ context.Context, spec cardplane.ContainerSpe
 	m := s.memory()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if id, ok := m.keys[key]; ok && key != "" {
-		c, err := m.findLocked(id)
-		if err == nil && !reflect.DeepEqual(c.Spec, spec) {
-			err = apierr.New(apierr.FailedPrecondition, "idempotency_key_reused", "the idempotency key %q was used with another body; use a new key", key)
-		}
-		if err != nil {
-			return cardplane.Container{}, err
-		}
-		return c.Container, nil
+	if made, err := answered[cardplane.Container](m, "container/"+key, spec); made != nil || err != nil {
+		return *cmp.Or(made, &cardplane.Container{}), err
 	}
 	image, err := m.imageLocked(spec.Image)
 	if err != nil {
@@ -55,31 +53,41 @@ func (s *containerService) Create(_ context.Context, spec cardplane.ContainerSpe
 	if err := m.checkSpecLocked(spec); err != nil {
 		return cardplane.Container{}, err
 	}
-	c := &container{offsets: make(map[cardplane.Stream]int64)}
+	if err := m.makeVolumesLocked(spec); err != nil {
+		return cardplane.Container{}, err
+	}
+	c := &container{offsets: make(map[cardplane.Stream]int64), request: spec}
 	c.ID, c.Name, c.SandboxID, c.ImageID = newID(16), spec.Name, newID(8), image.ID
 	if c.Name == "" {
 		c.Name = "unnamed_" + c.ID[:6]
 	}
+	spec.Healthcheck = spec.Healthcheck.Over(image.Config.Healthcheck)
 	c.Spec, c.State, c.CreatedAt = spec, cardplane.Created, m.nowLocked()
 	m.containers = append(m.containers, c)
-	if key != "" {
-		m.keys[key] = c.ID
-	}
 	m.eventLocked(cardplane.ContainerCreated, c.ID, c.Name, nil)
-	return c.Container, nil
+	m.rememberLocked("container/"+key, spec, c.WithRevision())
+	return c.WithRevision(), nil
 }
 
 func (m *Memory) checkSpecLocked(spec cardplane.ContainerSpec) error {
 	r := spec.Resources
 	switch {
-	case spec.Name != "" && slices.ContainsFunc(m.containers, func(c *container) bool { return c.Name == spec.Name }):
-		return apierr.New(apierr.AlreadyExists, "name_taken", "the name %q is taken; remove the container or choose another name", spec.Name).At("/name")
+	case spec.Name != "" && m.nameTakenLocked(spec.Name):
+		return nameTaken(spec.Name)
 	case r.VCPUs < 0 || r.VCPUs > cardplane.MaxVCPUs:
 		return apierr.New(apierr.InvalidArgument, "invalid_field", "field /resources/vcpus is %d; 1 to %d are possible", r.VCPUs, cardplane.MaxVCPUs).At("/resources/vcpus")
 	case r.MemoryBytes != 0 && r.MemoryBytes < cardplane.MinMemoryBytes:
 		return apierr.New(apierr.InvalidArgument, "invalid_field", "field /resources/memoryBytes is %d; the minimum is %d", r.MemoryBytes, cardplane.MinMemoryBytes).At("/resources/memoryBytes")
 	}
 	return nil
+}
+
+func (m *Memory) nameTakenLocked(name string) bool {
+	return slices.ContainsFunc(m.containers, func(c *container) bool { return c.Name == name })
+}
+
+func nameTaken(name string) error {
+	return apierr.New(apierr.AlreadyExists, "name_taken", "the name %q is taken; remove the container or choose another name", name).At("/name")
 }
 
 // findLocked resolves an id, a name, or a unique prefix of an id.
@@ -114,7 +122,7 @@ func (s *containerService) Get(_ context.Context, ref string) (cardplane.Contain
 	if err != nil {
 		return cardplane.Container{}, err
 	}
-	return c.Container, nil
+	return c.WithRevision(), nil
 }
 
 func (s *containerService) List(_ context.Context, filter cardplane.ContainerFilter) ([]cardplane.Container, error) {
@@ -123,41 +131,22 @@ func (s *containerService) List(_ context.Context, filter cardplane.ContainerFil
 	defer m.mu.Unlock()
 	var out []cardplane.Container
 	for _, c := range m.containers {
-		if (filter.All || c.State.Active()) && hasLabels(c.Spec.Labels, filter.Labels) {
+		if filter.Match(c.Container) {
 			out = append(out, c.Container)
 		}
 	}
 	return out, nil
 }
 
-func hasLabels(labels map[string]string, wanted []string) bool {
-	for _, want := range wanted {
-		key, value, exact := strings.Cut(want, "=")
-		if got, ok := labels[key]; !ok || exact && got != value {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *containerService) Wait(ctx context.Context, ref string) (cardplane.Container, error) {
+func (s *containerService) Remove(ctx context.Context, ref string, force bool, revision string) error {
 	m := s.memory()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c, err := m.findLocked(ref)
 	if err != nil {
-		return cardplane.Container{}, err
+		return err
 	}
-	err = m.untilLocked(ctx, func() bool { return c.State.Ended() || c.removed })
-	return c.Container, err
-}
-
-func (s *containerService) Remove(ctx context.Context, ref string, force bool) error {
-	m := s.memory()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	c, err := m.findLocked(ref)
-	if err != nil {
+	if err := c.CheckRevision(revision); err != nil {
 		return err
 	}
 	if c.State.Active() {
@@ -181,7 +170,6 @@ func (m *Memory) removeLocked(c *container) {
 	}
 	c.removed = true
 	m.containers = slices.DeleteFunc(m.containers, func(other *container) bool { return other == c })
-	maps.DeleteFunc(m.keys, func(_, id string) bool { return id == c.ID })
 	m.eventLocked(cardplane.ContainerRemoved, c.ID, c.Name, nil)
 }
 

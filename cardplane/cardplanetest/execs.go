@@ -1,6 +1,7 @@
 package cardplanetest
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -8,7 +9,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-func (s *containerService) Exec(_ context.Context, ref string, spec cardplane.ExecSpec) (cardplane.Exec, error) {
+func (s *containerService) Exec(_ context.Context, ref string, spec cardplane.ExecSpec, key string) (cardplane.Exec, error) {
 	m := s.memory()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -16,8 +17,15 @@ func (s *containerService) Exec(_ context.Context, ref string, spec cardplane.Ex
 	if err != nil {
 		return cardplane.Exec{}, err
 	}
+	key = "exec/" + c.ID + "/" + key
+	if made, err := answered[cardplane.Exec](m, key, spec); made != nil || err != nil {
+		return *cmp.Or(made, &cardplane.Exec{}), err
+	}
 	if _, err := c.runningLocked(); err != nil {
 		return cardplane.Exec{}, err
+	}
+	if c.State == cardplane.Paused {
+		return cardplane.Exec{}, paused(c)
 	}
 	if len(spec.Command) == 0 {
 		return cardplane.Exec{}, apierr.New(apierr.InvalidArgument, "invalid_field", "field /command has 0 items; at least 1 are needed").At("/command")
@@ -30,8 +38,8 @@ func (s *containerService) Exec(_ context.Context, ref string, spec cardplane.Ex
 	if err != nil {
 		return cardplane.Exec{}, err
 	}
-	e := &exec{Exec: cardplane.Exec{ID: newID(8), ContainerID: c.ID, Command: spec.Command, Running: true}}
-	m.eventLocked(cardplane.ExecStarted, e.ID, c.Name, map[string]string{"container": c.ID})
+	e := &exec{Exec: cardplane.Exec{ID: newID(8), ContainerID: c.ID, Command: spec.Command, Running: true, StartedAt: m.nowLocked(), TTY: spec.TTY, Stdin: spec.Stdin}}
+	m.eventLocked(cardplane.ExecStarted, c.ID, c.Name, map[string]string{"exec": e.ID, "command": spec.Command[0]})
 	env := environment(image.Config, c.Spec.Env)
 	for name, value := range spec.Env {
 		env[name] = value
@@ -40,10 +48,11 @@ func (s *containerService) Exec(_ context.Context, ref string, spec cardplane.Ex
 		argv: spec.Command, env: env, tty: spec.TTY, stdin: spec.Stdin, size: spec.TerminalSize,
 		exited: func(code int) {
 			e.Running, e.ExitCode = false, code
-			m.eventLocked(cardplane.ExecExited, e.ID, c.Name, map[string]string{"container": c.ID, "exitCode": strconv.Itoa(code)})
+			m.eventLocked(cardplane.ExecExited, c.ID, c.Name, map[string]string{"exec": e.ID, "exitCode": strconv.Itoa(code)})
 		},
 	})
 	c.execs = append(c.execs, e)
+	m.rememberLocked(key, spec, e.Exec)
 	return e.Exec, nil
 }
 
@@ -58,6 +67,21 @@ func (m *Memory) execLocked(ref, id string) (*exec, error) {
 		}
 	}
 	return nil, apierr.New(apierr.NotFound, "exec_not_found", "container %s has no exec %q", c.Name, id)
+}
+
+func (s *containerService) ListExecs(_ context.Context, ref string) ([]cardplane.Exec, error) {
+	m := s.memory()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.findLocked(ref)
+	if err != nil {
+		return nil, err
+	}
+	var out []cardplane.Exec
+	for _, e := range c.execs {
+		out = append(out, e.Exec)
+	}
+	return out, nil
 }
 
 func (s *containerService) GetExec(_ context.Context, ref, id string) (cardplane.Exec, error) {

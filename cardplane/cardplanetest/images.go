@@ -49,13 +49,19 @@ func Archive(config cardplane.ImageConfig, names ...string) []byte {
 	if err != nil {
 		panic(err)
 	}
-	manifest, err := json.Marshal([]archiveEntry{{Config: "config.json", RepoTags: names, Layers: []string{}}})
+	return packArchive([]archiveEntry{{Config: "config.json", RepoTags: names, Layers: []string{}}}, map[string][]byte{"config.json": body})
+}
+
+// packArchive returns a docker-archive with the given manifest and files.
+func packArchive(entries []archiveEntry, files map[string][]byte) []byte {
+	manifest, err := json.Marshal(entries)
 	if err != nil {
 		panic(err)
 	}
+	files["manifest.json"] = manifest
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	for name, content := range map[string][]byte{"config.json": body, "manifest.json": manifest} {
+	for name, content := range files {
 		// A bytes.Buffer does not fail.
 		_ = w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))})
 		_, _ = w.Write(content)
@@ -64,7 +70,7 @@ func Archive(config cardplane.ImageConfig, names ...string) []byte {
 	return out.Bytes()
 }
 
-func (s *imageService) Load(_ context.Context, r io.Reader) ([]cardplane.Image, error) {
+func (s *imageService) Load(_ context.Context, r io.Reader, opts cardplane.LoadOptions) ([]cardplane.Image, error) {
 	files, err := readTar(r)
 	if err != nil {
 		return nil, apierr.New(apierr.InvalidArgument, "image_corrupt", "the archive cannot be read: %w", err)
@@ -82,7 +88,11 @@ func (s *imageService) Load(_ context.Context, r io.Reader) ([]cardplane.Image, 
 		if err != nil {
 			return nil, err
 		}
+		m.configs[image.ID] = files[entry.Config]
 		loaded = append(loaded, m.addImageLocked(image, cardplane.ImageLoaded))
+		if opts.Progress != nil {
+			opts.Progress(cardplane.ImageProgress{Step: cardplane.StepBuild, Subject: image.ID, Current: image.Size, Total: image.Size})
+		}
 	}
 	return loaded, nil
 }
@@ -191,11 +201,11 @@ func (s *imageService) Pull(_ context.Context, ref string, _ cardplane.PullOptio
 	return cardplane.Image{}, apierr.New(apierr.Unavailable, "registry_unavailable", "the registry of %q cannot be reached from memory", ref)
 }
 
-func (s *imageService) List(context.Context) ([]cardplane.Image, error) {
+func (s *imageService) List(_ context.Context, filter cardplane.ImageFilter) ([]cardplane.Image, error) {
 	m := s.memory()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.images), nil
+	return slices.DeleteFunc(slices.Clone(m.images), func(i cardplane.Image) bool { return !filter.Match(i) }), nil
 }
 
 func (s *imageService) Get(_ context.Context, ref string) (cardplane.Image, error) {
@@ -246,7 +256,7 @@ func (s *imageService) Block(_ context.Context, id string) (cardplane.BlockFile,
 	return cardplane.BlockFile{}, apierr.New(apierr.NotSupported, "no_block_file", "image %s has no block file in memory", id)
 }
 
-func (s *imageService) ResolveUser(_ context.Context, id, user string) (specs.User, error) {
+func (s *imageService) ResolveUser(_ context.Context, id, user string, _ []string) (specs.User, error) {
 	if user == "" {
 		return specs.User{}, nil
 	}

@@ -20,11 +20,16 @@ func (s *containerService) Start(ctx context.Context, ref string) (cardplane.Con
 	if err != nil {
 		return cardplane.Container{}, err
 	}
+	return s.startLocked(ctx, c)
+}
+
+func (s *containerService) startLocked(ctx context.Context, c *container) (cardplane.Container, error) {
+	m := s.memory()
 	if !c.State.CanBecome(cardplane.Starting) {
 		return cardplane.Container{}, apierr.New(apierr.FailedPrecondition, "container_already_running", "container %s is already %s", c.Name, c.State)
 	}
 	c.State, c.Reason, c.Error, c.process = cardplane.Starting, "booting the virtual machine", nil, nil
-	c.StartedAt, c.FinishedAt, c.ExitCode = time.Time{}, time.Time{}, 0
+	c.StartedAt, c.FinishedAt, c.ExitCode, c.EndReason, c.Signal, c.Pending = time.Time{}, time.Time{}, 0, "", 0, nil
 	m.notifyLocked()
 	if err := m.bootLocked(ctx, c); err != nil {
 		m.failLocked(c, apierr.From(err))
@@ -35,6 +40,9 @@ func (s *containerService) Start(ctx context.Context, ref string) (cardplane.Con
 
 // bootLocked brings c from starting to running.
 func (m *Memory) bootLocked(ctx context.Context, c *container) error {
+	if err := m.checkVolumesLocked(c); err != nil {
+		return err
+	}
 	if hook := m.onStart; hook != nil {
 		described := c.Container
 		m.mu.Unlock()
@@ -65,6 +73,7 @@ func (m *Memory) bootLocked(ctx context.Context, c *container) error {
 		journal: func(stream cardplane.Stream, data []byte) { m.logLocked(c, stream, data) },
 		exited:  func(code int) { m.exitedLocked(c, code) },
 	})
+	m.beginHealthLocked(c)
 	return nil
 }
 
@@ -91,6 +100,8 @@ func environment(image cardplane.ImageConfig, added map[string]string) map[strin
 
 func (m *Memory) failLocked(c *container, err *apierr.Error) {
 	c.State, c.Reason, c.Error, c.FinishedAt = cardplane.Failed, "", err, m.nowLocked()
+	c.EndReason = cardplane.EndStartFailed
+	c.noteEndLocked()
 	m.eventLocked(cardplane.ContainerFailed, c.ID, c.Name, map[string]string{"code": err.Code})
 	if c.Spec.AutoRemove {
 		m.removeLocked(c)
@@ -103,8 +114,13 @@ func (m *Memory) exitedLocked(c *container, code int) {
 		e.process.endLocked(signalExit(sigkill))
 	}
 	c.State, c.Reason, c.ExitCode, c.FinishedAt = cardplane.Exited, "", code, m.nowLocked()
-	m.eventLocked(cardplane.ContainerExited, c.ID, c.Name, map[string]string{"exitCode": strconv.Itoa(code)})
-	if c.Spec.AutoRemove {
+	c.EndReason, c.Signal = cardplane.EndExited, 0
+	if c.process.forced != nil {
+		c.EndReason, c.Signal = cardplane.EndSignaled, code-128
+	}
+	c.noteEndLocked()
+	m.eventLocked(cardplane.ContainerExited, c.ID, c.Name, map[string]string{"exitCode": strconv.Itoa(code), "reason": string(c.EndReason)})
+	if c.Spec.AutoRemove && !c.again {
 		m.removeLocked(c)
 	}
 }
@@ -117,6 +133,11 @@ func (s *containerService) Stop(ctx context.Context, ref string, opts cardplane.
 	if err != nil {
 		return cardplane.Container{}, err
 	}
+	return s.stopLocked(ctx, c, opts)
+}
+
+func (s *containerService) stopLocked(ctx context.Context, c *container, opts cardplane.StopOptions) (cardplane.Container, error) {
+	m := s.memory()
 	signal := opts.Signal
 	if signal == "" {
 		signal = c.Spec.StopSignal
@@ -131,6 +152,13 @@ func (s *containerService) Stop(ctx context.Context, ref string, opts cardplane.
 	if !c.State.Active() || c.process == nil {
 		return c.Container, nil
 	}
+	m.unpauseLocked(c)
+	if opts.Timeout < 0 {
+		opts.Timeout = c.Spec.StopTimeout()
+	}
+	if opts.Timeout == 0 {
+		n = sigkill
+	}
 	c.State, c.Reason = cardplane.Stopping, "waiting for the program to end"
 	c.process.signalLocked(n)
 	m.notifyLocked()
@@ -140,7 +168,7 @@ func (s *containerService) Stop(ctx context.Context, ref string, opts cardplane.
 	if err := m.untilLocked(grace, ended); err != nil && ctx.Err() == nil {
 		c.process.endLocked(signalExit(sigkill))
 	}
-	err = m.untilLocked(ctx, ended)
+	err := m.untilLocked(ctx, ended)
 	return c.Container, err
 }
 
@@ -166,6 +194,9 @@ func (s *containerService) Kill(_ context.Context, ref, signal string) error {
 	p, err := c.runningLocked()
 	if err != nil {
 		return err
+	}
+	if n == sigterm {
+		m.unpauseLocked(c)
 	}
 	p.signalLocked(n)
 	m.notifyLocked()

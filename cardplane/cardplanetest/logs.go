@@ -34,7 +34,7 @@ func (s *containerService) Logs(_ context.Context, ref string, opts cardplane.Lo
 	r := &logReader{m: m, c: c, opts: opts, next: len(c.log)}
 	for _, record := range c.log {
 		if r.wanted(record) {
-			r.head = append(r.head, record)
+			r.head = append(r.head, r.rest(record))
 		}
 	}
 	if opts.Tail >= 0 {
@@ -45,7 +45,23 @@ func (s *containerService) Logs(_ context.Context, ref string, opts cardplane.Lo
 
 func (r *logReader) wanted(record cardplane.LogRecord) bool {
 	return (record.Stream == cardplane.Stdout && r.opts.Stdout || record.Stream == cardplane.Stderr && r.opts.Stderr) &&
-		!record.Time.Before(r.opts.Since)
+		!record.Time.Before(r.opts.Since) && (r.opts.Until.IsZero() || record.Time.Before(r.opts.Until)) &&
+		record.Offset+int64(len(record.Data)) > r.from(record.Stream)
+}
+
+func (r *logReader) from(stream cardplane.Stream) int64 {
+	if stream == cardplane.Stderr {
+		return r.opts.StderrOffset
+	}
+	return r.opts.StdoutOffset
+}
+
+// rest leaves out what is before the offset asked for.
+func (r *logReader) rest(record cardplane.LogRecord) cardplane.LogRecord {
+	if skip := r.from(record.Stream) - record.Offset; skip > 0 {
+		record.Offset, record.Data = record.Offset+skip, record.Data[skip:]
+	}
+	return record
 }
 
 // lastLines returns the end of records that holds n lines.
@@ -78,6 +94,11 @@ func (r *logReader) Next(ctx context.Context) (cardplane.LogRecord, error) {
 			return record, nil
 		}
 	}
+	if until := r.opts.Until; !until.IsZero() {
+		limited, cancel := context.WithDeadlineCause(ctx, until, io.EOF)
+		defer cancel()
+		ctx = limited
+	}
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
 	for {
@@ -94,7 +115,7 @@ func (r *logReader) Next(ctx context.Context) (cardplane.LogRecord, error) {
 		record := r.c.log[r.next]
 		r.next++
 		if r.opts.Follow && r.wanted(record) {
-			return record, nil
+			return r.rest(record), nil
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -27,15 +28,18 @@ type Memory struct {
 	changed chan struct{} // closed and replaced at every change
 	running sync.WaitGroup
 
-	containers []*container // in order of creation
-	keys       map[string]string
-	images     []cardplane.Image // the newest first
+	containers []*container       // in order of creation
+	answers    map[string]answer  // to requests with an idempotency key
+	images     []cardplane.Image  // the newest first
+	configs    map[string][]byte  // configurations of images, by id
+	volumes    []cardplane.Volume // in order of creation
 	events     []cardplane.Event
 	programs   map[string]Program
 	version    cardplane.VersionInfo
 	checks     []cardplane.Check
 	onStart    func(context.Context, cardplane.Container) error
 	lastTime   time.Time
+	roots      []string // directories
 }
 
 // NewMemory returns a control plane without images and containers, that knows
@@ -43,7 +47,8 @@ type Memory struct {
 func NewMemory() *Memory {
 	return &Memory{
 		changed:  make(chan struct{}),
-		keys:     make(map[string]string),
+		answers:  make(map[string]answer),
+		configs:  make(map[string][]byte),
 		programs: builtins(),
 		version: cardplane.VersionInfo{
 			Version: version.Release, APIVersion: "v1", GoVersion: runtime.Version(), Epoch: 1, GuestKernel: "6.12.0-test",
@@ -100,6 +105,9 @@ func (m *Memory) Close() {
 	m.notifyLocked()
 	m.mu.Unlock()
 	m.running.Wait()
+	for _, dir := range m.roots {
+		_ = os.RemoveAll(dir)
+	}
 }
 
 // notifyLocked wakes everybody who waits in until.

@@ -13,7 +13,8 @@
 // `logs -f` and `wait`, and `run` without -i, reconnect and lose no output:
 // they go on at the offset where they were. `run -i`, attach, exec and start
 // -a cannot know which input arrived; they end with an error that says how to
-// attach again.
+// attach again. port-forward goes on to listen: its connections break off, and
+// new ones get through again.
 package cli
 
 import (
@@ -27,12 +28,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cardplane/cardplane/cardplane"
-	"github.com/cardplane/cardplane/cardplane/httpclient"
 	"github.com/cardplane/cardplane/openapi/version"
 )
-
-// DefaultHost is where cardplaned listens unless told otherwise.
-const DefaultHost = "unix:///run/cardplane/cardplane.sock"
 
 // reconnectFor is how long a control plane may stay away from a command that
 // reconnects.
@@ -51,8 +48,8 @@ type App struct {
 	// calls it when there is no control plane to ask. It may be nil.
 	HostChecks func(context.Context) []cardplane.Check
 
-	host    string
-	signals *signalRouter
+	host, context string // as the command line names them
+	signals       *signalRouter
 }
 
 // Run executes the command line args, without the program's name, and returns
@@ -61,7 +58,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	a.signals = newSignalRouter(a.Signals)
 	ctx = a.signals.start(ctx)
 	defer a.signals.stop()
-	root := a.root()
+	root := a.Root()
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
 	return a.exitCode(ctx, command, err)
@@ -90,11 +87,12 @@ func (a *App) exitCode(ctx context.Context, command *cobra.Command, err error) i
 	return exitFailure
 }
 
-func (a *App) root() *cobra.Command {
+// Root returns the command cardctl with all commands below it.
+func (a *App) Root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "cardctl",
 		Short:         "Command a Cardplane control plane",
-		Long:          "cardctl commands cardplaned, the control plane that runs every container in a virtual machine.",
+		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version.Release,
@@ -103,29 +101,20 @@ func (a *App) root() *cobra.Command {
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, "%w", err) })
-	host := a.Getenv("CARDPLANE_HOST")
-	if host == "" {
-		host = DefaultHost
-	}
-	root.PersistentFlags().StringVar(&a.host, "host", host, "address of the control plane (env CARDPLANE_HOST)")
+	root.PersistentFlags().StringVar(&a.host, "host", "", "address of the control plane (env CARDPLANE_HOST)")
+	root.PersistentFlags().StringVar(&a.context, "context", "", "name of the control plane (env CARDPLANE_CONTEXT); see cardctl context")
 	root.AddCommand(
-		a.runCommand(), a.createCommand(), a.startCommand(), a.execCommand(), a.attachCommand(),
-		a.psCommand(), a.logsCommand(), a.inspectCommand(), a.waitCommand(),
-		a.stopCommand(), a.killCommand(), a.rmCommand(),
+		a.runCommand(), a.createCommand(), a.startCommand(), a.execCommand(), a.execsCommand(), a.attachCommand(),
+		a.psCommand(), a.statsCommand(), a.topCommand(), a.cpCommand(), a.portForwardCommand(), a.logsCommand(), a.inspectCommand(), a.waitCommand(),
+		a.stopCommand(), a.restartCommand(), a.pauseCommand(), a.unpauseCommand(), a.killCommand(), a.renameCommand(), a.rmCommand(),
+		a.updateCommand(), a.containerCommand(),
 		a.imagesCommand(), a.loadCommand(), a.pullCommand(), a.rmiCommand(),
-		a.eventsCommand(), a.versionCommand(), a.doctorCommand(),
+		a.saveCommand(), a.tagCommand(), a.untagCommand(), a.historyCommand(), a.imageCommand(), a.systemCommand(), a.volumeCommand(),
+		a.eventsCommand(), a.versionCommand(), a.doctorCommand(), a.contextCommand(), a.proxyCommand(),
 	)
+	group(root)
+	a.complete(root)
 	return root
-}
-
-// withClient calls f with a client of the control plane.
-func (a *App) withClient(f func(*httpclient.Client) error) error {
-	client, err := httpclient.New(a.host)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = client.Close() }()
-	return f(client)
 }
 
 // forEach calls f for every name, prints the names for which it succeeds, and

@@ -54,12 +54,12 @@ func newPlane(t *testing.T) *plane {
 	m := cardplanetest.NewMemory()
 	t.Cleanup(m.Close)
 	archive := cardplanetest.Archive(cardplane.ImageConfig{Cmd: []string{"echo", "default"}}, "test:latest")
-	if _, err := m.Images().Load(t.Context(), bytes.NewReader(archive)); err != nil {
+	if _, err := m.Images().Load(t.Context(), bytes.NewReader(archive), cardplane.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	log, _ := test.NewNullLogger()
 	p := &plane{Memory: m, t: t, path: filepath.Join(dir, "s"), requests: newOutput()}
-	api := httpapi.New(httpapi.Services{Containers: m.Containers(), Images: m.Images(), Events: m.Events(), System: m.System()}, log)
+	api := httpapi.New(httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Events: m.Events(), System: m.System()}, log)
 	p.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(p.requests, r.URL.Path+"\n")
 		if p.dropped != "" && strings.HasSuffix(r.URL.Path, p.dropped) {

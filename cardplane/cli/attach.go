@@ -17,7 +17,9 @@ func (a *App) startCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "start [flags] CONTAINER [CONTAINER...]",
 		Short: "Start created or ended containers",
-		Args:  needArgs(1, -1),
+		Example: `  cardctl start web
+  cardctl start -a job`,
+		Args: needArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := attach.parse(); err != nil {
 				return err
@@ -69,21 +71,29 @@ func (a *App) startAttached(ctx context.Context, containers cardplane.ContainerS
 func (a *App) attachCommand() *cobra.Command {
 	var attach attachFlags
 	var noStdin bool
+	var exec string
 	cmd := &cobra.Command{
 		Use:   "attach [flags] CONTAINER",
-		Short: "Attach to a running container",
-		Args:  needArgs(1, 1),
+		Short: "Attach to a running container, or to an exec in it",
+		Example: `  cardctl attach web
+  cardctl attach --no-stdin web
+  cardctl attach --exec "$(cardctl exec -d web backup)" web`,
+		Args: needArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := attach.parse(); err != nil {
 				return err
 			}
 			return a.withClient(func(client *httpclient.Client) error {
+				if exec != "" {
+					return a.attachToExec(cmd.Context(), client.Containers(), args[0], exec, attach, noStdin)
+				}
 				return a.attachTo(cmd.Context(), client.Containers(), args[0], attach, noStdin)
 			})
 		},
 	}
 	attach.register(cmd, true)
 	cmd.Flags().BoolVar(&noStdin, "no-stdin", false, "do not send input")
+	cmd.Flags().StringVar(&exec, "exec", "", "id of an exec to attach to instead: what it has written since the last attachment comes first")
 	return cmd
 }
 

@@ -61,7 +61,10 @@ func TestCommands(t *testing.T) {
 		{args: "exec up sh -c 'echo e >&2; exit 4'", code: 4, err: "e\n"},
 		{args: "exec -i up cat", stdin: "typed", out: "typed"},
 		{args: "exec -e B=2 -e FROM_ENV up env", out: "B=2\nFROM_ENV=inherited\n"},
-		{args: "exec -d up sleep 1"},
+		{args: "exec -d up sleep 1", out: "[0-9a-f]{16}\\n"},
+		{args: "execs up", out: `EXEC ID +COMMAND +STARTED +STATUS\n`},
+		{args: "execs nope", code: 1, err: `cardctl: there is no container "nope".*\n`},
+		{args: "attach --exec nope up", code: 1, err: `cardctl: container up has no exec "nope"\n`},
 		{args: "exec up no-such", code: 127, err: "cardctl: .*\n"},
 		{args: "exec up /etc/passwd", code: 126, err: "cardctl: .*\n"},
 		{args: "exec ended true", code: 1, err: "cardctl: container ended is exited; start it first\n"},
@@ -77,7 +80,9 @@ func TestCommands(t *testing.T) {
 		{args: "ps -q --no-trunc", out: `[0-9a-f]{32}\n`},
 		{args: "ps -aq -f label=tier=back", out: `[0-9a-f]{12}\n`},
 		{args: "ps -aq -f label=none"},
-		{args: "ps -f name=x", code: 1, err: `cardctl: --filter "name=x" is unknown; .*\nSee .*\n`},
+		{args: "ps -f nme=x", code: 1, err: `cardctl: --filter "nme=x" is unknown; .*\nSee .*\n`},
+		{args: "ps -q -f status=created -f name=nope*"},
+		{args: "images -q --filter name=nope"},
 		{args: "images", out: `REPOSITORY +TAG +IMAGE ID +CREATED +SIZE\ntest +latest +[0-9a-f]{12} +\d+ years ago +4.1kB\n`},
 		{args: "images -q", out: `[0-9a-f]{12}\n`},
 		{args: "images --no-trunc -q", out: `sha256:[0-9a-f]{64}\n`},
@@ -92,6 +97,14 @@ func TestCommands(t *testing.T) {
 		{args: "logs --since never ended", code: 1, err: `cardctl: --since: "never" is no time; .*\n`},
 		{args: "logs -n some ended", code: 1, err: `cardctl: --tail: "some" .*\n`},
 		{args: "logs nope", code: 1, err: `cardctl: there is no container "nope".*\n`},
+		// figures
+		{args: "stats --no-stream", out: `CONTAINER ID +NAME +CPU % +MEM USAGE / LIMIT .*VM MEM\n[0-9a-f]{12} +up +\d.*% +2.1MB / 268MB +0B / 0B +0B / 0B +1 +\d.*% +134MB\n`},
+		{args: "stats --no-stream --format {{.Name}}={{.PIDs}} up", out: "up=1\n"},
+		{args: "stats --no-stream --format json up", out: `\{"containerId":"[0-9a-f]{32}",.*"vm":\{.*\}\}\n`},
+		{args: "stats --format {{.Nope}}", code: 1, err: `(?s)cardctl: --format: .*Nope.*See .*`},
+		{args: "stats ended", code: 1, err: "cardctl: container ended is exited; start it first\n"},
+		{args: "top up", out: `PID +PPID +UID +STATE +THREADS +CPU +MEM +COMMAND\n1 +0 +0 +S +1 +0s +2.1MB +sleep 1000\n`},
+		{args: "top ended", code: 1, err: "cardctl: container ended is exited; start it first\n"},
 		// life
 		{args: "wait ended", out: "3\n"},
 		{args: "wait ended ended", out: "3\n3\n"},
@@ -108,7 +121,31 @@ func TestCommands(t *testing.T) {
 		// images
 		{args: "pull test", out: `sha256:[0-9a-f]{64}\n`},
 		{args: "pull localhost:5000/x", code: 1, err: `cardctl: the registry of .*\n`},
-		{args: "load", stdin: string(cardplanetest.Archive(cardplane.ImageConfig{User: "x"}, "a:1", "example.com/b/c:2")), out: "Loaded image: a:1\nLoaded image: example.com/b/c:2\n"},
+		{args: "pull -q test", out: `sha256:[0-9a-f]{64}\n`},
+		{args: "pull --username u --password-stdin test", stdin: "secret\n", out: `sha256:[0-9a-f]{64}\n`},
+		{args: "pull --identity-token-stdin test", stdin: "token\n", out: `sha256:[0-9a-f]{64}\n`},
+		{args: "pull --username u test", code: 1, err: "cardctl: give --username with --password-stdin.*\nSee .*\n"},
+		{args: "pull --identity-token-stdin test", code: 1, err: "cardctl: stdin holds no password and no token; .*\n"},
+		{args: "load", stdin: string(cardplanetest.Archive(cardplane.ImageConfig{User: "x"}, "a:1", "example.com/b/c:2")), out: "Loaded image: a:1\nLoaded image: example.com/b/c:2\n", err: `[0-9a-f]{12}: built 4.1kB\n`},
+		{args: "load -q", stdin: string(cardplanetest.Archive(cardplane.ImageConfig{User: "x"}, "a:1")), out: "Loaded image: a:1\n"},
+		{args: "save no/such:v1", code: 1, err: `cardctl: there is no image "no/such:v1".*\n`},
+		{args: "save --format zip test", code: 1, err: "cardctl: --format \"zip\" is unknown; .*\nSee .*\n"},
+		{args: "save -o /nonexistent/x test", code: 1, err: "cardctl: open /nonexistent/.*: no such file or directory\n"},
+		{args: "tag test other/test:v2 third"},
+		{args: "tag test Bad", code: 1, err: "cardctl: .*\n"},
+		{args: "untag test", out: "Untagged: test:latest\n"},
+		{args: "untag test test", out: "Untagged: test\n"},
+		{args: "untag test none", code: 1, err: `cardctl: image .* has no name "none".*\n`},
+		{args: "history test", out: `LAYER +CREATED +CREATED BY +SIZE +COMMENT\n<none> +\d+ years ago +"memory" +0B +\n`},
+		{args: "system df", out: `TYPE +WHERE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nimages +card +\d+ +1 +\S+kB +\S+\ncontainers +host +\d+ +1 +unknown +unknown\nvolumes +host +0 +0 +unknown +unknown\n`},
+		{args: "image prune", stdin: "n\n", err: `This removes all images without a name .*`},
+		{args: "image prune -f", out: "Total reclaimed space: 0B\n"},
+		{args: "image prune -af --filter label=none", out: "Total reclaimed space: 0B\n"},
+		{args: "image prune -af", out: "Total reclaimed space: 0B\n"},
+		{args: "volume resize nope 40g", code: 1, err: `cardctl: there is no volume "nope".*\n`},
+		{args: "volume resize nope big", code: 1, err: "cardctl: SIZE: .*\nSee .*\n"},
+		{args: "volume prune", stdin: "n\n", err: `This removes all volumes .*`},
+		{args: "volume prune -f", out: "Total reclaimed space: 0B\n"},
 		{args: "load -", stdin: "junk", code: 1, err: "cardctl: the archive cannot be read: .*\n"},
 		{args: "load -i /nonexistent", code: 1, err: "cardctl: open /nonexistent: no such file or directory\n"},
 		{args: "load /", code: 1, err: "cardctl: / is a directory; .*\n"},
@@ -117,8 +154,14 @@ func TestCommands(t *testing.T) {
 		{args: "rmi nope", code: 1, err: `cardctl: there is no image "nope".*\n`},
 		// system
 		{args: "version", out: `(?s)Client:\n Version:.*Control plane:\n.*API version:\tv1\n.*Compute host:\n.* VMM:\t\tmemory\n`},
-		{args: "events --no-follow", out: `(?s)20\S+Z 1 image load sha256:\S+ \(name=docker.io/library/test:latest\)\n.*container exit [0-9a-f]{32} \(exitCode=3, name=ended\)\n.*`},
+		{args: "events --no-follow", out: `(?s)20\S+Z 1 image load sha256:\S+ \(name=docker.io/library/test:latest\)\n.*container exit [0-9a-f]{32} \(exitCode=3, name=ended, reason=exited\)\n.*`},
 		{args: "events --since 1 --no-follow", out: `(?s)20\S+Z 2 container create .*`},
+		{args: "events --since 10m --until 0s -f container=ended -f type=container", out: `(?s)20\S+Z \d+ container create .*name=ended\)\n20.* start .*\n20.* exit .*\n`},
+		{args: "events --no-follow -f label=tier=back -f type=container.exit", out: `20\S+Z \d+ container exit [0-9a-f]{32} \(exitCode=3, name=ended, reason=exited\)\n`},
+		{args: "events --since 99999", code: 1, err: `cardctl: there is no event 99999 yet, .*\n`},
+		{args: "events --until whenever", code: 1, err: `cardctl: --until: "whenever" is no time; .*\n`},
+		{args: "logs --until 1h ended"},
+		{args: "logs --until 2100-01-01 ended", out: "first\nlast\n", err: "wrong\n"},
 		{args: "doctor", out: ``},
 		{args: "nonsense", code: 1, err: `(?s)cardctl: unknown command "nonsense" for "cardctl".*`},
 		{args: "inspect nope", code: 1, out: `\[\]\n`, err: `cardctl: there is no container and no image "nope".*\n`},
@@ -195,10 +238,18 @@ func TestLoadFileAndRemove(t *testing.T) {
 	if err := os.WriteFile(path, cardplanetest.Archive(cardplane.ImageConfig{User: "y"}, "x:1", "x:2"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"load", path}, {"load", "-i", path}} {
+	if r := p.run("", "load", path); !regexp.MustCompile(`^i.tar: uploaded \S+kB\n[0-9a-f]{12}: built 4.1kB\n$`).MatchString(r.err) {
+		t.Errorf("progress is %q", r.err)
+	}
+	for _, args := range [][]string{{"load", "-q", path}, {"load", "-qi", path}} {
 		if got := p.must(args...); got != "Loaded image: x:1\nLoaded image: x:2" {
 			t.Errorf("%v printed %q", args, got)
 		}
+	}
+	saved := filepath.Join(t.TempDir(), "saved.tar")
+	p.must("save", "-o", saved, "x:1", "x:2")
+	if got := p.must("load", "-q", saved); got != "Loaded image: x:1\nLoaded image: x:2" {
+		t.Errorf("what was saved loads as %q", got)
 	}
 	id := p.must("images", "-q")[:12]
 	if r := p.run("", "rmi", id); r.code != 1 || !strings.Contains(r.err, "force the removal") {
@@ -230,7 +281,7 @@ func TestStartFailureShowsEvidence(t *testing.T) {
 	if r := p.run("", "run", "--name", "kept", "test"); r.code != 125 {
 		t.Errorf("%+v", r)
 	}
-	if got := p.must("ps", "-a"); !strings.Contains(got, "Failed ") {
+	if got := p.must("ps", "-a"); !strings.Contains(got, "Failed (start_failed) ") {
 		t.Errorf("ps says %q", got)
 	}
 	if r := p.run("", "wait", "kept"); r.code != 1 || r.err != want {

@@ -18,11 +18,15 @@ type createFlags struct {
 	memory, cpus, storage   string
 	cpuset                  string
 	stopSignal              string
+	pids                    int64
 	env, labels, logOptions []string
+	volumes, mounts         []string
 	restart                 string
 	interactive, tty        bool
 	remove, readOnly        bool
 	hugePages               bool
+	options                 optionFlags
+	health                  healthFlags
 }
 
 func (f *createFlags) register(flags *pflag.FlagSet) {
@@ -37,16 +41,22 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.memory, "memory", "m", "", "memory of the virtual machine, such as 512m or 1g")
 	flags.StringVar(&f.cpus, "cpus", "", "number of virtual CPUs")
 	flags.StringVar(&f.cpuset, "cpuset-cpus", "", "CPUs of the compute host that the virtual CPUs may run on, such as 0-3,8")
+	flags.Int64Var(&f.pids, "pids-limit", 0, "number of processes and threads at most; 0 or -1 is without a limit")
 	flags.BoolVar(&f.hugePages, "hugepages", false, "back the memory by huge pages of the compute host")
 	flags.StringVar(&f.storage, "storage-size", "", "size limit of the writable layer, such as 10g")
 	flags.BoolVar(&f.readOnly, "read-only", false, "make the root file system read-only")
 	flags.StringArrayVarP(&f.labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
+	flags.StringArrayVarP(&f.volumes, "volume", "v", nil, "mount a volume, NAME:PATH or NAME:PATH:ro; one that does not exist is created")
+	flags.StringArrayVar(&f.mounts, "mount", nil, "mount a volume: type=volume,source=NAME,target=PATH[,volume-subpath=DIR][,readonly]")
 	flags.StringVar(&f.stopSignal, "stop-signal", "", "signal that asks the program to end")
 	flags.BoolVarP(&f.interactive, "interactive", "i", false, "keep stdin open")
 	flags.BoolVarP(&f.tty, "tty", "t", false, "give the program a terminal")
 	flags.StringVar(&f.restart, "restart", "no", "start it again after its end: no, on-failure[:TIMES], always or unless-stopped")
 	flags.BoolVar(&f.remove, "rm", false, "remove the container once it has ended")
 	flags.StringArrayVar(&f.logOptions, "log-opt", nil, "max-size=20m, max-file=5, or mode=non-blocking to drop the oldest output instead of blocking the program while the control plane is away")
+	f.options.register(flags)
+	f.health.register(flags)
+	registerRefused(flags)
 }
 
 // spec returns the specification that the flags and the arguments IMAGE
@@ -66,19 +76,22 @@ func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane
 			spec.Entrypoint = []string{f.entrypoint}
 		}
 	}
-	for _, label := range f.labels {
-		if spec.Labels == nil {
-			spec.Labels = make(map[string]string)
-		}
-		key, value, _ := strings.Cut(label, "=")
-		spec.Labels[key] = value
-	}
+	spec.Labels = labelMap(f.labels)
 	var err error
+	if spec.Volumes, err = volumeMounts(f.volumes, f.mounts); err != nil {
+		return spec, err
+	}
 	if spec.Restart, err = parseRestart(f.restart); err != nil {
 		return spec, fmt.Errorf("--restart: %w", err)
 	}
 	if err := parseLogOptions(f.logOptions, &spec.Logs); err != nil {
 		return spec, fmt.Errorf("--log-opt: %w", err)
+	}
+	if spec.Healthcheck, err = f.health.healthcheck(); err != nil {
+		return spec, err
+	}
+	if err := f.options.apply(f.flags, &spec, getenv); err != nil {
+		return spec, err
 	}
 	return spec, f.resources(&spec.Resources)
 }
@@ -91,6 +104,9 @@ func (f *createFlags) resources(r *cardplane.Resources) error {
 			return fmt.Errorf("--memory: %w", err)
 		}
 	}
+	if f.pids > 0 { // docker's -1 is no limit, as 0 is
+		r.PidsLimit = f.pids
+	}
 	if f.storage != "" {
 		if r.StorageBytes, err = parseSize(f.storage); err != nil {
 			return fmt.Errorf("--storage-size: %w", err)
@@ -102,6 +118,19 @@ func (f *createFlags) resources(r *cardplane.Resources) error {
 		}
 	}
 	return nil
+}
+
+// labelMap returns the labels that entries KEY or KEY=VALUE set.
+func labelMap(entries []string) map[string]string {
+	var out map[string]string
+	for _, entry := range entries {
+		if out == nil {
+			out = make(map[string]string)
+		}
+		key, value, _ := strings.Cut(entry, "=")
+		out[key] = value
+	}
+	return out
 }
 
 // environment returns the variables that -e flags set. A KEY alone takes its

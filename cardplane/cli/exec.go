@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +15,7 @@ import (
 // execFlags are the flags of exec.
 type execFlags struct {
 	attachFlags
-	env              []string
+	env, envFiles    []string
 	workdir, user    string
 	interactive, tty bool
 	detach           bool
@@ -23,7 +26,10 @@ func (a *App) execCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exec [flags] CONTAINER COMMAND [ARG...]",
 		Short: "Run a command in a running container",
-		Args:  needArgs(2, -1),
+		Example: `  cardctl exec -it web bash
+  cardctl exec -u nobody -w /tmp web ls -l
+  echo hello | cardctl exec -i web cat`,
+		Args: needArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.parse(); err != nil {
 				return err
@@ -38,8 +44,9 @@ func (a *App) execCommand() *cobra.Command {
 	flags.SetInterspersed(false)
 	flags.BoolVarP(&f.interactive, "interactive", "i", false, "send input to the command")
 	flags.BoolVarP(&f.tty, "tty", "t", false, "give the command a terminal")
-	flags.BoolVarP(&f.detach, "detach", "d", false, "do not wait for the command's end")
+	flags.BoolVarP(&f.detach, "detach", "d", false, "print the exec's id and do not wait for its end; attach --exec joins it")
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "set KEY=VALUE, or KEY from cardctl's environment")
+	flags.StringArrayVar(&f.envFiles, "env-file", nil, "set the variables of a file, a line KEY=VALUE or KEY for each")
 	flags.StringVarP(&f.workdir, "workdir", "w", "", "working directory")
 	flags.StringVarP(&f.user, "user", "u", "", "name, uid, name:group or uid:gid")
 	return cmd
@@ -48,7 +55,10 @@ func (a *App) execCommand() *cobra.Command {
 func (a *App) exec(ctx context.Context, containers cardplane.ContainerService, name string, command []string, f execFlags) error {
 	spec := cardplane.ExecSpec{
 		Command: command, Env: environment(f.env, a.Getenv), WorkingDir: f.workdir, User: f.user,
-		TTY: f.tty, Stdin: f.interactive && !f.detach,
+		TTY: f.tty, Stdin: f.interactive,
+	}
+	if err := readFiles(&spec.Env, f.envFiles, a.Getenv); err != nil {
+		return fmt.Errorf("--env-file: %w", err)
 	}
 	if !f.detach {
 		if err := a.checkTerminal(spec.Stdin, spec.TTY); err != nil {
@@ -58,8 +68,12 @@ func (a *App) exec(ctx context.Context, containers cardplane.ContainerService, n
 	if spec.TTY {
 		spec.TerminalSize = a.terminalSize()
 	}
-	e, err := containers.Exec(ctx, name, spec)
-	if err != nil || f.detach {
+	e, err := once(ctx, a, func(key string) (cardplane.Exec, error) { return containers.Exec(ctx, name, spec, key) })
+	if err != nil {
+		return err
+	}
+	if f.detach {
+		_, err := fmt.Fprintln(a.Out, e.ID)
 		return err
 	}
 	session, err := containers.AttachExec(ctx, e.ContainerID, e.ID)
@@ -67,5 +81,63 @@ func (a *App) exec(ctx context.Context, containers cardplane.ContainerService, n
 		return err
 	}
 	at := &attachment{app: a, session: session, stdin: spec.Stdin, tty: spec.TTY, detachKeys: f.keys, begun: closed()}
+	return a.finish(ctx, at, name)
+}
+
+func (a *App) execsCommand() *cobra.Command {
+	var quiet bool
+	cmd := &cobra.Command{
+		Use:     "execs [flags] CONTAINER",
+		Short:   "List what exec has started in a container",
+		Example: `  cardctl execs web`,
+		Args:    needArgs(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withClient(func(client *httpclient.Client) error {
+				list, err := client.Containers().ListExecs(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return a.printExecs(list, quiet)
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print ids only")
+	return cmd
+}
+
+func (a *App) printExecs(list []cardplane.Exec, quiet bool) error {
+	table := newTable(a.Out)
+	if !quiet {
+		_, _ = fmt.Fprintln(table, "EXEC ID\tCOMMAND\tSTARTED\tSTATUS")
+	}
+	for _, e := range list {
+		if quiet {
+			_, _ = fmt.Fprintln(table, e.ID)
+			continue
+		}
+		status := "Running"
+		if !e.Running {
+			status = fmt.Sprintf("Exited (%d)", e.ExitCode)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%q\t%s\t%s\n", e.ID, truncate(strings.Join(e.Command, " "), commandWidth), ago(e.StartedAt, time.Now()), status)
+	}
+	return table.Flush()
+}
+
+// attachToExec joins an exec from the first output that nobody has taken.
+func (a *App) attachToExec(ctx context.Context, containers cardplane.ContainerService, name, id string, flags attachFlags, noStdin bool) error {
+	e, err := containers.GetExec(ctx, name, id)
+	if err != nil {
+		return err
+	}
+	stdin := e.Stdin && e.Running && !noStdin
+	if err := a.checkTerminal(stdin, e.TTY); err != nil {
+		return err
+	}
+	session, err := containers.AttachExec(ctx, e.ContainerID, e.ID)
+	if err != nil {
+		return err
+	}
+	at := &attachment{app: a, session: session, stdin: stdin, tty: e.TTY, detachKeys: flags.keys, begun: closed()}
 	return a.finish(ctx, at, name)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -49,6 +50,52 @@ func TestParseSince(t *testing.T) {
 		if got, err := parseSince(text, now); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
+	}
+}
+
+// failing is a control plane that tells the session of a failed start before it
+// answers the start, and then removes the container.
+type failing struct {
+	cardplane.ContainerService
+	err     error
+	removed bool
+}
+
+// toldFirst is the session.
+type toldFirst struct {
+	cardplane.Session
+	err error
+}
+
+func (s toldFirst) Recv(context.Context) (cardplane.Output, error) { return cardplane.Output{}, s.err }
+
+func (s toldFirst) Close() error { return nil }
+
+func (f *failing) Attach(context.Context, string, cardplane.AttachOptions) (cardplane.Session, error) {
+	return toldFirst{err: f.err}, nil
+}
+
+func (f *failing) Start(ctx context.Context, _ string) (cardplane.Container, error) {
+	<-ctx.Done()
+	return cardplane.Container{}, ctx.Err()
+}
+
+func (f *failing) Get(context.Context, string) (cardplane.Container, error) {
+	return cardplane.Container{State: cardplane.Failed}, nil
+}
+
+func (f *failing) Wait(context.Context, string, cardplane.WaitCondition) (cardplane.Container, error) {
+	f.removed = true
+	return cardplane.Container{}, nil
+}
+
+// A run with --rm whose start fails ends when the container is gone, whoever
+// tells of the failure first.
+func TestFailedStartSettles(t *testing.T) {
+	f := &failing{err: errors.New("no machine")}
+	s := &starting{app: &App{}, containers: f, container: cardplane.Container{ID: "c"}, first: true}
+	if _, err := s.run(t.Context()); !errors.Is(err, f.err) || !f.removed {
+		t.Errorf("%v, and the removal was awaited: %v", err, f.removed)
 	}
 }
 

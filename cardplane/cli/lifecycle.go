@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"fmt"
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,28 +11,79 @@ import (
 )
 
 func (a *App) stopCommand() *cobra.Command {
+	return a.stoppingCommand("stop", "Ask programs to end, and kill them after a grace period", cardplane.ContainerService.Stop)
+}
+
+func (a *App) restartCommand() *cobra.Command {
+	return a.stoppingCommand("restart", "Stop containers that run, and start them again", cardplane.ContainerService.Restart)
+}
+
+// stoppingCommand is a command that begins with a stop.
+func (a *App) stoppingCommand(name, short string, do func(cardplane.ContainerService, context.Context, string, cardplane.StopOptions) (cardplane.Container, error)) *cobra.Command {
 	var seconds int
 	var signal string
 	cmd := &cobra.Command{
-		Use:   "stop [flags] CONTAINER [CONTAINER...]",
-		Short: "Ask programs to end, and kill them after a grace period",
-		Args:  needArgs(1, -1),
+		Use:     name + " [flags] CONTAINER [CONTAINER...]",
+		Short:   short,
+		Example: "  cardctl " + name + " web\n  cardctl " + name + " -t 30 web db",
+		Args:    needArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if seconds < 0 {
+			if seconds < 0 && cmd.Flags().Changed("timeout") {
 				return usageError(cmd, "--timeout is %d; it must not be negative", seconds)
 			}
 			opts := cardplane.StopOptions{Timeout: time.Duration(seconds) * time.Second, Signal: signal}
 			return a.withClient(func(client *httpclient.Client) error {
 				return a.forEach(args, func(name string) error {
-					_, err := client.Containers().Stop(cmd.Context(), name, opts)
+					_, err := do(client.Containers(), cmd.Context(), name, opts)
 					return err
 				})
 			})
 		},
 	}
-	cmd.Flags().IntVarP(&seconds, "timeout", "t", 10, "grace period in seconds")
+	cmd.Flags().IntVarP(&seconds, "timeout", "t", -1, "grace period in seconds (default: the container's)")
 	cmd.Flags().StringVarP(&signal, "signal", "s", "", "signal to ask with (default: the container's)")
 	return cmd
+}
+
+func (a *App) pauseCommand() *cobra.Command {
+	return a.actCommand("pause", "Freeze all processes of containers", cardplane.ContainerService.Pause)
+}
+
+func (a *App) unpauseCommand() *cobra.Command {
+	return a.actCommand("unpause", "Let the processes of paused containers go on", cardplane.ContainerService.Unpause)
+}
+
+// actCommand is a command that does one thing to each container.
+func (a *App) actCommand(name, short string, do func(cardplane.ContainerService, context.Context, string) (cardplane.Container, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:     name + " CONTAINER [CONTAINER...]",
+		Short:   short,
+		Example: "  cardctl " + name + " web",
+		Args:    needArgs(1, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withClient(func(client *httpclient.Client) error {
+				return a.forEach(args, func(name string) error {
+					_, err := do(client.Containers(), cmd.Context(), name)
+					return err
+				})
+			})
+		},
+	}
+}
+
+func (a *App) renameCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "rename CONTAINER NEW_NAME",
+		Short:   "Give a container another name",
+		Example: "  cardctl rename web web-old",
+		Args:    needArgs(2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withClient(func(client *httpclient.Client) error {
+				_, err := client.Containers().Rename(cmd.Context(), args[0], args[1], "")
+				return err
+			})
+		},
+	}
 }
 
 func (a *App) killCommand() *cobra.Command {
@@ -40,7 +91,9 @@ func (a *App) killCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kill [flags] CONTAINER [CONTAINER...]",
 		Short: "Send a signal to containers",
-		Args:  needArgs(1, -1),
+		Example: `  cardctl kill web
+  cardctl kill -s HUP web`,
+		Args: needArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withClient(func(client *httpclient.Client) error {
 				return a.forEach(args, func(name string) error { return client.Containers().Kill(cmd.Context(), name, signal) })
@@ -56,59 +109,15 @@ func (a *App) rmCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm [flags] CONTAINER [CONTAINER...]",
 		Short: "Remove containers",
-		Args:  needArgs(1, -1),
+		Example: `  cardctl rm web
+  cardctl rm -f web db`,
+		Args: needArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withClient(func(client *httpclient.Client) error {
-				return a.forEach(args, func(name string) error { return client.Containers().Remove(cmd.Context(), name, force) })
+				return a.forEach(args, func(name string) error { return client.Containers().Remove(cmd.Context(), name, force, "") })
 			})
 		},
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "kill a running container first")
 	return cmd
-}
-
-func (a *App) waitCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "wait CONTAINER [CONTAINER...]",
-		Short: "Wait for containers to end and print their exit codes",
-		Args:  needArgs(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withClient(func(client *httpclient.Client) error {
-				for _, name := range args {
-					if err := a.wait(cmd, client, name); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-	}
-}
-
-// wait prints the exit code of one container, whatever happens to the control
-// plane meanwhile.
-func (a *App) wait(cmd *cobra.Command, client *httpclient.Client, name string) error {
-	c, err := client.Containers().Get(cmd.Context(), name)
-	if err != nil {
-		return err
-	}
-	err = a.persist(cmd.Context(), true, func(alive func()) error {
-		// Any answer shows that the control plane is there.
-		if _, err := client.Containers().Get(cmd.Context(), c.ID); err == nil {
-			alive()
-		}
-		ended, err := client.Containers().Wait(cmd.Context(), c.ID)
-		if err == nil {
-			c = ended
-		}
-		return err
-	})
-	switch {
-	case err != nil:
-		return err
-	case c.Error != nil:
-		return c.Error
-	}
-	_, err = fmt.Fprintln(a.Out, c.ExitCode)
-	return err
 }

@@ -1,15 +1,20 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/apimodel"
@@ -23,26 +28,29 @@ const commandWidth = 20
 // newTable returns a writer that aligns tab-separated columns.
 func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 3, ' ', 0) }
 
-// psFlags are the flags of ps.
-type psFlags struct {
-	all, quiet, full bool
-	filters          []string
-}
-
 func (a *App) psCommand() *cobra.Command {
-	var f psFlags
+	var f listFlags
+	var all bool
+	var filters *filterFlag
 	cmd := &cobra.Command{
 		Use:   "ps [flags]",
 		Short: "List containers",
-		Args:  needArgs(0, 0),
+		Example: `  cardctl ps -a
+  cardctl ps --filter label=role=web --format '{{.Name}} {{.Status}}'
+  cardctl ps -aq --filter state=exited
+  cardctl ps --filter health=unhealthy`,
+		Args: needArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter := cardplane.ContainerFilter{All: f.all}
-			for _, text := range f.filters {
-				label, ok := strings.CutPrefix(text, "label=")
-				if !ok {
-					return usageError(cmd, "--filter %q is unknown; use label=KEY or label=KEY=VALUE", text)
-				}
-				filter.Labels = append(filter.Labels, label)
+			given, err := filters.values(cmd)
+			if err := errors.Join(err, f.parse(cmd)); err != nil {
+				return err
+			}
+			filter := cardplane.ContainerFilter{All: all, Labels: given["label"], Names: given["name"]}
+			for _, state := range given["state"] {
+				filter.States = append(filter.States, cardplane.State(state))
+			}
+			for _, status := range given["health"] {
+				filter.Health = append(filter.Health, cardplane.HealthStatus(status))
 			}
 			return a.withClient(func(client *httpclient.Client) error {
 				containers, err := client.Containers().List(cmd.Context(), filter)
@@ -53,40 +61,42 @@ func (a *App) psCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVarP(&f.all, "all", "a", false, "also containers that do not run")
-	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print ids only")
-	cmd.Flags().BoolVar(&f.full, "no-trunc", false, "print ids and commands in full")
-	cmd.Flags().StringArrayVarP(&f.filters, "filter", "f", nil, "only containers with label=KEY or label=KEY=VALUE")
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also containers that do not run")
+	f.register(cmd, ".ID .Image .Command .Created .State .Status .Name and .Labels")
+	filters = addFilterFlag(cmd, "label", "name", "state", "health")
 	return cmd
 }
 
-// printContainers prints the newest first, as docker does.
-func printContainers(w io.Writer, containers []cardplane.Container, f psFlags, now time.Time) error {
-	table := newTable(w)
-	if !f.quiet {
-		_, _ = fmt.Fprintln(table, "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tNAMES")
-	}
-	for i := len(containers) - 1; i >= 0; i-- {
-		c := containers[i]
-		id, command := c.ID, strings.Join(append(append([]string{}, c.Spec.Entrypoint...), c.Spec.Command...), " ")
-		if !f.full {
-			id, command = shortID(id), truncate(command)
-		}
-		if f.quiet {
-			_, _ = fmt.Fprintln(table, id)
-			continue
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%q\t%s\t%s\t%s\n", id, c.Spec.Image, command, ago(c.CreatedAt, now), status(c, now), c.Name)
-	}
-	return table.Flush()
+// containerView is a container as a template sees it.
+type containerView struct {
+	ID, Image, Command, Created, State, Status, Name string
+	Labels                                           map[string]string
 }
 
-func truncate(text string) string {
+// printContainers prints the newest first, as docker does.
+func printContainers(w io.Writer, containers []cardplane.Container, f listFlags, now time.Time) error {
+	var rows []row
+	for _, c := range slices.Backward(containers) {
+		v := containerView{
+			ID: f.id(c.ID), Image: c.Spec.Image, Command: strings.Join(slices.Concat(c.Spec.Entrypoint, c.Spec.Command), " "),
+			Created: ago(c.CreatedAt, now), State: string(c.State), Status: status(c, now), Name: c.Name, Labels: c.Spec.Labels,
+		}
+		if !f.full {
+			v.Command = truncate(v.Command, commandWidth)
+		}
+		cells := []string{v.ID, v.Image, strconv.Quote(v.Command), v.Created, v.Status, v.Name}
+		rows = append(rows, row{id: v.ID, cells: cells, view: v, api: apimodel.ContainerToAPI(c)})
+	}
+	return f.print(w, "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tNAMES", rows)
+}
+
+// truncate returns at most width characters of text.
+func truncate(text string, width int) string {
 	runes := []rune(text)
-	if len(runes) <= commandWidth {
+	if len(runes) <= width {
 		return text
 	}
-	return string(runes[:commandWidth-1]) + "…"
+	return string(runes[:width-1]) + "…"
 }
 
 // status describes a container's state.
@@ -94,13 +104,15 @@ func status(c cardplane.Container, now time.Time) string {
 	text := strings.ToUpper(string(c.State[:1])) + string(c.State[1:])
 	switch c.State {
 	case cardplane.Running:
-		text = "Up " + humanDuration(now.Sub(c.StartedAt))
+		text = "Up " + humanDuration(now.Sub(c.StartedAt)) + healthText(c.Health)
+	case cardplane.Paused:
+		text = "Up " + humanDuration(now.Sub(c.StartedAt)) + " (Paused)"
 	case cardplane.Exited:
-		return fmt.Sprintf("Exited (%d) %s", c.ExitCode, ago(c.FinishedAt, now))
+		return fmt.Sprintf("Exited (%s) %s", exitText(c), ago(c.FinishedAt, now))
 	case cardplane.Failed:
-		return "Failed " + ago(c.FinishedAt, now)
+		return fmt.Sprintf("Failed (%s) %s", c.EndReason, ago(c.FinishedAt, now))
 	case cardplane.Restarting:
-		return fmt.Sprintf("Restarting (%d) %s", c.ExitCode, ago(c.FinishedAt, now))
+		return fmt.Sprintf("Restarting (%s) %s", exitText(c), ago(c.FinishedAt, now))
 	}
 	if c.Reason != "" {
 		text += " (" + c.Reason + ")"
@@ -108,12 +120,43 @@ func status(c cardplane.Container, now time.Time) string {
 	return text
 }
 
+// healthText is what docker shows of a container's health.
+func healthText(h *cardplane.Health) string {
+	switch {
+	case h == nil:
+		return ""
+	case h.Status == cardplane.HealthStarting:
+		return " (health: starting)"
+	}
+	return " (" + string(h.Status) + ")"
+}
+
+// exitText tells how the latest run has ended: "3", "137, SIGKILL", "137, oom".
+func exitText(c cardplane.Container) string {
+	switch c.EndReason {
+	case "", cardplane.EndExited:
+		return strconv.Itoa(c.ExitCode)
+	case cardplane.EndSignaled:
+		return fmt.Sprintf("%d, %s", c.ExitCode, cmp.Or(unix.SignalName(syscall.Signal(c.Signal)), "signal "+strconv.Itoa(c.Signal)))
+	case cardplane.EndOOM, cardplane.EndGuestOOM:
+		return fmt.Sprintf("%d, %s", c.ExitCode, c.EndReason)
+	}
+	return string(c.EndReason)
+}
+
 func (a *App) inspectCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "inspect CONTAINER|IMAGE [...]",
-		Short: "Print containers and images as JSON",
-		Args:  needArgs(1, -1),
+	var f objectFlags
+	cmd := &cobra.Command{
+		Use:   "inspect [flags] CONTAINER|IMAGE [...]",
+		Short: "Print containers and images as the API has them",
+		Example: `  cardctl inspect web
+  cardctl inspect --format '{{.state}} {{.guest.kernel}}' web
+  cardctl inspect demo/python`,
+		Args: needArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.parse(cmd); err != nil {
+				return err
+			}
 			return a.withClient(func(client *httpclient.Client) error {
 				found := []any{}
 				var failed error
@@ -126,16 +169,15 @@ func (a *App) inspectCommand() *cobra.Command {
 					}
 					found = append(found, object)
 				}
-				encoder := json.NewEncoder(a.Out)
-				encoder.SetEscapeHTML(false)
-				encoder.SetIndent("", "    ")
-				if err := encoder.Encode(found); err != nil {
+				if err := f.printAll(a.Out, found); err != nil {
 					return err
 				}
 				return failed
 			})
 		},
 	}
+	f.register(cmd, "json", "{{.state}}")
+	return cmd
 }
 
 // inspect returns the API's form of a container, or else of an image.

@@ -16,7 +16,7 @@ import (
 // logsFlags are the flags of logs.
 type logsFlags struct {
 	follow, timestamps bool
-	tail, since        string
+	tail, since, until string
 }
 
 func (f logsFlags) options(now time.Time) (cardplane.LogOptions, error) {
@@ -32,6 +32,11 @@ func (f logsFlags) options(now time.Time) (cardplane.LogOptions, error) {
 			return opts, fmt.Errorf("--since: %w", err)
 		}
 	}
+	if f.until != "" {
+		if opts.Until, err = parseSince(f.until, now); err != nil {
+			return opts, fmt.Errorf("--until: %w", err)
+		}
+	}
 	return opts, nil
 }
 
@@ -40,7 +45,10 @@ func (a *App) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [flags] CONTAINER",
 		Short: "Print the output of a container",
-		Args:  needArgs(1, 1),
+		Example: `  cardctl logs -f web
+  cardctl logs -n 20 -t web
+  cardctl logs --since 10m web`,
+		Args: needArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, err := f.options(time.Now())
 			if err != nil {
@@ -60,6 +68,7 @@ func (a *App) logsCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&f.timestamps, "timestamps", "t", false, "begin each line with its time")
 	cmd.Flags().StringVarP(&f.tail, "tail", "n", "all", "begin with this many last lines")
 	cmd.Flags().StringVar(&f.since, "since", "", "leave out what is older: a time, or how long ago such as 10m")
+	cmd.Flags().StringVar(&f.until, "until", "", "leave out what is newer: a time, or how long ago such as 10m")
 	return cmd
 }
 

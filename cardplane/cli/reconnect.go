@@ -67,6 +67,7 @@ type logFollower struct {
 func (f *logFollower) run(ctx context.Context) error {
 	tailed := f.opts.Tail >= 0
 	return f.app.persist(ctx, f.reached, func(alive func()) error {
+		f.opts.StdoutOffset, f.opts.StderrOffset = f.seen[cardplane.Stdout], f.seen[cardplane.Stderr]
 		reader, err := f.containers.Logs(ctx, f.ref, f.opts)
 		if err != nil {
 			return err

@@ -3,7 +3,10 @@ package cli_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -145,5 +148,46 @@ func TestStartRequestLost(t *testing.T) {
 	p.dropped = "/start"
 	if r := p.run("", "run", "--name", "c", "test"); r.code != 125 || !strings.Contains(r.err, "start it with `cardctl start -a c`") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A request whose answer is lost is repeated and does its work once.
+func TestLostAnswers(t *testing.T) {
+	p := newPlane(t)
+	var lost sync.Map
+	api := p.handler
+	p.down()
+	p.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, again := lost.LoadOrStore(r.URL.Path, nil); r.Header.Get("Idempotency-Key") == "" || again {
+			api.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	})
+	p.up()
+	must := func(args ...string) string {
+		t.Helper()
+		r := p.run("", args...)
+		if r.code != 0 {
+			t.Errorf("%q: %+v", args, r)
+		}
+		return r.out
+	}
+	if got := must("run", "test", "echo", "once"); got != "once\n" {
+		t.Errorf("stdout %q", got)
+	}
+	id := strings.TrimSpace(must("run", "-d", "--name", "c", "test", "sleep", "1000"))
+	if got := must("exec", "c", "echo", "twice?"); got != "twice?\n" {
+		t.Errorf("stdout %q", got)
+	}
+	if all := strings.Fields(must("ps", "-aq", "--no-trunc")); len(all) != 2 {
+		t.Errorf("containers %q", all)
+	}
+	if execs := strings.Count(must("events", "--since", "0", "--no-follow"), "exec start"); execs != 1 {
+		t.Errorf("%d execs in %s", execs, id)
+	}
+	if _, ok := lost.Load("/v1/containers"); !ok {
+		t.Error("no answer was lost")
 	}
 }

@@ -46,7 +46,10 @@ func (a *App) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags] IMAGE [COMMAND] [ARG...]",
 		Short: "Create and start a container",
-		Args:  needArgs(1, -1),
+		Example: `  cardctl run --rm demo/python python3 -c 'print(2**100)'
+  cardctl run -d --name web -m 512m --cpus 2 demo/services nginx -g 'daemon off;'
+  cardctl run --rm -it demo/python bash`,
+		Args: needArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			spec, err := create.spec(args, a.Getenv)
 			if err != nil {
@@ -78,16 +81,17 @@ func (a *App) runCommand() *cobra.Command {
 func (a *App) createCommand() *cobra.Command {
 	var create createFlags
 	cmd := &cobra.Command{
-		Use:   "create [flags] IMAGE [COMMAND] [ARG...]",
-		Short: "Create a container without starting it",
-		Args:  needArgs(1, -1),
+		Use:     "create [flags] IMAGE [COMMAND] [ARG...]",
+		Short:   "Create a container without starting it",
+		Example: "  cardctl create --name job demo/python python3 -c 'print(2**100)'",
+		Args:    needArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			spec, err := create.spec(args, a.Getenv)
 			if err != nil {
 				return err
 			}
 			return a.withClient(func(client *httpclient.Client) error {
-				c, err := client.Containers().Create(cmd.Context(), spec, "")
+				c, err := a.create(cmd.Context(), client.Containers(), spec)
 				if err == nil {
 					_, err = fmt.Fprintln(a.Out, c.ID)
 				}
@@ -99,8 +103,13 @@ func (a *App) createCommand() *cobra.Command {
 	return cmd
 }
 
+// create creates a container, once.
+func (a *App) create(ctx context.Context, containers cardplane.ContainerService, spec cardplane.ContainerSpec) (cardplane.Container, error) {
+	return once(ctx, a, func(key string) (cardplane.Container, error) { return containers.Create(ctx, spec, key) })
+}
+
 func (a *App) runDetached(ctx context.Context, containers cardplane.ContainerService, spec cardplane.ContainerSpec) error {
-	c, err := containers.Create(ctx, spec, "")
+	c, err := a.create(ctx, containers, spec)
 	if err != nil {
 		return err
 	}
@@ -115,7 +124,7 @@ func (a *App) runDetached(ctx context.Context, containers cardplane.ContainerSer
 // runAttached creates, attaches, and only then starts, so that no output is
 // missed.
 func (a *App) runAttached(ctx context.Context, containers cardplane.ContainerService, spec cardplane.ContainerSpec, flags attachFlags) error {
-	c, err := containers.Create(ctx, spec, "")
+	c, err := a.create(ctx, containers, spec)
 	if err != nil {
 		return err
 	}
@@ -142,7 +151,7 @@ func discard(ctx context.Context, containers cardplane.ContainerService, c cardp
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	// The control plane may have removed it first.
-	_ = containers.Remove(ctx, c.ID, true)
+	_ = containers.Remove(ctx, c.ID, true, "")
 }
 
 // detached tells that the user has left a session that goes on.
@@ -201,8 +210,17 @@ func (s *starting) run(ctx context.Context) (int, error) {
 		return 0, s.startErr
 	case isAway(err) && s.first && !s.stdin:
 		return s.resume(ctx, at.received, err)
+	case !isAway(err):
+		s.settleEnded(ctx)
 	}
 	return 0, keepsRunning(err, s.container.Name)
+}
+
+// settleEnded settles a container whose failure the session was told first.
+func (s *starting) settleEnded(ctx context.Context) {
+	if c, err := s.containers.Get(ctx, s.container.ID); err == nil && c.State.Ended() {
+		s.settle(ctx)
+	}
 }
 
 // settle waits until the control plane shows what the user has just seen: the
@@ -211,7 +229,7 @@ func (s *starting) run(ctx context.Context) (int, error) {
 func (s *starting) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
-	_, _ = s.containers.Wait(ctx, s.container.ID)
+	_, _ = s.containers.Wait(ctx, s.container.ID, cardplane.WaitNotRunning)
 }
 
 // resume reads on in the journal where the connection left off that was lost.
@@ -228,7 +246,7 @@ func (s *starting) resume(ctx context.Context, received map[cardplane.Stream]int
 	if err := follower.run(ctx); err != nil {
 		return 0, s.unknownEnd(err)
 	}
-	c, err := s.containers.Wait(ctx, s.container.ID)
+	c, err := s.containers.Wait(ctx, s.container.ID, cardplane.WaitNotRunning)
 	switch {
 	case err != nil:
 		return 0, s.unknownEnd(err)

@@ -2,43 +2,84 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/apimodel"
 	"github.com/cardplane/cardplane/cardplane/httpclient"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/cardapi"
 	"github.com/cardplane/cardplane/openapi/version"
 )
 
 func (a *App) eventsCommand() *cobra.Command {
-	var since int64
+	var since, until string
 	var noFollow bool
+	var filters *filterFlag
+	var f objectFlags
 	cmd := &cobra.Command{
 		Use:   "events [flags]",
 		Short: "Print what happens",
-		Args:  needArgs(0, 0),
+		Example: `  cardctl events --filter type=container --filter container=web
+  cardctl events --since 1h --until 10m
+  cardctl events --format '{{.type}} {{.name}} {{.attributes.status}}' --filter type=container.health_status`,
+		Args: needArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			opts := cardplane.EventOptions{Since: -1, Follow: !noFollow}
-			if cmd.Flags().Changed("since") || noFollow {
-				opts.Since = max(since, 0)
+			opts, err := eventOptions(since, until, !noFollow, time.Now())
+			if err := errors.Join(err, f.parse(cmd)); err != nil {
+				return err
 			}
-			return a.withClient(func(client *httpclient.Client) error { return a.printEvents(cmd.Context(), client, opts) })
+			given, err := filters.values(cmd)
+			if err != nil {
+				return err
+			}
+			opts.EventFilter = cardplane.EventFilter{Types: given["type"], Containers: given["container"], Labels: given["label"]}
+			return a.withClient(func(client *httpclient.Client) error { return a.printEvents(cmd.Context(), client, opts, f) })
 		},
 	}
-	cmd.Flags().Int64Var(&since, "since", 0, "begin after this sequence number; 0 is the oldest event kept (default: from now on)")
+	cmd.Flags().StringVar(&since, "since", "", "begin with a time, or how long ago such as 10m, or after a sequence number; 0 is the oldest event kept (default: from now on)")
+	cmd.Flags().StringVar(&until, "until", "", "end with a time, or how long ago such as 10m")
 	cmd.Flags().BoolVar(&noFollow, "no-follow", false, "print the events kept so far and end")
+	f.register(cmd, "text", "{{.type}} {{.name}}")
+	filters = addFilterFlag(cmd, "type", "container", "label")
 	return cmd
 }
 
-func (a *App) printEvents(ctx context.Context, client *httpclient.Client, opts cardplane.EventOptions) error {
+// eventOptions reads the flags of events.
+func eventOptions(since, until string, follow bool, now time.Time) (cardplane.EventOptions, error) {
+	opts := cardplane.EventOptions{Since: -1, Follow: follow}
+	if !follow || since != "" {
+		opts.Since = 0
+	}
+	var err error
+	if since != "" {
+		if opts.Since, err = strconv.ParseInt(since, 10, 64); err != nil || opts.Since < 0 {
+			opts.Since = 0
+			if opts.From, err = parseSince(since, now); err != nil {
+				return opts, fmt.Errorf("--since: %w", err)
+			}
+		}
+	}
+	if until != "" {
+		if opts.Until, err = parseSince(until, now); err != nil {
+			return opts, fmt.Errorf("--until: %w", err)
+		}
+	}
+	return opts, nil
+}
+
+func (a *App) printEvents(ctx context.Context, client *httpclient.Client, opts cardplane.EventOptions, f objectFlags) error {
 	return a.persist(ctx, false, func(alive func()) error {
 		reader, err := client.Events().Events(ctx, opts)
 		if err != nil {
@@ -56,11 +97,24 @@ func (a *App) printEvents(ctx context.Context, client *httpclient.Client, opts c
 			}
 			alive()
 			opts.Since = event.Sequence
-			if err := printEvent(a.Out, event); err != nil {
+			if err := formatEvent(a.Out, event, f); err != nil {
 				return err
 			}
 		}
 	})
+}
+
+// formatEvent prints an event on a line of its own, as f says.
+func formatEvent(w io.Writer, e cardplane.Event, f objectFlags) error {
+	switch f.format {
+	case f.fallback:
+		return printEvent(w, e)
+	case "json":
+		line := json.NewEncoder(w)
+		line.SetEscapeHTML(false)
+		return line.Encode(apimodel.EventToAPI(e))
+	}
+	return f.print(w, apimodel.EventToAPI(e))
 }
 
 // printEvent prints one event a line:
@@ -85,21 +139,40 @@ func printEvent(w io.Writer, e cardplane.Event) error {
 }
 
 func (a *App) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
+	var f objectFlags
+	cmd := &cobra.Command{
+		Use:   "version [flags]",
 		Short: "Print the versions of cardctl, the control plane and the compute host",
-		Args:  needArgs(0, 0),
+		Example: `  cardctl version
+  cardctl version --format '{{.server.host.vmm}}'`,
+		Args: needArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, _ = fmt.Fprintf(a.Out, "Client:\n Version:\t%s\n Go version:\t%s\n", version.Release, runtime.Version())
+			if err := f.parse(cmd); err != nil {
+				return err
+			}
+			if f.format == "table" {
+				_, _ = fmt.Fprintf(a.Out, "Client:\n Version:\t%s\n Go version:\t%s\n", version.Release, runtime.Version())
+			}
 			return a.withClient(func(client *httpclient.Client) error {
 				v, err := client.System().VersionInfo(cmd.Context())
 				if err != nil {
 					return err
 				}
-				return printServer(a.Out, v)
+				if f.format == "table" {
+					return printServer(a.Out, v)
+				}
+				return f.print(a.Out, versions{Client: version.Release, Server: apimodel.VersionToAPI(v)})
 			})
 		},
 	}
+	f.register(cmd, "table", "{{.server.version}}")
+	return cmd
+}
+
+// versions are what version prints as JSON.
+type versions struct {
+	Client string          `json:"client"`
+	Server cardapi.Version `json:"server"`
 }
 
 func printServer(w io.Writer, v cardplane.VersionInfo) error {
@@ -117,24 +190,34 @@ func printServer(w io.Writer, v cardplane.VersionInfo) error {
 }
 
 func (a *App) doctorCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "doctor",
+	var f objectFlags
+	cmd := &cobra.Command{
+		Use:   "doctor [flags]",
 		Short: "Check the card and the compute host, and say how to mend what they lack",
-		Args:  needArgs(0, 0),
+		Example: `  cardctl doctor
+  cardctl doctor --format json`,
+		Args: needArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.parse(cmd); err != nil {
+				return err
+			}
 			checks, err := a.diagnose(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if err := printChecks(a.Out, checks); err != nil {
-				return err
+			if f.format == "table" {
+				err = a.printChecks(checks)
+			} else {
+				err = f.print(a.Out, apimodel.ChecksToAPI(checks))
 			}
-			if slices.ContainsFunc(checks, func(c cardplane.Check) bool { return c.Status == cardplane.CheckFail }) {
+			if err == nil && slices.ContainsFunc(checks, func(c cardplane.Check) bool { return c.Status == cardplane.CheckFail }) {
 				return &exitError{code: exitFailure}
 			}
-			return nil
+			return err
 		},
 	}
+	f.register(cmd, "table", "{{.healthy}}")
+	return cmd
 }
 
 // diagnose asks the control plane, or looks at this machine where there is
@@ -154,10 +237,11 @@ func (a *App) diagnose(ctx context.Context) ([]cardplane.Check, error) {
 	if inner := errors.Unwrap(known); inner != nil {
 		cause = inner.Error()
 	}
+	address, _ := a.address() // it was good enough to be tried
 	checks = []cardplane.Check{{
 		Where: "card", Name: "cardplaned", Status: cardplane.CheckFail,
-		Detail: "cannot be reached at " + a.host + ": " + cause,
-		Remedy: "start vmmd and then cardplaned on this machine, or name the control plane's address with --host or CARDPLANE_HOST",
+		Detail: "cannot be reached at " + address + ": " + cause,
+		Remedy: "start vmmd and then cardplaned on this machine, or name another control plane with --host or --context",
 	}}
 	if a.HostChecks != nil {
 		checks = append(checks, a.HostChecks(ctx)...)
@@ -166,13 +250,17 @@ func (a *App) diagnose(ctx context.Context) ([]cardplane.Check, error) {
 }
 
 // printChecks prints a line for every check, and its remedy below it.
-func printChecks(w io.Writer, checks []cardplane.Check) error {
-	table := newTable(w)
+func (a *App) printChecks(checks []cardplane.Check) error {
+	paint := a.painter()
+	table := newTable(a.Out)
 	for _, c := range checks {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Status, c.Where, c.Name, c.Detail)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", paint(statusColour[c.Status], string(c.Status)), c.Where, c.Name, c.Detail)
 		if c.Remedy != "" && c.Status != cardplane.CheckOK {
-			_, _ = fmt.Fprintf(table, "\t\t\t→ %s\n", c.Remedy)
+			_, _ = fmt.Fprintf(table, "%s\t\t\t→ %s\n", paint(statusColour[c.Status], ""), c.Remedy)
 		}
 	}
 	return table.Flush()
 }
+
+// statusColour is how a check's status is painted.
+var statusColour = map[cardplane.CheckStatus]colour{cardplane.CheckOK: green, cardplane.CheckWarn: yellow, cardplane.CheckFail: red}

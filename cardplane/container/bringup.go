@@ -81,6 +81,9 @@ func (r *run) start(rec store.Record) (*sandbox.Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !sb.FromTemplate() {
+		r.svc.templates.want(p.sandbox)
+	}
 	return sb, r.runProgram(sb, p, image)
 }
 
@@ -119,7 +122,7 @@ func (r *run) adopt(rec store.Record) (*sandbox.Sandbox, error) {
 			return nil, apierr.New(apierr.Unavailable, sandbox.CodeLost,
 				"the container's virtual machine is lost: the compute host no longer has it; was the host restarted?")
 		}
-		if apierr.Is(err, sandbox.CodeLost) || r.ctx.Err() != nil {
+		if sandbox.Lost(err) || r.ctx.Err() != nil {
 			return nil, err
 		}
 		r.e.setReason(reasonHostAway)
@@ -156,6 +159,9 @@ func (r *run) plan(c cardplane.Container) (plan, error) {
 		return plan{}, err
 	}
 	p := plan{spec: spec, config: containerConfig(c, spec)}
+	if p.config.Healthcheck, err = r.planHealth(c); err != nil {
+		return plan{}, err
+	}
 	p.sandbox = sandbox.Spec{
 		ID:     c.SandboxID,
 		Labels: map[string]string{labelStore: r.svc.cfg.Store.ID(), labelContainer: c.ID, labelName: c.Name},
@@ -164,9 +170,9 @@ func (r *run) plan(c cardplane.Container) (plan, error) {
 		Image: sandbox.File{Path: block.Path, Digest: block.Digest, Size: block.Size},
 	}
 	if !c.Spec.ReadOnlyRoot {
-		p.sandbox.Disk = &sandbox.Disk{ID: r.svc.diskID(c.ID), SizeBytes: c.Spec.Resources.StorageBytes}
+		p.sandbox.Disk = &sandbox.Disk{ID: r.svc.layer(c.ID).ID, SizeBytes: c.Spec.Resources.StorageBytes}
 	}
-	return p, nil
+	return p, r.planVolumes(c, &p)
 }
 
 // containerConfig is what the guest agent is told about the container.
@@ -180,6 +186,7 @@ func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.Container
 		Terminal: terminalSize(c.Spec.TerminalSize),
 		Stdin:    stdinMode(c.Spec.Stdin),
 		WhenFull: guestapi.WhenFullBlock,
+		Init:     c.Spec.Init,
 	}
 	if c.Spec.ReadOnlyRoot {
 		config.Rootfs.Writable = guestapi.Writable{Kind: guestapi.WritableNone}
@@ -187,7 +194,8 @@ func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.Container
 	if c.Spec.Logs.DropWhenFull {
 		config.WhenFull = guestapi.WhenFullDrop
 	}
-	files := ocispec.Files(spec.Hostname)
+	_, config.Sysctls = ocispec.Sysctls(c.Spec.Sysctls)
+	files := ocispec.Files(spec.Hostname, c.Spec.Hosts)
 	for _, path := range sortedKeys(files) {
 		config.Files = append(config.Files, guestapi.File{Path: path, Mode: 0o644, ContentBase64: []byte(files[path]), Writable: true})
 	}
@@ -239,8 +247,11 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing
 		return fmt.Errorf("record the start: %w", err)
 	}
 	r.setProcess(p.spec.Process)
-	c := r.e.snapshot()
-	r.svc.publish(cardplane.ContainerStarted, c.ID, c.Name, nil)
+	c, rec := r.e.snapshot(), r.e.record()
+	r.svc.publish(cardplane.ContainerStarted, c, nil)
+	if rec.Run.Restarted {
+		r.svc.publish(cardplane.ContainerRestarted, c, nil)
+	}
 	return nil
 }
 

@@ -48,7 +48,34 @@ func TestBadInput(t *testing.T) {
 		"little storage":     {func(s *cardplane.ContainerSpec) { s.Resources.StorageBytes = 1 }, "invalid_storage", "/resources/storageBytes"},
 		"tiny log file":      {func(s *cardplane.ContainerSpec) { s.Logs.FileBytes = 1 }, "invalid_logs", "/logs/maxFileBytes"},
 		"too many log files": {func(s *cardplane.ContainerSpec) { s.Logs.Files = 1 << 20 }, "invalid_logs", "/logs/maxFiles"},
-		"absurd storage":     {func(s *cardplane.ContainerSpec) { s.Resources.StorageBytes = 1 << 50 }, "invalid_storage", "/resources/storageBytes"},
+		"grace period":       {func(s *cardplane.ContainerSpec) { s.StopSeconds = new(-1) }, "invalid_stop_timeout", "/stopTimeoutSeconds"},
+		"annotation":         {func(s *cardplane.ContainerSpec) { s.Annotations = map[string]string{"run.oci.handler": "x"} }, "invalid_annotation", "/annotations"},
+		"unknown group":      {func(s *cardplane.ContainerSpec) { s.Groups = []string{"nonesuch"} }, "group_not_found", "/groups"},
+		"host entry":         {func(s *cardplane.ContainerSpec) { s.Hosts = []cardplane.HostEntry{{Name: "a b", Address: "::1"}} }, "invalid_host", "/hosts/0/name"},
+		"address": {func(s *cardplane.ContainerSpec) {
+			s.Hosts = []cardplane.HostEntry{{Name: "a", Address: "host-gateway"}}
+		}, "invalid_host", "/hosts/0/address"},
+		"small /dev/shm":     {func(s *cardplane.ContainerSpec) { s.ShmBytes = 1 }, "invalid_size", "/shmBytes"},
+		"small tmpfs":        {func(s *cardplane.ContainerSpec) { s.Tmpfs = []cardplane.Tmpfs{{Path: "/a", SizeBytes: 1}} }, "invalid_size", "/tmpfs/0/sizeBytes"},
+		"tmpfs over /":       {func(s *cardplane.ContainerSpec) { s.Tmpfs = []cardplane.Tmpfs{{Path: "/"}} }, "invalid_tmpfs", "/tmpfs/0/path"},
+		"tmpfs in /proc":     {func(s *cardplane.ContainerSpec) { s.Tmpfs = []cardplane.Tmpfs{{Path: "/proc/1"}} }, "invalid_tmpfs", "/tmpfs/0/path"},
+		"tmpfs above":        {func(s *cardplane.ContainerSpec) { s.Tmpfs = []cardplane.Tmpfs{{Path: "/a/../proc"}} }, "invalid_tmpfs", "/tmpfs/0/path"},
+		"tmpfs twice":        {func(s *cardplane.ContainerSpec) { s.Tmpfs = []cardplane.Tmpfs{{Path: "/a"}, {Path: "/a"}} }, "invalid_tmpfs", "/tmpfs/1/path"},
+		"tmpfs mode":         {func(s *cardplane.ContainerSpec) { s.Tmpfs = []cardplane.Tmpfs{{Path: "/a", Mode: "0,x"}} }, "invalid_tmpfs", "/tmpfs/0/mode"},
+		"unknown limit":      {func(s *cardplane.ContainerSpec) { s.Ulimits = []cardplane.Ulimit{{Name: "as"}} }, "invalid_ulimit", "/ulimits/0/name"},
+		"limit twice":        {func(s *cardplane.ContainerSpec) { s.Ulimits = []cardplane.Ulimit{{Name: "cpu"}, {Name: "cpu"}} }, "invalid_ulimit", "/ulimits/1/name"},
+		"negative limit":     {func(s *cardplane.ContainerSpec) { s.Ulimits = []cardplane.Ulimit{{Name: "cpu", Soft: -2}} }, "invalid_ulimit", "/ulimits/0"},
+		"soft over hard":     {func(s *cardplane.ContainerSpec) { s.Ulimits = []cardplane.Ulimit{{Name: "cpu", Soft: -1, Hard: 5}} }, "invalid_ulimit", "/ulimits/0/soft"},
+		"too many files":     {func(s *cardplane.ContainerSpec) { s.Ulimits = []cardplane.Ulimit{{Name: "nofile", Hard: 1 << 21}} }, "invalid_ulimit", "/ulimits/0/hard"},
+		"sysctl path":        {func(s *cardplane.ContainerSpec) { s.Sysctls = map[string]string{"vm/../x": "1"} }, "invalid_sysctl", "/sysctls"},
+		"sysctl of hostname": {func(s *cardplane.ContainerSpec) { s.Sysctls = map[string]string{"kernel.hostname": "x"} }, "invalid_sysctl", "/sysctls"},
+		"seccomp mode":       {func(s *cardplane.ContainerSpec) { s.Security.Seccomp = "loose" }, "invalid_seccomp", "/security/seccomp"},
+		"two seccomps": {func(s *cardplane.ContainerSpec) {
+			s.Security.Seccomp, s.Security.SeccompProfile = "unconfined", []byte("{}")
+		}, "invalid_seccomp", "/security/seccomp"},
+		"seccomp profile": {func(s *cardplane.ContainerSpec) { s.Security.SeccompProfile = []byte("{}") }, "invalid_seccomp_profile", "/security/seccompProfile"},
+		"capability":      {func(s *cardplane.ContainerSpec) { s.Security.CapAdd = []string{"FLY"} }, "invalid_capability", "/security/capAdd"},
+		"absurd storage":  {func(s *cardplane.ContainerSpec) { s.Resources.StorageBytes = 1 << 50 }, "invalid_storage", "/resources/storageBytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := cardplane.ContainerSpec{Image: "test", Command: []string{"true"}}
@@ -120,7 +147,7 @@ func TestMachineKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := p.end(c.ID)
-	if got.State != cardplane.Failed || !apierr.Is(got.Error, sandbox.CodeLost) || !strings.Contains(got.Error.Message, "signal 9") {
+	if got.State != cardplane.Failed || !apierr.Is(got.Error, sandbox.CodeVMMDied) || got.EndReason != cardplane.EndVMMDied || !strings.Contains(got.Error.Message, "signal 9") {
 		t.Errorf("state %s, error %v", got.State, got.Error)
 	}
 	if evidence := strings.Join(got.Error.Evidence, "\n"); !strings.Contains(evidence, "Linux version") {
@@ -157,7 +184,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	w.wantClean(p, many)
 	for _, id := range ids {
-		if err := p.Remove(w.ctx, id, false); err != nil {
+		if err := p.Remove(w.ctx, id, false, ""); err != nil {
 			t.Error(err)
 		}
 	}
@@ -171,7 +198,7 @@ func TestStartIsCanceled(t *testing.T) {
 			_, err := p.Stop(p.w.ctx, id, cardplane.StopOptions{Timeout: patience})
 			return err
 		},
-		"remove": func(p *plane, id string) error { return p.Remove(p.w.ctx, id, true) },
+		"remove": func(p *plane, id string) error { return p.Remove(p.w.ctx, id, true, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, vmtest.BehaveSilent)
@@ -245,7 +272,7 @@ func TestImageLeavesTheHost(t *testing.T) {
 	if _, err := images.Remove(w.ctx, "test", cardplane.RemoveOptions{Force: true}); !apierr.Is(err, "image_in_use") {
 		t.Errorf("remove an image that is used: %v", err)
 	}
-	if err := p.Remove(w.ctx, c.ID, false); err != nil {
+	if err := p.Remove(w.ctx, c.ID, false, ""); err != nil {
 		t.Fatal(err)
 	}
 	block, err := p.images.Block(w.ctx, c.ImageID)
@@ -291,7 +318,7 @@ func TestExecSurvivesARestart(t *testing.T) {
 	w := newWorld(t, "")
 	p := w.open(nil)
 	c := p.run("sleep 1000")
-	x, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", "echo one; read x; echo got $x; exit 6"}, Stdin: true})
+	x, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", "echo one; read x; echo got $x; exit 6"}, Stdin: true}, "")
 	must(t, x, err)
 	p.close()
 	p = w.open(nil)
@@ -329,7 +356,7 @@ func TestExecEndsWithTheContainer(t *testing.T) {
 	p := w.open(nil)
 	c := p.run("sleep 1000")
 	const size = 200 << 10 // more than any buffer on the way
-	x, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", fmt.Sprintf("head -c %d /dev/zero; echo done >&2; sleep 1000", size)}})
+	x, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", fmt.Sprintf("head -c %d /dev/zero; echo done >&2; sleep 1000", size)}}, "")
 	must(t, x, err)
 	session, err := p.AttachExec(w.ctx, c.ID, x.ID)
 	must(t, session, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
@@ -30,18 +31,42 @@ func newID(n int) string {
 
 // Create implements [cardplane.ContainerService].
 func (s *Service) Create(ctx context.Context, spec cardplane.ContainerSpec, key string) (cardplane.Container, error) {
-	request := spec
+	if key == "" {
+		return s.create(ctx, spec)
+	}
+	key = "container/" + key
+	unlock, err := s.keys.lock(ctx, key)
+	if err != nil {
+		return cardplane.Container{}, err
+	}
+	defer unlock()
+	var made cardplane.Container
+	if found, _, err := s.cfg.Store.Answer(key, spec, &made); err != nil || found {
+		return made.WithRevision(), err
+	}
+	c, err := s.create(ctx, spec, func(c cardplane.Container) store.Change { return store.Remember(key, spec, c, true) })
+	if err != nil {
+		// It may have been recorded before it failed.
+		return c, errors.Join(err, s.cfg.Store.Update(store.Forget(key)))
+	}
+	return c, nil
+}
+
+// create makes a container. The changes that recorded give for it are part of
+// its record.
+func (s *Service) create(ctx context.Context, spec cardplane.ContainerSpec, recorded ...func(cardplane.Container) store.Change) (cardplane.Container, error) {
 	spec, err := s.complete(ctx, spec)
 	if err != nil {
 		return cardplane.Container{}, err
 	}
-	if err := s.checkName(spec.Name, key); err != nil {
+	if err := s.checkFree(spec.Name); err != nil {
 		return cardplane.Container{}, err
 	}
 	image, err := s.cfg.Images.Get(ctx, spec.Image)
 	if err != nil {
 		return cardplane.Container{}, atImage(err)
 	}
+	spec.Healthcheck = spec.Healthcheck.Over(image.Config.Healthcheck)
 	rec := store.Record{Container: cardplane.Container{
 		ID: newID(idBytes), Name: spec.Name, ImageID: image.ID,
 		Spec: spec, State: cardplane.Created, CreatedAt: time.Now().UTC(),
@@ -49,22 +74,26 @@ func (s *Service) Create(ctx context.Context, spec cardplane.ContainerSpec, key 
 	if err := s.checkRunnable(ctx, rec.Container, image); err != nil {
 		return cardplane.Container{}, err
 	}
-	e, fresh, err := s.record(rec, request, key)
+	undo, err := s.makeVolumes(ctx, spec)
 	if err != nil {
 		return cardplane.Container{}, err
 	}
-	if fresh {
-		return s.confirm(ctx, e)
+	e, err := s.record(rec, recorded)
+	if err != nil {
+		return cardplane.Container{}, errors.Join(err, undo())
 	}
-	return e.snapshot(), nil
+	c, err := s.confirm(ctx, e)
+	if err != nil {
+		return cardplane.Container{}, errors.Join(err, undo())
+	}
+	return c, nil
 }
 
-// checkName finds a name that is taken before more is looked at. With a key
-// the store has to decide, as the name may be this request's own.
-func (s *Service) checkName(name, key string) error {
+// checkFree finds a name that is taken before more is looked at.
+func (s *Service) checkFree(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if owner, taken := s.names[name]; taken && key == "" {
+	if owner, taken := s.names[name]; taken {
 		return store.NameTaken(name, owner)
 	}
 	return nil
@@ -80,14 +109,29 @@ func atImage(err error) error {
 
 // checkRunnable finds at creation what would keep the program from starting.
 func (s *Service) checkRunnable(ctx context.Context, c cardplane.Container, image cardplane.Image) error {
-	user, err := s.cfg.Images.ResolveUser(ctx, image.ID, userOf(c.Spec, image))
+	_, err := s.specOf(ctx, c, image)
+	return err
+}
+
+// specOf returns the runtime specification of c, which is made from image.
+func (s *Service) specOf(ctx context.Context, c cardplane.Container, image cardplane.Image) (*specs.Spec, error) {
+	user, err := s.cfg.Images.ResolveUser(ctx, image.ID, userOf(c.Spec, image), c.Spec.Groups)
 	if err != nil {
-		if e := apierr.From(err); e.Class != apierr.Internal {
-			return e.At("/user")
-		}
-		return err
+		return nil, atUser(err)
 	}
-	_, err = ocispec.Build(ocispec.Request{ID: c.ID, Spec: c.Spec, Image: image.Config, User: user})
+	return ocispec.Build(ocispec.Request{
+		ID: c.ID, Spec: c.Spec, Image: image.Config, User: user, Kernel: s.cfg.Sandboxes.Kernel(),
+	})
+}
+
+// atUser points an error about a user or a group at the spec's field.
+func atUser(err error) error {
+	switch e := apierr.From(err); {
+	case e.Code == "group_not_found":
+		return e.At("/groups")
+	case e.Class != apierr.Internal:
+		return e.At("/user")
+	}
 	return err
 }
 
@@ -98,9 +142,8 @@ func userOf(spec cardplane.ContainerSpec, image cardplane.Image) string {
 	return image.Config.User
 }
 
-// record stores a new container under a name that is free. fresh is false
-// when key belongs to a container that exists.
-func (s *Service) record(rec store.Record, request any, key string) (e *entry, fresh bool, err error) {
+// record stores a new container under a name that is free.
+func (s *Service) record(rec store.Record, recorded []func(cardplane.Container) store.Change) (*entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	made := rec.Container.Name == ""
@@ -108,30 +151,38 @@ func (s *Service) record(rec store.Record, request any, key string) (e *entry, f
 		if made {
 			rec.Container.Name = randomName()
 		}
-		id, err := s.cfg.Store.Create(rec, key, request)
-		switch {
-		case err == nil && id != rec.Container.ID:
-			return s.entries[id], false, nil
-		case err == nil:
-			return s.addLocked(rec), true, nil
-		case !made || !apierr.Is(err, "name_taken") || try == nameTries:
-			return nil, false, err
+		var changes []store.Change
+		for _, change := range recorded {
+			changes = append(changes, change(rec.Container))
+		}
+		err := s.cfg.Store.Create(rec, changes...)
+		if err == nil {
+			return s.addLocked(rec), nil
+		}
+		if !made || !apierr.Is(err, "name_taken") || try == nameTries {
+			return nil, err
 		}
 	}
 }
 
-// confirm makes sure that the image was not removed before the container that
-// uses it was recorded, from when on it cannot be.
+// confirm makes sure that neither the image nor a volume was removed before the
+// container that uses it was recorded, from when on it cannot be.
 func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, error) {
 	c := e.snapshot()
-	if _, err := s.cfg.Images.Get(ctx, c.ImageID); apierr.ClassOf(err) == apierr.NotFound {
+	_, err := s.cfg.Images.Get(ctx, c.ImageID)
+	if err != nil {
+		err = atImage(err)
+	} else {
+		err = s.confirmVolumes(ctx, c.Spec)
+	}
+	if apierr.ClassOf(err) == apierr.NotFound {
 		if rerr := s.forget(e); rerr != nil {
 			return cardplane.Container{}, rerr
 		}
-		return cardplane.Container{}, atImage(err)
+		return cardplane.Container{}, err
 	}
-	s.publish(cardplane.ContainerCreated, c.ID, c.Name, map[string]string{"image": c.ImageID})
-	return c, nil
+	s.publish(cardplane.ContainerCreated, c, map[string]string{"image": c.ImageID})
+	return c.WithRevision(), nil
 }
 
 // buildSpec returns the runtime specification of c.
@@ -140,9 +191,5 @@ func (s *Service) buildSpec(ctx context.Context, c cardplane.Container) (*specs.
 	if err != nil {
 		return nil, err
 	}
-	user, err := s.cfg.Images.ResolveUser(ctx, image.ID, userOf(c.Spec, image))
-	if err != nil {
-		return nil, err
-	}
-	return ocispec.Build(ocispec.Request{ID: c.ID, Spec: c.Spec, Image: image.Config, User: user})
+	return s.specOf(ctx, c, image)
 }

@@ -107,7 +107,7 @@ func (w *world) execCat(p *plane, begin func()) {
 	w.t.Helper()
 	c := p.run("sleep 1000")
 	begin()
-	x, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", "cat; exit 5"}, Stdin: true})
+	x, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sh", "-c", "cat; exit 5"}, Stdin: true}, "")
 	must(w.t, x, err)
 	session, err := p.AttachExec(w.ctx, c.ID, x.ID)
 	must(w.t, session, err)
@@ -137,7 +137,7 @@ func (w *world) execCat(p *plane, begin func()) {
 	if code, err := session.ExitCode(); code != 5 || err != nil {
 		w.t.Errorf("exit code %d, %v", code, err)
 	}
-	if err := p.Remove(w.ctx, c.ID, true); err != nil {
+	if err := p.Remove(w.ctx, c.ID, true, ""); err != nil {
 		w.t.Error(err)
 	}
 	w.wantClean(p, 0)
@@ -162,7 +162,7 @@ func TestLinkDown(t *testing.T) {
 			if got.State != cardplane.Running || got.Reason != "waiting for the compute host" {
 				t.Errorf("state %s (%s)", got.State, got.Reason)
 			}
-			if _, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"true"}}); !apierr.Is(err, "host_unavailable") {
+			if _, err := p.Exec(w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"true"}}, ""); !apierr.Is(err, "host_unavailable") {
 				t.Errorf("exec: %v", err)
 			}
 			if err := p.Kill(w.ctx, c.ID, "USR1"); !apierr.Is(err, "host_unavailable") {
@@ -193,7 +193,7 @@ func TestRemoveWhileLinkIsDown(t *testing.T) {
 	p := w.open(nil)
 	c := p.run("sleep 1000")
 	w.wire.Down()
-	if err := p.Remove(w.ctx, c.ID, true); err != nil {
+	if err := p.Remove(w.ctx, c.ID, true, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Get(w.ctx, c.ID); !apierr.Is(err, "container_not_found") {

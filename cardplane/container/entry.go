@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/logs"
@@ -12,18 +13,21 @@ import (
 
 // entry is a container as the Service holds it.
 type entry struct {
-	svc *Service
-	id  string
+	svc     *Service
+	id      string
+	created time.Time
 
 	mu      sync.Mutex
 	rec     store.Record  // what is stored, but for Container.Reason
 	changed chan struct{} // closed and replaced at every change of rec
 	settled bool          // the program's exit and all its output are recorded
 	removed bool
-	stays   bool     // it should have removed itself and could not
-	again   bool     // once settled: the restart policy starts it again
-	run     *run     // set while the container is active, but for the end of the Service
-	stdin   *session // the latest taker
+	stays   bool                // it should have removed itself and could not
+	ends    int                 // how many runs have ended since the Service was opened
+	ended   cardplane.Container // as the latest of them has left it
+	again   bool                // once settled: the restart policy starts it again
+	run     *run                // set while the container is active, but for the end of the Service
+	stdin   *session            // the latest taker
 	execs   map[string]*exec
 
 	journal      *logs.Journal
@@ -32,7 +36,7 @@ type entry struct {
 
 func newEntry(s *Service, rec store.Record) *entry {
 	return &entry{
-		svc: s, id: rec.Container.ID, rec: rec,
+		svc: s, id: rec.Container.ID, created: rec.Container.CreatedAt, rec: rec,
 		changed: make(chan struct{}), execs: make(map[string]*exec),
 	}
 }
@@ -56,7 +60,7 @@ func (e *entry) snapshotLocked() cardplane.Container {
 		if e.again {
 			c.State = cardplane.Restarting
 		}
-		c.ExitCode, c.OOMKilled, c.FinishedAt = exit.Code, exit.OOMKilled, exit.At
+		noteExit(&c, exit)
 	}
 	if _, away := e.svc.away(); away != nil && c.State.Active() && c.Reason != reasonTakenOver {
 		c.Reason = reasonHostAway
@@ -69,7 +73,14 @@ func (e *entry) settle(again bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.settled, e.again = true, again
+	e.noteEndLocked()
 	e.announceLocked()
+}
+
+// noteEndLocked remembers the end of a run for those who wait for the next.
+func (e *entry) noteEndLocked() {
+	e.ends++
+	e.ended = e.snapshotLocked()
 }
 
 // stay tells those who wait for the container's removal that it will not be.
@@ -141,6 +152,17 @@ func (e *entry) announceLocked() {
 
 // waitUntil returns the container once it satisfies done or has been removed.
 func (e *entry) waitUntil(ctx context.Context, done func(cardplane.Container) bool) (cardplane.Container, error) {
+	return e.await(ctx, done, e.svc.whileServing)
+}
+
+// waitReached is waitUntil that gives a host up which is away for long.
+func (e *entry) waitReached(ctx context.Context, done func(cardplane.Container) bool) (cardplane.Container, error) {
+	return e.await(ctx, done, e.svc.whileReached)
+}
+
+// await is waitUntil, with wait to wait for each change.
+func (e *entry) await(ctx context.Context, done func(cardplane.Container) bool,
+	wait func(context.Context, <-chan struct{}) error) (cardplane.Container, error) {
 	for {
 		e.mu.Lock()
 		c, changed, removed := e.snapshotLocked(), e.changed, e.removed
@@ -148,12 +170,8 @@ func (e *entry) waitUntil(ctx context.Context, done func(cardplane.Container) bo
 		if removed || done(c) {
 			return c, nil
 		}
-		select {
-		case <-ctx.Done():
-			return c, ctx.Err()
-		case <-e.svc.ctx.Done():
-			return c, shuttingDown()
-		case <-changed:
+		if err := wait(ctx, changed); err != nil {
+			return c, err
 		}
 	}
 }
@@ -194,6 +212,10 @@ func logLimits(p cardplane.LogPolicy) logs.Limits {
 func (e *entry) releaseJournal() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.releaseJournalLocked()
+}
+
+func (e *entry) releaseJournalLocked() {
 	e.journalUsers--
 	if e.journalUsers == 0 && e.journal != nil {
 		e.closeJournalLocked()

@@ -67,6 +67,15 @@ func (h *faultyHost) DeleteDisk(ctx context.Context, id string) error {
 	return err
 }
 
+func (h *faultyHost) PutSnapshot(ctx context.Context, id string, spec hostapi.SnapshotSpec) (hostapi.Snapshot, error) {
+	return guarded(h, "PutSnapshot", func() (hostapi.Snapshot, error) { return h.realHost.PutSnapshot(ctx, id, spec) })
+}
+
+func (h *faultyHost) DeleteSnapshot(ctx context.Context, id string) error {
+	_, err := guarded(h, "DeleteSnapshot", func() (struct{}, error) { return struct{}{}, h.realHost.DeleteSnapshot(ctx, id) })
+	return err
+}
+
 func (h *faultyHost) PutVM(ctx context.Context, id string, spec hostapi.VMSpec) (hostapi.VM, error) {
 	return guarded(h, "PutVM", func() (hostapi.VM, error) { return h.realHost.PutVM(ctx, id, spec) })
 }

@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
@@ -39,11 +38,14 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 		r.svc.wakeJanitor()
 	}
 	if end.exit == nil {
+		r.e.noteFailure()
 		r.endJournal()
 		r.log.WithError(end.err).Error("the container has failed")
-		r.svc.publish(cardplane.ContainerFailed, c.ID, c.Name, map[string]string{"code": apierr.From(end.err).Code})
+		r.svc.publish(cardplane.ContainerFailed, c, map[string]string{
+			"code": apierr.From(end.err).Code, "reason": string(r.e.snapshot().EndReason),
+		})
 	}
-	if c.Spec.AutoRemove {
+	if c.Spec.AutoRemove && r.e.record().Container.State.Ended() {
 		if err := r.svc.remove(r.e); err != nil {
 			r.log.WithError(err).Error("the container could not be removed after its end")
 			r.e.stay()
@@ -61,12 +63,8 @@ func (r *run) settle(end *ending) {
 	r.endJournal()
 	rec := r.e.record()
 	r.e.settle(r.again(&rec, end))
-	attributes := map[string]string{"exitCode": strconv.Itoa(exit.Code)}
-	if exit.OOMKilled {
-		attributes["oomKilled"] = "true"
-	}
 	c := r.e.snapshot()
-	r.svc.publish(cardplane.ContainerExited, c.ID, c.Name, attributes)
+	r.svc.publish(cardplane.ContainerExited, c, exitAttributes(exit))
 }
 
 func (r *run) endJournal() {
@@ -85,12 +83,14 @@ func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) 
 	if end.exit != nil && r.sb != nil {
 		r.drainExecs()
 	}
-	keep := !c.Spec.ReadOnlyRoot && !c.Spec.AutoRemove
+	keep := len(c.Spec.Volumes) > 0 || !c.Spec.ReadOnlyRoot && (!c.Spec.AutoRemove || r.e.record().Run.Again)
 	if end.exit == nil || !keep || r.ctx.Err() != nil {
 		return
 	}
-	if err := r.powerOffOnce(sb); err != nil && r.ctx.Err() == nil {
-		r.log.WithError(err).Warn("the virtual machine was not switched off in order; its disk is as after a power cut")
+	err := r.powerOffOnce(sb)
+	r.unmounted = err == nil
+	if err != nil && r.ctx.Err() == nil {
+		r.log.WithError(err).Warn("the virtual machine was not switched off in order; its disks are as after a power cut")
 	}
 }
 
@@ -116,13 +116,16 @@ func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change
 	defer cancel()
 	list := []store.Resource{{Kind: store.VM, ID: c.SandboxID, Owner: c.ID}}
 	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
-		list = append(list, store.Resource{Kind: store.Disk, ID: r.svc.diskID(c.ID), Owner: c.ID})
+		list = append(list, r.svc.layer(c.ID))
 	}
 	for _, res := range list {
 		if !r.untilDone(ctx, func() error { return r.svc.destroy(ctx, res) }) {
 			return gone, false
 		}
 		gone = append(gone, store.Release(res))
+		if res.Kind == store.VM {
+			gone = append(gone, store.EndLeases(c.ID, r.unmounted))
+		}
 	}
 	return gone, true
 }
@@ -163,11 +166,10 @@ func noteEnd(rec *store.Record, end *ending) {
 	rec.Run.KillAt = time.Time{}
 	if end.exit != nil {
 		c.State = cardplane.Exited
-		c.ExitCode, c.OOMKilled = end.exit.Code, end.exit.OOMKilled
-		c.FinishedAt = end.exit.At
+		noteExit(c, end.exit)
 		rec.Run.Exit = end.exit
 		return
 	}
 	c.State = cardplane.Failed
-	c.Error = apierr.From(end.err)
+	c.Error, c.EndReason = apierr.From(end.err), failureReason(c, end.err)
 }

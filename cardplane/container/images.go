@@ -20,8 +20,8 @@ type images struct {
 }
 
 // Load implements cardplane.ImageService.
-func (i *images) Load(ctx context.Context, r io.Reader) ([]cardplane.Image, error) {
-	list, err := i.ImageService.Load(ctx, r)
+func (i *images) Load(ctx context.Context, r io.Reader, opts cardplane.LoadOptions) ([]cardplane.Image, error) {
+	list, err := i.ImageService.Load(ctx, r, opts)
 	for _, image := range list {
 		i.publish(cardplane.ImageLoaded, image.ID, image.Names)
 	}
@@ -48,12 +48,41 @@ func (i *images) Remove(ctx context.Context, nameOrID string, opts cardplane.Rem
 	return removed, err
 }
 
+// Tag implements cardplane.ImageService.
+func (i *images) Tag(ctx context.Context, nameOrID, name string) (cardplane.Image, error) {
+	image, err := i.ImageService.Tag(ctx, nameOrID, name)
+	if err == nil {
+		i.publish(cardplane.ImageTagged, image.ID, []string{name})
+	}
+	return image, err
+}
+
+// Untag implements cardplane.ImageService.
+func (i *images) Untag(ctx context.Context, nameOrID, name string) (cardplane.Image, error) {
+	image, err := i.ImageService.Untag(ctx, nameOrID, name)
+	if err == nil {
+		i.publish(cardplane.ImageUntagged, image.ID, []string{name})
+	}
+	return image, err
+}
+
+// Prune implements cardplane.ImageService.
+func (i *images) Prune(ctx context.Context, opts cardplane.ImagePruneOptions) (cardplane.Pruned, error) {
+	opts.InUse = i.svc.imageInUse
+	pruned, err := i.ImageService.Prune(ctx, opts)
+	for _, id := range pruned.IDs {
+		i.publish(cardplane.ImageRemoved, id, nil)
+		i.svc.wakeJanitor()
+	}
+	return pruned, err
+}
+
 func (i *images) publish(t cardplane.EventType, id string, names []string) {
 	name := ""
 	if len(names) > 0 {
 		name = names[0]
 	}
-	i.svc.publish(t, id, name, nil)
+	i.svc.publishEvent(cardplane.Event{Type: t, Subject: id, Name: name})
 }
 
 // imageInUse reports whether a container was created from the image.

@@ -77,8 +77,8 @@ func (s *Service) reconcile(ctx context.Context) error {
 	return failed
 }
 
-// onHost lists the machines and disks on the host whose ids say that they are
-// of this store.
+// onHost lists the machines, disks and snapshots on the host whose ids say that
+// they are of this store.
 func (s *Service) onHost(ctx context.Context) ([]store.Resource, error) {
 	host, prefix := s.cfg.Sandboxes.Host(), s.cfg.Store.ID()+"-"
 	vms, err := host.VMs(ctx)
@@ -89,7 +89,14 @@ func (s *Service) onHost(ctx context.Context) ([]store.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
+	templates, err := s.cfg.Sandboxes.Templates(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []store.Resource
+	for _, t := range templates {
+		list = append(list, store.Resource{Kind: store.Snapshot, ID: t.Id, Owner: ownerTemplate})
+	}
 	for _, vm := range vms {
 		if strings.HasPrefix(vm.Id, prefix) {
 			list = append(list, store.Resource{Kind: store.VM, ID: vm.Id, Owner: vm.Spec.Labels[labelContainer]})
@@ -108,9 +115,16 @@ func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
 	if r.Kind == store.Blob {
 		return s.blobWanted(ctx, r)
 	}
-	s.mu.Lock()
-	e := s.entries[r.Owner]
-	s.mu.Unlock()
+	if s.templates.isMaking(r.ID) {
+		return true, nil
+	}
+	if r.Kind == store.Snapshot {
+		return s.cfg.Sandboxes.TemplateCurrent(r.ID), nil
+	}
+	if id, ok := strings.CutPrefix(r.Owner, ownerVolume); ok {
+		return s.volumeWanted(ctx, id)
+	}
+	e := s.entry(r.Owner)
 	if e == nil {
 		return false, nil
 	}
@@ -120,6 +134,14 @@ func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
 		return e.rec.Container.State.Active() && e.rec.Container.SandboxID == r.ID, nil
 	}
 	return !e.removed && (e.rec.Container.State.Active() || e.rec.Run.DiskUsed), nil
+}
+
+func (s *Service) volumeWanted(ctx context.Context, id string) (bool, error) {
+	_, err := s.volumes.Get(ctx, id)
+	if apierr.ClassOf(err) == apierr.NotFound {
+		return false, nil
+	}
+	return true, err
 }
 
 func (s *Service) blobWanted(ctx context.Context, r store.Resource) (bool, error) {
@@ -139,7 +161,25 @@ func (s *Service) clean(ctx context.Context, r store.Resource) error {
 		return err
 	}
 	s.log.WithField("kind", r.Kind).WithField("id", r.ID).Debug("removed from the compute host")
-	return s.cfg.Store.Update(store.Release(r))
+	changes := []store.Change{store.Release(r)}
+	if r.Kind == store.VM && s.lastMachine(r) {
+		changes = append(changes, store.EndLeases(r.Owner, false))
+	}
+	return s.cfg.Store.Update(changes...)
+}
+
+// lastMachine reports whether the owner of a machine has made no later one,
+// which would use the owner's volumes now.
+func (s *Service) lastMachine(vm store.Resource) bool {
+	e := s.entry(vm.Owner)
+	return e == nil || e.record().Container.SandboxID == vm.ID
+}
+
+// entry returns the entry of a container, nil if there is none.
+func (s *Service) entry(id string) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entries[id]
 }
 
 // destroy deletes r from the host.
@@ -152,6 +192,8 @@ func (s *Service) destroy(ctx context.Context, r store.Resource) error {
 		err = host.DeleteDisk(ctx, r.ID)
 	case store.Blob:
 		err = host.DeleteBlob(ctx, r.ID)
+	case store.Snapshot:
+		err = host.DeleteSnapshot(ctx, r.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("remove %s %s from the compute host: %w", r.Kind, r.ID, err)

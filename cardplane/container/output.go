@@ -30,7 +30,9 @@ func (r *run) awaitExit(ctx context.Context, sb *sandbox.Sandbox) exitResult {
 		c, err := sb.Guest().WaitContainer(ctx, r.e.id)
 		switch {
 		case err == nil && c.State == guestapi.StateExited:
-			return exitResult{exit: &store.Exit{Code: c.ExitCode, OOMKilled: c.OomKilled, At: time.Now().UTC()}}
+			exit := exitOf(c)
+			exit.At = time.Now().UTC()
+			return exitResult{exit: &exit}
 		case apierr.Is(err, "container_not_found"):
 			return exitResult{err: apierr.New(apierr.Unavailable, sandbox.CodeLost,
 				"the container's virtual machine is lost: the guest was booted anew and no longer knows the container")}

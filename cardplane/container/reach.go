@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/guestclient"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -47,6 +46,18 @@ func (s *Service) reach(ctx context.Context, sb *sandbox.Sandbox, patience time.
 	}
 }
 
+// whileServing waits for done, and no longer than the service serves.
+func (s *Service) whileServing(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ctx.Done():
+		return shuttingDown()
+	case <-done:
+		return nil
+	}
+}
+
 // whileReached waits for done, and no longer than the service's reachTimeout
 // for a host that is away.
 func (s *Service) whileReached(ctx context.Context, done <-chan struct{}) error {
@@ -68,21 +79,6 @@ func (s *Service) whileReached(ctx context.Context, done <-chan struct{}) error 
 			return sandbox.Explain(away)
 		case <-changed:
 			late.Reset(s.cfg.ReachTimeout)
-		}
-	}
-}
-
-// waitReached is waitUntil that gives a host up which is away for long.
-func (e *entry) waitReached(ctx context.Context, done func(cardplane.Container) bool) (cardplane.Container, error) {
-	for {
-		e.mu.Lock()
-		c, changed, removed := e.snapshotLocked(), e.changed, e.removed
-		e.mu.Unlock()
-		if removed || done(c) {
-			return c, nil
-		}
-		if err := e.svc.whileReached(ctx, changed); err != nil {
-			return c, err
 		}
 	}
 }

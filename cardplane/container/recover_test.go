@@ -49,7 +49,7 @@ func (p *plane) run(script string, change ...func(*cardplane.ContainerSpec)) car
 // end waits for a container's end.
 func (p *plane) end(id string) cardplane.Container {
 	p.w.t.Helper()
-	c, err := p.Wait(p.w.ctx, id)
+	c, err := p.Wait(p.w.ctx, id, cardplane.WaitNotRunning)
 	return must(p.w.t, c, err)
 }
 
@@ -259,7 +259,7 @@ func TestHostAwayAtStart(t *testing.T) {
 	w.host.Stop()
 
 	p = w.open(nil)
-	waiting, err := p.Service.Wait(w.ctx, "nonesuch")
+	waiting, err := p.Service.Wait(w.ctx, "nonesuch", cardplane.WaitNotRunning)
 	if !apierr.Is(err, "container_not_found") {
 		t.Errorf("wait for an unknown container: %v %v", waiting, err)
 	}

@@ -10,15 +10,14 @@ import (
 )
 
 // Remove implements [cardplane.ContainerService].
-func (s *Service) Remove(ctx context.Context, ref string, force bool) error {
+func (s *Service) Remove(ctx context.Context, ref string, force bool, revision string) error {
 	e, err := s.lookup(ref)
 	if err != nil {
 		return err
 	}
-	c, r := e.active()
-	restarting := c.State == cardplane.Restarting
-	if (r != nil && c.State.Active() || restarting) && !force {
-		return running(c)
+	r, restarting, err := e.beginRemove(force, revision)
+	if err != nil {
+		return err
 	}
 	if restarting {
 		if _, err := e.endRestarting(ctx, r); err != nil {
@@ -36,6 +35,25 @@ func (s *Service) Remove(ctx context.Context, ref string, force bool) error {
 	return s.remove(e)
 }
 
+// beginRemove checks that the container, as it stands, may be removed, and has
+// the run end that it has.
+func (e *entry) beginRemove(force bool, revision string) (r *run, restarting bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, r := e.snapshotLocked(), e.run
+	if err := c.CheckRevision(revision); err != nil {
+		return nil, false, err
+	}
+	restarting = c.State == cardplane.Restarting
+	if (r != nil && c.State.Active() || restarting) && !force {
+		return nil, false, running(c)
+	}
+	if r != nil && !restarting {
+		r.cancel(errRemoved)
+	}
+	return r, restarting, nil
+}
+
 func running(c cardplane.Container) error {
 	return apierr.New(apierr.FailedPrecondition, "container_running",
 		"container %s is %s; stop it first, or remove it with force", c.Name, c.State)
@@ -46,7 +64,7 @@ func (s *Service) remove(e *entry) error {
 	if err := s.forget(e); err != nil {
 		return err
 	}
-	s.deleteDisk(e.id)
+	s.deleteDisk(s.layer(e.id))
 	return nil
 }
 
@@ -73,7 +91,7 @@ func (s *Service) forget(e *entry) error {
 	}
 	e.announceLocked()
 	s.drop(c)
-	s.publish(cardplane.ContainerRemoved, c.ID, c.Name, nil)
+	s.publish(cardplane.ContainerRemoved, c, nil)
 	return nil
 }
 
@@ -89,17 +107,16 @@ func (s *Service) drop(c cardplane.Container) {
 	s.gone = s.gone[max(0, len(s.gone)-maxGone):]
 }
 
-// deleteDisk deletes the disk of a removed container now, or leaves it to the
-// janitor.
-func (s *Service) deleteDisk(container string) {
-	disk := store.Resource{Kind: store.Disk, ID: s.diskID(container), Owner: container}
+// deleteDisk deletes a disk that nothing needs any more now, or leaves it to
+// the janitor.
+func (s *Service) deleteDisk(disk store.Resource) {
 	if claimed, err := s.cfg.Store.Claimed(disk.Kind, disk.ID); err == nil && !claimed {
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, destroyTimeout)
 	defer cancel()
 	if err := s.clean(ctx, disk); err != nil {
-		s.log.WithError(err).WithField("container", container).Warn("the writable layer is not removed yet")
+		s.log.WithError(err).WithField("disk", disk.ID).Warn("the disk is not removed yet")
 		s.wakeJanitor()
 	}
 }

@@ -29,10 +29,14 @@ func restartPause(streak int) time.Duration {
 // again reports whether the policy of rec starts it again after end.
 func (r *run) again(rec *store.Record, end *ending) bool {
 	cause := context.Cause(r.ctx)
+	canceled := errors.Is(cause, errStopped) || errors.Is(cause, errRemoved)
+	if rec.Run.Again && !canceled {
+		return true
+	}
 	if r.endedBefore && rec.Container.Spec.Restart.AtOpen(rec.Run.Stopped) {
 		return true
 	}
-	if rec.Run.Stopped || errors.Is(cause, errStopped) || errors.Is(cause, errRemoved) {
+	if rec.Run.Stopped || canceled {
 		return false
 	}
 	count := rec.Container.RestartCount
@@ -46,6 +50,10 @@ func (r *run) again(rec *store.Record, end *ending) bool {
 // planRestart says in rec, whose end is recorded, when it is started again.
 func planRestart(rec *store.Record) {
 	c := &rec.Container
+	if rec.Run.Again {
+		c.State, rec.Run.RestartAt, rec.Run.Streak = cardplane.Restarting, time.Now().UTC(), 0
+		return
+	}
 	if !c.StartedAt.IsZero() && c.FinishedAt.Sub(c.StartedAt) >= steadyAfter {
 		rec.Run.Streak = 0
 	}
@@ -109,7 +117,7 @@ func (e *entry) postponeRestart() {
 // endRestarting stops a container that is restarting, so that it is as its
 // last run has left it. run is what is left of that, or nil.
 func (e *entry) endRestarting(ctx context.Context, run *run) (cardplane.Container, error) {
-	if err := e.update(func(rec *store.Record) { rec.Run.Stopped = true }); err != nil {
+	if err := e.update(func(rec *store.Record) { rec.Run.Stopped, rec.Run.Again = true, false }); err != nil {
 		return e.snapshot(), err
 	}
 	if run != nil {

@@ -58,7 +58,7 @@ func TestStopEndsRestarts(t *testing.T) {
 	}
 	between := p.run("exit 1", restart(cardplane.RestartAlways, 0))
 	w.until(p, between.ID, func(c cardplane.Container) bool { return c.RestartCount >= 2 && c.State == cardplane.Restarting })
-	if err := p.Remove(w.ctx, between.ID, false); !apierr.Is(err, "container_running") {
+	if err := p.Remove(w.ctx, between.ID, false, ""); !apierr.Is(err, "container_running") {
 		t.Fatalf("removed while restarting: %v", err)
 	}
 	if c, err := p.Stop(w.ctx, between.ID, cardplane.StopOptions{}); err != nil || !c.State.Ended() {
@@ -74,7 +74,7 @@ func TestRemoveWhileRestarting(t *testing.T) {
 	p := w.open(nil)
 	c := p.run("exit 1", restart(cardplane.RestartAlways, 0))
 	w.until(p, c.ID, func(c cardplane.Container) bool { return c.RestartCount >= 3 && c.State == cardplane.Restarting })
-	if err := p.Remove(w.ctx, c.ID, true); err != nil {
+	if err := p.Remove(w.ctx, c.ID, true, ""); err != nil {
 		t.Fatal(err)
 	}
 	w.wantClean(p, 0)
@@ -121,7 +121,7 @@ func TestRestartsOverARestart(t *testing.T) {
 		t.Fatalf("stopped: %+v, %v", c, err)
 	}
 	for _, id := range []string{always.ID, loop.ID} {
-		if err := p.Remove(w.ctx, id, true); err != nil {
+		if err := p.Remove(w.ctx, id, true, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -53,10 +53,15 @@ type run struct {
 	done     chan struct{}    // closed at the run's end
 	startErr error            // why up was never closed; written before done is closed
 
-	execs   sync.WaitGroup // watchers of execs
-	over    bool           // no more watchers; guarded by e.mu
-	mu      sync.Mutex
-	process *specs.Process // the first process, once somebody needed it
+	// unmounted: the guest has left its file systems in order.
+	unmounted bool
+
+	pruned   []string       // execs that the guest has yet to forget; guarded by e.mu
+	helpers  sync.WaitGroup // watchers of execs, and freezes
+	over     bool           // no more helpers; guarded by e.mu
+	freezing sync.Mutex     // held while the guest is told to freeze or thaw
+	mu       sync.Mutex
+	process  *specs.Process // the first process, once somebody needed it
 }
 
 // ending is how a run has come to its end: the program's exit, or else why
@@ -70,11 +75,15 @@ type ending struct {
 func (r *run) main() {
 	defer close(r.done)
 	defer r.release()
-	defer r.endExecs()
+	defer r.endHelpers()
 	defer r.cancel(nil)
 	sb, end := r.bringUp()
 	if end == nil {
 		r.sb = sb
+		// What an earlier process has begun comes before anything new.
+		r.resumeExecs()
+		r.resumeFreeze()
+		r.resumeLimits()
 		close(r.up)
 		end = r.supervise(sb)
 	} else {
@@ -108,7 +117,9 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	drained := r.startPumps(ctx, sb, &helpers)
 	exited := make(chan exitResult, 1)
 	helpers.Go(func() { exited <- r.awaitExit(ctx, sb) })
-	r.resumeExecs()
+	if r.e.record().Container.Spec.Healthcheck.Probes() {
+		helpers.Go(func() { r.watchHealth(ctx, sb) })
+	}
 
 	escalation := newEscalation(r.e.record().Run.KillAt, r.svc.cfg.KillTimeout)
 	defer escalation.stop()
@@ -176,7 +187,7 @@ func (r *run) interrupted() *ending {
 	if exit := r.e.record().Run.Exit; exit != nil {
 		return &ending{exit: exit}
 	}
-	return &ending{exit: &store.Exit{Code: exitKilled, At: time.Now().UTC()}}
+	return &ending{exit: &store.Exit{Code: exitKilled, Signal: sigKill, At: time.Now().UTC()}}
 }
 
 // recordExit makes the exit durable. From then on the machine is not needed.

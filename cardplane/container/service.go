@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"go.etcd.io/bbolt"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/cardplane/volume"
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
@@ -25,7 +27,7 @@ var _ cardplane.ContainerService = (*Service)(nil)
 type Config struct {
 	Store     *store.Store
 	Images    cardplane.ImageService
-	Events    cardplane.EventPublisher
+	Events    EventJournal
 	Sandboxes *sandbox.Manager
 	// LogDir holds a directory for each container's output journal.
 	LogDir string
@@ -36,11 +38,26 @@ type Config struct {
 	// KillTimeout is how long a guest may take to kill a program before its
 	// machine is destroyed; 0 means a minute.
 	KillTimeout time.Duration
+	// QuietTime is how long no container may be started before a template is
+	// made; 0 means 5 seconds.
+	QuietTime time.Duration
+}
+
+// EventJournal takes events, also as a part of what they tell of. [event.Journal]
+// is one, in the database of Config.Store.
+type EventJournal interface {
+	cardplane.EventPublisher
+	// Recording returns what records e in a transaction, after which Announce
+	// is to be called.
+	Recording(e cardplane.Event) func(*bbolt.Tx) error
+	// Announce wakes the readers.
+	Announce()
 }
 
 const (
 	defaultReachTimeout = 10 * time.Second
 	defaultKillTimeout  = time.Minute
+	defaultQuietTime    = 5 * time.Second
 )
 
 // Service implements [cardplane.ContainerService].
@@ -50,14 +67,19 @@ type Service struct {
 
 	ctx    context.Context // ends with the cause sandbox.ErrDetached
 	cancel context.CancelCauseFunc
-	work   sync.WaitGroup // runs and the janitor
+	work   sync.WaitGroup // runs, the janitor and the maker of templates
 	kick   chan struct{}  // wakes the janitor
+	keys   keyLocks
+
+	templates *templates
 
 	mu      sync.Mutex
 	closed  bool
 	entries map[string]*entry // by id
 	names   map[string]string // to id
 	gone    []cardplane.Container
+
+	volumes *volume.Service
 }
 
 // maxGone bounds how many removed containers Wait still knows.
@@ -72,10 +94,14 @@ func Open(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, log: cfg.Log, kick: make(chan struct{}, 1),
-		entries: make(map[string]*entry), names: make(map[string]string),
+		entries: make(map[string]*entry), names: make(map[string]string), templates: newTemplates(),
+	}
+	if s.volumes, err = volume.Open(cfg.Store, s.volumeUser); err != nil {
+		return nil, err
 	}
 	s.cfg.ReachTimeout = cmp.Or(cfg.ReachTimeout, defaultReachTimeout)
 	s.cfg.KillTimeout = cmp.Or(cfg.KillTimeout, defaultKillTimeout)
+	s.cfg.QuietTime = cmp.Or(cfg.QuietTime, defaultQuietTime)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	for _, rec := range records {
 		s.addLocked(rec)
@@ -89,11 +115,13 @@ func Open(cfg Config) (*Service, error) {
 		}
 		s.finishRemoval(e)
 	}
-	s.work.Add(1)
-	go func() {
-		defer s.work.Done()
-		s.janitor(s.ctx)
-	}()
+	for _, loop := range []func(context.Context){s.janitor, s.makeTemplates} {
+		s.work.Add(1)
+		go func() {
+			defer s.work.Done()
+			loop(s.ctx)
+		}()
+	}
 	return s, nil
 }
 
@@ -195,59 +223,22 @@ func (s *Service) Get(_ context.Context, ref string) (cardplane.Container, error
 	if err != nil {
 		return cardplane.Container{}, err
 	}
-	return e.snapshot(), nil
+	return e.snapshot().WithRevision(), nil
 }
 
 // List implements [cardplane.ContainerService].
 func (s *Service) List(_ context.Context, filter cardplane.ContainerFilter) ([]cardplane.Container, error) {
+	entries := s.all()
+	slices.SortFunc(entries, func(a, b *entry) int {
+		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id))
+	})
 	var list []cardplane.Container
-	for _, e := range s.all() {
-		c := e.snapshot()
-		if (filter.All || c.State.Active() || c.State == cardplane.Restarting) && hasLabels(c.Spec.Labels, filter.Labels) {
+	for _, e := range entries {
+		if c := e.snapshot(); filter.Match(c) {
 			list = append(list, c)
 		}
 	}
-	slices.SortFunc(list, func(a, b cardplane.Container) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
 	return list, nil
-}
-
-// hasLabels reports whether labels satisfy every "key" or "key=value".
-func hasLabels(labels map[string]string, wanted []string) bool {
-	for _, w := range wanted {
-		key, value, exact := strings.Cut(w, "=")
-		got, ok := labels[key]
-		if !ok || exact && got != value {
-			return false
-		}
-	}
-	return true
-}
-
-// Wait implements [cardplane.ContainerService].
-func (s *Service) Wait(ctx context.Context, ref string) (cardplane.Container, error) {
-	e, err := s.lookup(ref)
-	if err != nil {
-		if c, ok := s.lookupGone(ref); ok {
-			return c, nil
-		}
-		return cardplane.Container{}, err
-	}
-	return e.waitUntil(ctx, e.over)
-}
-
-// lookupGone finds a container that was removed not long ago, by its id, so
-// that a Wait which comes late still learns the exit code.
-func (s *Service) lookupGone(id string) (cardplane.Container, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.gone {
-		if c.ID == id {
-			return c, true
-		}
-	}
-	return cardplane.Container{}, false
 }
 
 // Logs implements [cardplane.ContainerService].
@@ -280,19 +271,31 @@ func (r *logReader) Close() error {
 	return r.LogReader.Close()
 }
 
-// publish records an event. An event that cannot be recorded fails nothing.
-func (s *Service) publish(t cardplane.EventType, subject, name string, attributes map[string]string) {
-	err := s.cfg.Events.Publish(context.WithoutCancel(s.ctx), cardplane.Event{
-		Type: t, Subject: subject, Name: name, Attributes: attributes,
-	})
-	if err != nil {
-		s.log.WithError(err).WithField("subject", subject).Error("an event was not recorded")
+// publish records an event of a container.
+func (s *Service) publish(t cardplane.EventType, c cardplane.Container, attributes map[string]string) {
+	s.publishEvent(eventOf(t, c, attributes))
+}
+
+// eventOf returns an event of a container.
+func eventOf(t cardplane.EventType, c cardplane.Container, attributes map[string]string) cardplane.Event {
+	return cardplane.Event{Type: t, Subject: c.ID, Name: c.Name, Labels: c.Spec.Labels, Attributes: attributes}
+}
+
+// publishEvent records an event. One that cannot be recorded fails nothing.
+func (s *Service) publishEvent(e cardplane.Event) {
+	if err := s.cfg.Events.Publish(context.WithoutCancel(s.ctx), e); err != nil {
+		s.log.WithError(err).WithField("subject", e.Subject).Error("an event was not recorded")
 	}
 }
 
 func (s *Service) journalDir(id string) string { return filepath.Join(s.cfg.LogDir, id) }
 
-// diskID names a container's writable disk on the host.
-func (s *Service) diskID(container string) string {
-	return fmt.Sprintf("%s-%s", s.cfg.Store.ID(), container)
+// diskID names the disk of an owner on the host.
+func (s *Service) diskID(owner string) string {
+	return fmt.Sprintf("%s-%s", s.cfg.Store.ID(), owner)
+}
+
+// layer is a container's writable disk on the host.
+func (s *Service) layer(container string) store.Resource {
+	return store.Resource{Kind: store.Disk, ID: s.diskID(container), Owner: container}
 }

@@ -24,13 +24,18 @@ func (s *Service) Start(ctx context.Context, ref string) (cardplane.Container, e
 	if err != nil {
 		return cardplane.Container{}, err
 	}
+	return r.awaitUp(ctx)
+}
+
+// awaitUp waits until the program runs, or the start has failed.
+func (r *run) awaitUp(ctx context.Context) (cardplane.Container, error) {
 	select {
 	case <-r.up:
-		return e.snapshot(), nil
+		return r.e.snapshot(), nil
 	case <-r.done:
-		return e.snapshot(), r.startErr
+		return r.e.snapshot(), r.startErr
 	case <-ctx.Done():
-		return e.snapshot(), ctx.Err()
+		return r.e.snapshot(), ctx.Err()
 	}
 }
 
@@ -47,6 +52,10 @@ func (e *entry) awaitEnd(ctx context.Context) error {
 // host, and sets the run going. again tells that the restart policy asks for
 // it.
 func (e *entry) begin(again bool) (*run, error) {
+	volumes, err := e.svc.claimVolumes(e.record().Container)
+	if err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	state := e.rec.Container.State
@@ -62,12 +71,12 @@ func (e *entry) begin(again bool) (*run, error) {
 		return nil, err
 	}
 	if err := journal.BeginRun(); err != nil {
-		release()
+		e.releaseJournalLocked()
 		return nil, err
 	}
-	if err := e.claimLocked(again); err != nil {
+	if err := e.claimLocked(again, volumes); err != nil {
 		err = errors.Join(err, journal.EndRun())
-		release()
+		e.releaseJournalLocked()
 		return nil, err
 	}
 	return e.spawnLocked(&run{journal: journal, release: release})
@@ -75,29 +84,39 @@ func (e *entry) begin(again bool) (*run, error) {
 
 // claimLocked records the beginning of a run together with claims for all
 // that it will make on the host.
-func (e *entry) claimLocked(again bool) error {
+func (e *entry) claimLocked(again bool, volumes []store.Change) error {
 	vm := e.svc.cfg.Store.ID() + "-" + newID(machineBytes)
 	claims := []store.Change{store.Claim(store.Resource{Kind: store.VM, ID: vm, Owner: e.id})}
 	if !e.rec.Container.Spec.ReadOnlyRoot {
-		claims = append(claims, store.Claim(store.Resource{Kind: store.Disk, ID: e.svc.diskID(e.id), Owner: e.id}))
+		claims = append(claims, store.Claim(e.svc.layer(e.id)))
 	}
-	clear(e.execs)
-	e.settled = false
+	claims = append(claims, volumes...)
 	claims = append(claims, store.DropExecs(e.id))
-	return e.updateLocked(func(rec *store.Record) {
+	err := e.updateLocked(func(rec *store.Record) {
 		c := &rec.Container
 		c.State, c.SandboxID = cardplane.Starting, vm
 		c.StartedAt, c.FinishedAt = time.Time{}, time.Time{}
 		c.ExitCode, c.OOMKilled, c.Error, c.Guest, c.Timings = 0, false, nil, nil, nil
+		c.EndReason, c.Signal, c.Pending = "", 0, nil
+		c.Health = firstHealth(c.Spec)
 		run := store.Run{DiskUsed: rec.Run.DiskUsed}
-		if again {
+		switch {
+		case again && rec.Run.Again:
+			c.RestartCount, run.Restarted = 0, true
+		case again:
 			c.RestartCount++
 			run.Streak = rec.Run.Streak
-		} else {
+		default:
 			c.RestartCount = 0
 		}
 		rec.Run = run
 	}, claims...)
+	if err != nil {
+		return err
+	}
+	clear(e.execs)
+	e.settled = false
+	return nil
 }
 
 // spawnLocked completes r, the run of an active container, and sets it going.
@@ -109,7 +128,7 @@ func (e *entry) spawnLocked(r *run) (*run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		r.release()
+		e.releaseJournalLocked()
 		return nil, shuttingDown()
 	}
 	e.run = r

@@ -22,6 +22,7 @@ type stopRequest struct {
 	signal int
 	name   string
 	grace  time.Duration
+	again  bool // and to be started again
 }
 
 // escalation is the way from the stop signal to SIGKILL.
@@ -78,9 +79,13 @@ func (e *escalation) stop() { e.timer.Stop() }
 func (r *run) beginStop(req stopRequest, esc *escalation) {
 	esc.sooner(time.Now().Add(req.grace))
 	r.persist(func(rec *store.Record) {
+		if rec.Container.State == cardplane.Paused {
+			rec.Run.FreezeDue = true
+		}
 		rec.Container.State = cardplane.Stopping
-		rec.Run.KillAt, rec.Run.Stopped = esc.at, true
+		rec.Run.KillAt, rec.Run.Stopped, rec.Run.Again = esc.at, true, req.again
 	})
+	r.resumeFreeze()
 	if !esc.killed {
 		r.e.setReason("waiting for the program to end after " + req.name)
 	}
@@ -123,17 +128,24 @@ func (s *Service) Stop(ctx context.Context, ref string, opts cardplane.StopOptio
 	}
 	if c.State == cardplane.Starting {
 		r.cancel(errStopped)
-	} else {
-		select {
-		case r.stops <- req:
-		case <-r.done:
-		case <-r.ctx.Done():
-		case <-ctx.Done():
-			return c, ctx.Err()
-		}
+	} else if _, err := r.askToStop(ctx, req); err != nil {
+		return c, err
 	}
 	// The stop is recorded, and done when a host that is away is back.
 	return e.waitReached(ctx, func(c cardplane.Container) bool { return !c.State.Active() })
+}
+
+// askToStop passes req to the run, unless that comes to its end by itself.
+func (r *run) askToStop(ctx context.Context, req stopRequest) (taken bool, err error) {
+	select {
+	case r.stops <- req:
+		return true, nil
+	case <-r.done:
+	case <-r.ctx.Done():
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	return false, nil
 }
 
 // active returns the container and its run, nil where it has none. A container
@@ -147,7 +159,10 @@ func (e *entry) active() (cardplane.Container, *run) {
 // stopRequest finds the signal: the request's, the container's, the image's.
 func (s *Service) stopRequest(ctx context.Context, c cardplane.Container, opts cardplane.StopOptions) (stopRequest, error) {
 	req := stopRequest{name: opts.Signal, grace: opts.Timeout}
-	if opts.Timeout <= 0 {
+	if opts.Timeout < 0 {
+		req.grace = c.Spec.StopTimeout()
+	}
+	if req.grace <= 0 {
 		return stopRequest{signal: sigKill, name: "SIGKILL"}, nil
 	}
 	if req.name == "" {
@@ -184,30 +199,43 @@ func (s *Service) Kill(ctx context.Context, ref, signal string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.noteKill(ctx, number); err != nil {
+	ends, err := e.asksForEnd(ctx, number)
+	if err == nil && ends {
+		err = e.update(func(rec *store.Record) { rec.Run.Stopped = true })
+	}
+	if err != nil {
 		return err
 	}
-	return e.notRunning(r.command(ctx, func(ctx context.Context) error {
-		err := r.sb.Guest().KillContainer(ctx, e.id, number)
+	if err := e.notRunning(r.sendSignal(ctx, number)); err != nil || !ends {
+		return err
+	}
+	if f, err := r.beginFreeze(false); err == nil {
+		return s.whileReached(ctx, f.done)
+	}
+	return nil // it was not paused
+}
+
+// sendSignal has the guest signal the program once.
+func (r *run) sendSignal(ctx context.Context, signal int) error {
+	return r.command(ctx, func(ctx context.Context) error {
+		err := r.sb.Guest().KillContainer(ctx, r.e.id, signal)
 		if apierr.Is(err, guestclient.CodeUnreachable) && !guestclient.Unsent(err) {
 			return sandbox.Explain(apierr.New(apierr.Unavailable, "connection_lost",
 				"the link broke before the answer came, so the signal may have arrived: %w", err))
 		}
 		return err
-	}))
+	})
 }
 
-// noteKill records that the program's end is asked for, if signal does so.
-func (e *entry) noteKill(ctx context.Context, signal int) error {
+// asksForEnd reports whether signal asks for the program's end, where that
+// makes a difference.
+func (e *entry) asksForEnd(ctx context.Context, signal int) (bool, error) {
 	c := e.snapshot()
-	if c.Spec.Restart.Never() {
-		return nil
+	if c.Spec.Restart.Never() && c.State != cardplane.Paused {
+		return false, nil
 	}
 	stop, err := e.svc.stopRequest(ctx, c, cardplane.StopOptions{Timeout: time.Second})
-	if err != nil || signal != sigKill && signal != stop.signal {
-		return err
-	}
-	return e.update(func(rec *store.Record) { rec.Run.Stopped = true })
+	return signal == sigKill || signal == stop.signal, err
 }
 
 // Resize implements [cardplane.ContainerService].
@@ -268,6 +296,8 @@ func (e *entry) notRunning(err error) error {
 	switch {
 	case apierr.Is(err, "container_not_running"):
 		return notRunning(e.snapshot())
+	case apierr.Is(err, "container_paused"):
+		return paused(e.snapshot())
 	case apierr.Is(err, "not_a_terminal"):
 		return noTerminal(e.snapshot())
 	}

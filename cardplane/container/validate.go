@@ -39,6 +39,12 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 	if err := checkProcess(spec); err != nil {
 		return spec, err
 	}
+	if err := checkVolumes(spec); err != nil {
+		return spec, err
+	}
+	if err := checkOptions(spec); err != nil {
+		return spec, err
+	}
 	resources, err := completeResources(spec.Resources)
 	if err != nil {
 		return spec, err
@@ -90,13 +96,22 @@ func checkNames(spec cardplane.ContainerSpec) error {
 	if spec.Image == "" {
 		return invalid("/image", "missing_image", "the field \"image\" is empty; name an image of `cardctl images`")
 	}
-	if spec.Name != "" && !namePattern.MatchString(spec.Name) {
-		return invalid("/name", "invalid_name", "the name %q is not usable; use up to 63 letters, digits, '_', '.' and '-', the first a letter or digit", spec.Name)
+	if spec.Name != "" {
+		if err := checkName("/name", spec.Name); err != nil {
+			return err
+		}
 	}
 	if spec.Hostname != "" && !hostnamePattern.MatchString(spec.Hostname) {
 		return invalid("/hostname", "invalid_hostname", "the host name %q is not usable; use up to 64 letters, digits, '.' and '-', the first and last a letter or digit", spec.Hostname)
 	}
 	return checkStrings("/labels", keysAndValues(spec.Labels))
+}
+
+func checkName(field, name string) error {
+	if !namePattern.MatchString(name) {
+		return invalid(field, "invalid_name", "the name %q is not usable; use up to 63 letters, digits, '_', '.' and '-', the first a letter or digit", name)
+	}
+	return nil
 }
 
 func checkProcess(spec cardplane.ContainerSpec) error {
@@ -176,6 +191,9 @@ func completeResources(r cardplane.Resources) (cardplane.Resources, error) {
 		return r, invalid("/resources/memoryBytes", "memory_too_small", "%d bytes of memory are too few for a virtual machine; ask for at least %d (%d MiB)", r.MemoryBytes, cardplane.MinMemoryBytes, cardplane.MinMemoryBytes/mib)
 	case r.StorageBytes < cardplane.MinStorageBytes || r.StorageBytes > cardplane.MaxStorageBytes:
 		return r, invalid("/resources/storageBytes", "invalid_storage", "a writable layer of %d bytes is not possible; ask for %d to %d", r.StorageBytes, int64(cardplane.MinStorageBytes), int64(cardplane.MaxStorageBytes))
+	}
+	if r.PidsLimit < 0 || r.PidsLimit > cardplane.MaxPids {
+		return r, invalid("/resources/pidsLimit", "invalid_pids_limit", "a limit of %d processes is not possible; ask for 1 to %d, or 0 for none", r.PidsLimit, cardplane.MaxPids)
 	}
 	if _, err := cardplane.ParseCPUSet(r.CPUSet); err != nil {
 		return r, invalid("/resources/cpuset", "invalid_cpuset", "%w", err)

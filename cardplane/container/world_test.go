@@ -45,6 +45,7 @@ type world struct {
 	guest       string
 	bootTimeout time.Duration
 	killTimeout time.Duration
+	templates   int
 	wire        *linktest.Cutter // nil: the link cannot be cut
 
 	mu     sync.Mutex
@@ -138,16 +139,17 @@ func (w *world) open(fault func(op string) bool) *plane {
 	p.host = &faultyHost{realHost: sandbox.OverLink(w.link()), crash: p.freeze, fault: fault}
 	p.Service, err = container.Open(container.Config{
 		Store: p.store, Images: p.images, Events: p.events, LogDir: filepath.Join(w.dir, "logs"), Log: log,
-		ReachTimeout: time.Second, KillTimeout: w.killTimeout,
+		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
 			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
+			Templates: w.templates, Prefix: p.store.ID() + "-",
 		}),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(p.close)
-	if _, err := p.images.Load(w.ctx, bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest"))); err != nil {
+	if _, err := p.images.Load(w.ctx, bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")), cardplane.LoadOptions{}); err != nil {
 		w.t.Fatal(err)
 	}
 	return p
@@ -201,14 +203,14 @@ func (p *plane) log() logrus.FieldLogger { return testLog(p.w.t) }
 func (p *plane) freeze() { _ = p.store.Close() }
 
 func (p *plane) system() cardplane.SystemService {
-	return system.New(system.Config{Host: p.host, Artefacts: p.artefacts, DataDir: p.w.dir, Epoch: p.store.Epoch()})
+	return system.New(system.Config{Host: p.host, Artefacts: p.artefacts, DataDir: p.w.dir, Epoch: p.store.Epoch(), DiskUsage: p.DiskUsage})
 }
 
 func TestConformance(t *testing.T) {
 	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
 		p := newWorld(t, "").open(nil)
 		return cardplanetest.Harness{
-			Containers: p, Images: p.Images(), Events: p.events, System: p.system(), Image: "test",
+			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Events: p.events, System: p.system(), Image: "test",
 		}
 	})
 }

@@ -3,8 +3,8 @@
 // follow it.
 //
 // Events are durable when Publish returns, their numbers have no gaps, and
-// readers see them in order; a reader that falls behind the bound goes on
-// with the oldest event kept, and sees from the numbers how many it missed.
+// readers see them in order; a reader that falls behind the bound is told so,
+// rather than let miss events that it cannot know of.
 package event
 
 import (
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/apierr"
 	"go.etcd.io/bbolt"
 )
 
@@ -56,7 +57,18 @@ func Open(db *bbolt.DB, limit int) (*Journal, error) {
 
 // Publish implements [cardplane.EventPublisher].
 func (j *Journal) Publish(_ context.Context, e cardplane.Event) error {
-	err := j.db.Update(func(tx *bbolt.Tx) error {
+	if err := j.db.Update(j.Recording(e)); err != nil {
+		return fmt.Errorf("record event %s of %s: %w", e.Type, e.Subject, err)
+	}
+	j.Announce()
+	return nil
+}
+
+// Recording returns what records e in a transaction on the journal's database,
+// together with what the event tells of. Once that is committed, Announce is
+// to be called.
+func (j *Journal) Recording(e cardplane.Event) func(*bbolt.Tx) error {
+	return func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucket)
 		seq, err := b.NextSequence()
 		if err != nil {
@@ -71,15 +83,15 @@ func (j *Journal) Publish(_ context.Context, e cardplane.Event) error {
 			return err
 		}
 		return trim(b, e.Sequence-int64(j.limit))
-	})
-	if err != nil {
-		return fmt.Errorf("record event %s of %s: %w", e.Type, e.Subject, err)
 	}
+}
+
+// Announce wakes the readers.
+func (j *Journal) Announce() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	close(j.changed)
 	j.changed = make(chan struct{})
-	return nil
 }
 
 // trim deletes the events up to and including sequence number last.
@@ -95,12 +107,24 @@ func trim(b *bbolt.Bucket, last int64) error {
 
 // Events implements [cardplane.EventService].
 func (j *Journal) Events(_ context.Context, opts cardplane.EventOptions) (cardplane.EventReader, error) {
-	r := &reader{journal: j, next: opts.Since + 1, follow: opts.Follow}
-	if opts.Since >= 0 {
-		return r, nil
-	}
+	r := &reader{journal: j, next: opts.Since + 1, opts: opts}
 	err := j.db.View(func(tx *bbolt.Tx) error {
-		r.next = int64(tx.Bucket(bucket).Sequence()) + 1
+		b := tx.Bucket(bucket)
+		newest := int64(b.Sequence())
+		oldest := newest + 1
+		if k, _ := b.Cursor().First(); k != nil {
+			oldest = sequence(k)
+		}
+		switch {
+		case opts.Since < 0:
+			r.next = newest + 1
+		case opts.Since == 0:
+			r.next = oldest
+		case opts.Since > newest:
+			return apierr.New(apierr.InvalidArgument, "unknown_event", "there is no event %d yet, the newest is %d; begin with 0 for the oldest kept", opts.Since, newest).At("since")
+		case r.next < oldest:
+			return lost(r.next, oldest)
+		}
 		return nil
 	})
 	if err != nil {
@@ -109,11 +133,17 @@ func (j *Journal) Events(_ context.Context, opts cardplane.EventOptions) (cardpl
 	return r, nil
 }
 
+// lost is the error for an event that is no longer kept.
+func lost(wanted, oldest int64) error {
+	return apierr.New(apierr.FailedPrecondition, "events_lost",
+		"events %d to %d are no longer kept; look at what there is now, and begin again after event %d", wanted, oldest-1, oldest-1)
+}
+
 // reader implements cardplane.EventReader.
 type reader struct {
 	journal *Journal
 	next    int64
-	follow  bool
+	opts    cardplane.EventOptions
 	page    []cardplane.Event
 }
 
@@ -122,6 +152,21 @@ func (r *reader) Close() error { return nil }
 
 // Next implements cardplane.EventReader.
 func (r *reader) Next(ctx context.Context) (cardplane.Event, error) {
+	for {
+		e, err := r.read(ctx)
+		switch {
+		case err != nil:
+			return cardplane.Event{}, err
+		case !r.opts.Until.IsZero() && !e.Time.Before(r.opts.Until):
+			return cardplane.Event{}, io.EOF
+		case !e.Time.Before(r.opts.From) && r.opts.Match(e):
+			return e, nil
+		}
+	}
+}
+
+// read returns the next event, wanted or not.
+func (r *reader) read(ctx context.Context) (cardplane.Event, error) {
 	for len(r.page) == 0 {
 		r.journal.mu.Lock()
 		changed := r.journal.changed // taken before the look, so that no event is missed
@@ -132,13 +177,8 @@ func (r *reader) Next(ctx context.Context) (cardplane.Event, error) {
 		if len(r.page) > 0 {
 			break
 		}
-		if !r.follow {
-			return cardplane.Event{}, io.EOF
-		}
-		select {
-		case <-ctx.Done():
-			return cardplane.Event{}, ctx.Err()
-		case <-changed:
+		if err := r.wait(ctx, changed); err != nil {
+			return cardplane.Event{}, err
 		}
 	}
 	e := r.page[0]
@@ -146,11 +186,37 @@ func (r *reader) Next(ctx context.Context) (cardplane.Event, error) {
 	return e, ctx.Err()
 }
 
+// wait returns once there may be another event, or io.EOF where none is to be
+// waited for.
+func (r *reader) wait(ctx context.Context, changed <-chan struct{}) error {
+	if !r.opts.Follow {
+		return io.EOF
+	}
+	var over <-chan time.Time
+	if !r.opts.Until.IsZero() {
+		timer := time.NewTimer(r.opts.Until.Sub(r.journal.now()))
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-over:
+		return io.EOF
+	case <-changed:
+		return nil
+	}
+}
+
 // fill takes the next page from the store.
 func (r *reader) fill() error {
 	err := r.journal.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucket).Cursor()
-		for k, v := c.Seek(key(r.next)); k != nil && len(r.page) < pageSize; k, v = c.Next() {
+		k, v := c.Seek(key(r.next))
+		if k != nil && sequence(k) > r.next {
+			return lost(r.next, sequence(k))
+		}
+		for ; k != nil && len(r.page) < pageSize; k, v = c.Next() {
 			var e cardplane.Event
 			if err := json.Unmarshal(v, &e); err != nil {
 				return fmt.Errorf("event %d: %w", sequence(k), err)

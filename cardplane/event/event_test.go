@@ -10,6 +10,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/event"
+	"github.com/cardplane/cardplane/openapi/apierr"
 	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 )
@@ -82,6 +83,35 @@ func TestBoundAndSince(t *testing.T) {
 	wantRun(t, sequences(t, j, cardplane.EventOptions{Since: 490}, 1000), 491, 500)
 	if got := sequences(t, j, cardplane.EventOptions{Since: -1}, 1000); len(got) != 0 {
 		t.Fatalf("from now on: %v", got)
+	}
+}
+
+// Who asks for what is no longer kept is told so, and does not miss it unawares.
+func TestLostEvents(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "db"), 200)
+	publish(t, j, 500)
+	for since, code := range map[int64]string{299: "events_lost", 1: "events_lost", 501: "unknown_event"} {
+		if _, err := j.Events(t.Context(), cardplane.EventOptions{Since: since}); !apierr.Is(err, code) {
+			t.Errorf("since %d: %v", since, err)
+		}
+	}
+	wantRun(t, sequences(t, j, cardplane.EventOptions{Since: 300}, 1), 301, 301)
+	slow, err := j.Events(t.Context(), cardplane.EventOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := slow.Next(t.Context()); err != nil || e.Sequence != 301 {
+		t.Fatal(e, err)
+	}
+	publish(t, j, 400)
+	for err == nil {
+		var e cardplane.Event
+		if e, err = slow.Next(t.Context()); err == nil && e.Sequence > 500 {
+			t.Fatalf("a gap before %d", e.Sequence)
+		}
+	}
+	if !apierr.Is(err, "events_lost") {
+		t.Fatal(err)
 	}
 }
 

@@ -46,6 +46,8 @@ type Client struct {
 	epoch     int64
 	transport *http.Transport
 	api       *guestapi.Client
+	// archives has no bound for bodies, which are not held in memory.
+	archives *guestapi.Client
 	// ready is a connection that no call has used yet.
 	ready atomic.Pointer[net.Conn]
 }
@@ -74,6 +76,7 @@ func New(dial DialFunc, epoch int64) *Client {
 		WriteBufferSize:        2 << 10,
 	}
 	c.api = &guestapi.Client{Server: "http://guest/", Client: &http.Client{Transport: bounded{c.transport}}}
+	c.archives = &guestapi.Client{Server: "http://guest/", Client: &http.Client{Transport: c.transport}}
 	return c
 }
 

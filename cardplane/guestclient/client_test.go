@@ -147,6 +147,30 @@ func TestOutputResumes(t *testing.T) {
 	}
 }
 
+// A reader whose acknowledgements were all lost with its connections goes on,
+// although the guest's buffer was full.
+func TestOutputResumesFromAFullGuest(t *testing.T) {
+	const buffer, total = 1 << 20, 5_000_000
+	f := run(t, "head -c 5000000 /dev/zero")
+	var at int64
+	for ended := false; !ended; {
+		out := f.open(at)
+		for read := 0; read < buffer && !ended; {
+			piece, err := out.Next()
+			ended = errors.Is(err, io.EOF)
+			if err != nil && !ended {
+				t.Fatal(err)
+			}
+			read += len(piece.Data)
+			at += int64(len(piece.Data))
+		}
+		_ = out.Close()
+	}
+	if at != total {
+		t.Errorf("read %d bytes of %d", at, total)
+	}
+}
+
 // Every byte of stdin arrives once, however often the connection is cut.
 func TestStdinSurvivesCuts(t *testing.T) {
 	f := run(t, "cat")

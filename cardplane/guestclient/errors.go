@@ -27,13 +27,17 @@ const (
 var knownCodes = map[string]bool{
 	"bad_request": true, "missing_epoch": true, "stale_epoch": true,
 	"container_not_found": true, "container_exists": true,
-	"container_not_running": true, "container_running": true, "container_busy": true,
+	"container_not_running": true, "container_running": true, "container_busy": true, "container_paused": true, "memory_in_use": true, "no_healthcheck": true,
 	"exec_not_found": true, "exec_exists": true, "exec_running": true,
 	"invalid_config": true, "not_a_terminal": true,
 	"device_not_found": true, "mount_failed": true,
-	"command_not_found": true, "command_not_executable": true, "start_failed": true,
+	"command_not_found": true, "command_not_executable": true, "start_failed": true, "invalid_sysctl": true,
 	"too_many": true, "stream_not_found": true, "offset_out_of_range": true,
 	"stream_ended": true, "shutting_down": true,
+	"path_not_found": true, "path_conflict": true, "path_escapes": true,
+	"archive_malformed": true, "archive_unsupported": true,
+	"read_only": true, "disk_full": true, "copy_failed": true,
+	"connection_refused": true, "connection_failed": true,
 }
 
 // finish turns a generated client's answer into a T or an error for the user.
@@ -88,7 +92,7 @@ func fromGuest(err error) error {
 		e.Code = "guest_error"
 	}
 	e.Message = Printable(e.Message, maxMessage)
-	e.Field = ""
+	e.Field, e.Faults = "", nil
 	evidence := e.Evidence[:min(len(e.Evidence), maxEvidence)]
 	e.Evidence = make([]string, len(evidence))
 	for i, line := range evidence {

@@ -59,7 +59,10 @@ type Output struct {
 }
 
 // OpenOutput opens stream (guestwire.Stdout or Stderr) of p at offset, in
-// bytes since the process's start. When ctx ends, the stream is cut.
+// bytes since the process's start. What is before offset must be safe here: it
+// is acknowledged, as an earlier connection may have been cut before its last
+// acknowledgement arrived, and a full guest would wait for it forever. When ctx
+// ends, the stream is cut.
 //
 // Errors: container_not_found, exec_not_found, stream_not_found,
 // offset_out_of_range, stale_epoch, guest_unreachable.
@@ -72,15 +75,25 @@ func (c *Client) OpenOutput(ctx context.Context, p Process, stream string, offse
 		_ = conn.Close()
 		return nil, fmt.Errorf("%w: asked for offset %d, got %d with %d lost", ErrProtocol, offset, reply.Offset, reply.Lost)
 	}
-	return &Output{
+	out := &Output{
 		conn: conn, in: in, frames: guestwire.NewFrameReader(in),
 		unbind: context.AfterFunc(ctx, func() { _ = conn.Close() }),
-		offset: offset, acked: offset, lost: reply.Lost,
-	}, nil
+		offset: offset, lost: reply.Lost,
+	}
+	if offset > 0 {
+		_ = out.acknowledge() // a connection that is cut already shows in Next
+	}
+	return out, nil
 }
 
-// openStream dials the stream port and exchanges the first lines.
+// openStream opens a stream of a process.
 func (c *Client) openStream(ctx context.Context, p Process, stream string, offset int64) (net.Conn, *bufio.Reader, guestwire.StreamReply, error) {
+	return c.openConn(ctx, guestwire.StreamRequest{Container: p.Container, Exec: p.Exec, Stream: stream, Offset: offset})
+}
+
+// openConn dials the stream port and exchanges the first lines.
+func (c *Client) openConn(ctx context.Context, req guestwire.StreamRequest) (net.Conn, *bufio.Reader, guestwire.StreamReply, error) {
+	req.Epoch = c.epoch
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	conn, err := c.dial(ctx, guestwire.StreamPort)
@@ -89,7 +102,7 @@ func (c *Client) openStream(ctx context.Context, p Process, stream string, offse
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	in := bufio.NewReaderSize(conn, streamBuffer)
-	reply, err := c.greet(conn, in, p, stream, offset)
+	reply, err := greet(conn, in, req)
 	if !stop() && err == nil {
 		err = unreachable(ctx.Err())
 	}
@@ -100,11 +113,8 @@ func (c *Client) openStream(ctx context.Context, p Process, stream string, offse
 	return conn, in, reply, nil
 }
 
-func (c *Client) greet(conn net.Conn, in *bufio.Reader, p Process, stream string, offset int64) (guestwire.StreamReply, error) {
-	err := guestwire.WriteLine(conn, guestwire.StreamRequest{
-		Epoch: c.epoch, Container: p.Container, Exec: p.Exec, Stream: stream, Offset: offset,
-	})
-	if err != nil {
+func greet(conn net.Conn, in *bufio.Reader, req guestwire.StreamRequest) (guestwire.StreamReply, error) {
+	if err := guestwire.WriteLine(conn, req); err != nil {
 		return guestwire.StreamReply{}, unreachable(err)
 	}
 	reply, err := guestwire.ReadReply(in)
@@ -158,6 +168,10 @@ func (o *Output) Ack() error {
 	if o.in.Buffered() > 0 && o.offset-o.acked < ackEvery {
 		return nil
 	}
+	return o.acknowledge()
+}
+
+func (o *Output) acknowledge() error {
 	o.acked = o.offset
 	if err := o.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err

@@ -31,7 +31,8 @@ func (s *server) attachExec(w http.ResponseWriter, r *http.Request) {
 // fail does so before the connection is handed over, and as a problem
 // document.
 func (s *server) serveStream(w http.ResponseWriter, r *http.Request, stdin bool, open func(context.Context) (cardplane.Session, error)) {
-	if err := checkUpgrade(r); err != nil {
+	if err := checkUpgrade(r, cardwire.Subprotocol); err != nil {
+		w.Header().Set("Upgrade", "websocket")
 		s.fail(w, r, err)
 		return
 	}
@@ -51,18 +52,18 @@ func (s *server) serveStream(w http.ResponseWriter, r *http.Request, stdin bool,
 	}
 	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(cardwire.MaxMessage)
-	p := &pipe{session: session, conn: conn, stdin: stdin, ping: s.ping, log: s.log.WithField("path", r.URL.Path)}
+	p := &pipe{session: session, conn: conn, stdin: stdin, ping: s.ping, stall: s.limits.stall, log: s.log.WithField("path", r.URL.Path)}
 	p.run(ctx)
 }
 
-// checkUpgrade refuses what cannot become a WebSocket with our framing.
-func checkUpgrade(r *http.Request) error {
+// checkUpgrade refuses what cannot become a WebSocket with a framing of ours.
+func checkUpgrade(r *http.Request, subprotocol string) error {
 	if !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") {
-		return apierr.New(apierr.InvalidArgument, "upgrade_required", "this operation is a WebSocket; send an upgrade request with the subprotocol %s", cardwire.Subprotocol)
+		return apierr.New(apierr.InvalidArgument, "upgrade_required", "this operation is a WebSocket; send an upgrade request with the subprotocol %s", subprotocol)
 	}
-	if !hasToken(r.Header, "Sec-WebSocket-Protocol", cardwire.Subprotocol) {
+	if !hasToken(r.Header, "Sec-WebSocket-Protocol", subprotocol) {
 		return apierr.New(apierr.InvalidArgument, "unsupported_subprotocol", "the WebSocket subprotocol is %.80q; it must be %s",
-			r.Header.Get("Sec-WebSocket-Protocol"), cardwire.Subprotocol)
+			r.Header.Get("Sec-WebSocket-Protocol"), subprotocol)
 	}
 	// A web page of another origin must not reach a control plane on loopback.
 	origin := r.Header.Get("Origin")

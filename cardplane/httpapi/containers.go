@@ -9,15 +9,16 @@ import (
 	"github.com/cardplane/cardplane/openapi/cardapi"
 )
 
-// Defaults of the document, which the generated code does not fill in.
-const (
-	defaultStopTimeout = 10 * time.Second
-	defaultWaitTimeout = 60 * time.Second
-)
+// defaultWaitTimeout is the document's, which the generated code does not fill
+// in.
+const defaultWaitTimeout = 60 * time.Second
 
 func (s *server) ListContainers(ctx context.Context, r cardapi.ListContainersRequestObject) (cardapi.ListContainersResponseObject, error) {
-	filter := cardplane.ContainerFilter{All: value(r.Params.All), Labels: value(r.Params.Label)}
-	all, err := s.Containers.List(ctx, filter)
+	all, err := s.Containers.List(ctx, cardplane.ContainerFilter{
+		All: value(r.Params.All), States: apimodel.StatesFromAPI(value(r.Params.State)),
+		Health: apimodel.HealthFromAPI(value(r.Params.Health)),
+		Labels: value(r.Params.Label), Names: value(r.Params.Name),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +28,7 @@ func (s *server) ListContainers(ctx context.Context, r cardapi.ListContainersReq
 	if err != nil {
 		return nil, err
 	}
-	return cardapi.ListContainers200JSONResponse{Items: each(items, apimodel.ContainerToAPI), NextCursor: next}, nil
+	return cardapi.ListContainers200JSONResponse{Items: each(items, apimodel.ContainerInListToAPI), NextCursor: next}, nil
 }
 
 func (s *server) CreateContainer(ctx context.Context, r cardapi.CreateContainerRequestObject) (cardapi.CreateContainerResponseObject, error) {
@@ -35,7 +36,9 @@ func (s *server) CreateContainer(ctx context.Context, r cardapi.CreateContainerR
 	if err != nil {
 		return nil, err
 	}
-	return cardapi.CreateContainer201JSONResponse(apimodel.ContainerToAPI(c)), nil
+	return cardapi.CreateContainer201JSONResponse{
+		Body: apimodel.ContainerToAPI(c), Headers: cardapi.CreateContainer201ResponseHeaders{ETag: etag(c)},
+	}, nil
 }
 
 func (s *server) GetContainer(ctx context.Context, r cardapi.GetContainerRequestObject) (cardapi.GetContainerResponseObject, error) {
@@ -43,11 +46,16 @@ func (s *server) GetContainer(ctx context.Context, r cardapi.GetContainerRequest
 	if err != nil {
 		return nil, err
 	}
-	return cardapi.GetContainer200JSONResponse(apimodel.ContainerToAPI(c)), nil
+	if known := value(r.Params.IfNoneMatch); known != "" && matches(known, c) {
+		return cardapi.GetContainer304Response{Headers: cardapi.GetContainer304ResponseHeaders{ETag: etag(c)}}, nil
+	}
+	return cardapi.GetContainer200JSONResponse{
+		Body: apimodel.ContainerToAPI(c), Headers: cardapi.GetContainer200ResponseHeaders{ETag: etag(c)},
+	}, nil
 }
 
 func (s *server) DeleteContainer(ctx context.Context, r cardapi.DeleteContainerRequestObject) (cardapi.DeleteContainerResponseObject, error) {
-	if err := s.Containers.Remove(ctx, r.Container, value(r.Params.Force)); err != nil {
+	if err := s.Containers.Remove(ctx, r.Container, value(r.Params.Force), revision(r.Params.IfMatch)); err != nil {
 		return nil, err
 	}
 	return cardapi.DeleteContainer204Response{}, nil
@@ -62,16 +70,19 @@ func (s *server) StartContainer(ctx context.Context, r cardapi.StartContainerReq
 }
 
 func (s *server) StopContainer(ctx context.Context, r cardapi.StopContainerRequestObject) (cardapi.StopContainerResponseObject, error) {
-	body := value(r.Body)
-	opts := cardplane.StopOptions{Timeout: defaultStopTimeout, Signal: value(body.Signal)}
-	if body.TimeoutSeconds != nil {
-		opts.Timeout = time.Duration(*body.TimeoutSeconds) * time.Second
-	}
-	c, err := s.Containers.Stop(ctx, r.Container, opts)
+	c, err := s.Containers.Stop(ctx, r.Container, stopOptions(value(r.Body)))
 	if err != nil {
 		return nil, err
 	}
 	return cardapi.StopContainer200JSONResponse(apimodel.ContainerToAPI(c)), nil
+}
+
+func stopOptions(body cardapi.ContainerStop) cardplane.StopOptions {
+	opts := cardplane.StopOptions{Timeout: -1, Signal: value(body.Signal)}
+	if body.TimeoutSeconds != nil {
+		opts.Timeout = time.Duration(*body.TimeoutSeconds) * time.Second
+	}
+	return opts
 }
 
 func (s *server) KillContainer(ctx context.Context, r cardapi.KillContainerRequestObject) (cardapi.KillContainerResponseObject, error) {
@@ -90,9 +101,12 @@ func (s *server) WaitContainer(ctx context.Context, r cardapi.WaitContainerReque
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c, err := s.Containers.Wait(limited, r.Container)
+	c, err := s.Containers.Wait(limited, r.Container, cardplane.WaitCondition(value(r.Params.Condition)))
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		c, err = s.Containers.Get(ctx, r.Container)
+		if err == nil {
+			return cardapi.WaitContainer202JSONResponse(apimodel.ContainerToAPI(c)), nil
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -108,11 +122,25 @@ func (s *server) ResizeContainer(ctx context.Context, r cardapi.ResizeContainerR
 }
 
 func (s *server) CreateExec(ctx context.Context, r cardapi.CreateExecRequestObject) (cardapi.CreateExecResponseObject, error) {
-	e, err := s.Containers.Exec(ctx, r.Container, apimodel.ExecSpecFromAPI(*r.Body))
+	e, err := s.Containers.Exec(ctx, r.Container, apimodel.ExecSpecFromAPI(*r.Body), value(r.Params.IdempotencyKey))
 	if err != nil {
 		return nil, err
 	}
 	return cardapi.CreateExec201JSONResponse(apimodel.ExecToAPI(e)), nil
+}
+
+func (s *server) ListExecs(ctx context.Context, r cardapi.ListExecsRequestObject) (cardapi.ListExecsResponseObject, error) {
+	all, err := s.Containers.ListExecs(ctx, r.Container)
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := page(all, r.Params.Limit, r.Params.Cursor, func(e cardplane.Exec) position {
+		return position{at: e.StartedAt, id: e.ID}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return cardapi.ListExecs200JSONResponse{Items: each(items, apimodel.ExecToAPI), NextCursor: next}, nil
 }
 
 func (s *server) GetExec(ctx context.Context, r cardapi.GetExecRequestObject) (cardapi.GetExecResponseObject, error) {

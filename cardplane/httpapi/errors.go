@@ -1,22 +1,12 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/cardapi"
 )
-
-// methodError is a request with a method that its route does not have. HTTP
-// demands a status of its own for it (RFC 9110 section 15.5.6).
-type methodError struct{ method, path, allow string }
-
-func (e *methodError) Error() string {
-	return fmt.Sprintf("%.200q takes no %s; use %s", e.path, e.method, e.allow)
-}
 
 // fail answers r with err as a problem document. It is the only place where
 // an error becomes a response. When a response is under way already, all that
@@ -35,11 +25,6 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if started(w) {
 		panic(http.ErrAbortHandler)
 	}
-	var method *methodError
-	if errors.As(err, &method) {
-		writeMethodProblem(w, method)
-		return
-	}
 	apierr.Write(w, err)
 }
 
@@ -51,16 +36,6 @@ func logged(err error) error {
 		return e.Cause
 	}
 	return err
-}
-
-// writeMethodProblem sends err as an InvalidArgument problem with status 405.
-func writeMethodProblem(w http.ResponseWriter, err *methodError) {
-	problem := apierr.ToProblem(apierr.New(apierr.InvalidArgument, "method_not_allowed", "%s", err.Error()))
-	problem.Status = http.StatusMethodNotAllowed
-	problem.Title = http.StatusText(problem.Status)
-	w.Header().Set("Content-Type", apierr.ContentType)
-	w.WriteHeader(problem.Status)
-	_ = json.NewEncoder(w).Encode(problem)
 }
 
 // failDecoding answers a request that the generated code could not decode.

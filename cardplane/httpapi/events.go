@@ -27,7 +27,11 @@ func (s *server) GetEvents(ctx context.Context, r cardapi.GetEventsRequestObject
 }
 
 func eventOptions(p cardapi.GetEventsParams) (cardplane.EventOptions, error) {
-	opts := cardplane.EventOptions{Since: -1, Follow: true}
+	opts := cardplane.EventOptions{Since: -1, Follow: true, From: value(p.From), Until: value(p.Until)}
+	opts.EventFilter = cardplane.EventFilter{Types: value(p.Type), Containers: value(p.Container), Labels: value(p.Label)}
+	if !opts.From.IsZero() {
+		opts.Since = 0
+	}
 	if p.Follow != nil {
 		opts.Follow = *p.Follow
 	}

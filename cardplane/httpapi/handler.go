@@ -2,7 +2,7 @@
 // that openapi/cardplane.yaml describes.
 //
 // A request passes through these layers, outermost first: access log and panic
-// recovery, routing with problem documents for unknown routes, validation
+// recovery, routing with problem documents for unknown routes, limits, validation
 // against the document, then a generated server that decodes the request and
 // calls one method here. Every error, wherever it arises, becomes a problem
 // document in [server.fail] and nowhere else.
@@ -24,11 +24,8 @@ import (
 	"github.com/cardplane/cardplane/openapi/validate"
 )
 
-// Bounds of requests and the rhythm of streams.
+// The rhythm of streams.
 const (
-	maxBody         = 1 << 20          // bytes of a JSON body
-	bodyTimeout     = 30 * time.Second // for a JSON body to arrive
-	uploadIdle      = 5 * time.Minute  // between two reads of an image that is loaded
 	heartbeatPeriod = 15 * time.Second // between comments on a silent event stream
 	pingPeriod      = 30 * time.Second // between pings on a WebSocket
 )
@@ -37,6 +34,7 @@ const (
 type Services struct {
 	Containers cardplane.ContainerService
 	Images     cardplane.ImageService
+	Volumes    cardplane.VolumeService
 	Events     cardplane.EventService
 	System     cardplane.SystemService
 }
@@ -47,6 +45,7 @@ type server struct {
 	log       logrus.FieldLogger
 	heartbeat time.Duration
 	ping      time.Duration
+	limits    limits
 }
 
 var _ cardapi.StrictServerInterface = (*server)(nil)
@@ -54,7 +53,7 @@ var _ cardapi.StrictServerInterface = (*server)(nil)
 // New returns the handler of the whole API. Errors that are no fault of the
 // caller are logged to log, and every request at debug level.
 func New(services Services, log logrus.FieldLogger) http.Handler {
-	s := &server{Services: services, log: log, heartbeat: heartbeatPeriod, ping: pingPeriod}
+	s := &server{Services: services, log: log, heartbeat: heartbeatPeriod, ping: pingPeriod, limits: defaultLimits}
 	return s.handler()
 }
 
@@ -65,7 +64,10 @@ func (s *server) handler() http.Handler {
 	if err != nil {
 		panic(err)
 	}
-	routes := &router{mux: http.NewServeMux(), document: document, fail: s.fail}
+	routes := &router{
+		mux: http.NewServeMux(), document: document, fail: s.fail,
+		limits: s.limits, brief: make(slots, s.limits.brief), lasting: make(slots, s.limits.lasting),
+	}
 	generated := cardapi.NewStrictHandlerWithOptions(s, nil, cardapi.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  s.failDecoding,
 		ResponseErrorHandlerFunc: s.fail,
@@ -76,5 +78,6 @@ func (s *server) handler() http.Handler {
 	})
 	routes.HandleFunc("GET /v1/containers/{container}/attach", s.attachContainer)
 	routes.HandleFunc("GET /v1/containers/{container}/execs/{exec}/attach", s.attachExec)
+	routes.HandleFunc("GET /v1/containers/{container}/ports/{port}/connect", s.connectPort)
 	return s.observe(routes)
 }

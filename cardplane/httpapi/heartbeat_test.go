@@ -23,8 +23,8 @@ func quickServer(t *testing.T) (*cardplanetest.Memory, *httptest.Server) {
 	t.Cleanup(m.Close)
 	log, _ := test.NewNullLogger()
 	s := &server{
-		Services: Services{Containers: m.Containers(), Images: m.Images(), Events: m.Events(), System: m.System()},
-		log:      log, heartbeat: time.Millisecond, ping: time.Millisecond,
+		Services: Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Events: m.Events(), System: m.System()},
+		log:      log, heartbeat: time.Millisecond, ping: time.Millisecond, limits: defaultLimits,
 	}
 	web := httptest.NewServer(s.handler())
 	t.Cleanup(func() {
@@ -54,7 +54,7 @@ func TestEventHeartbeat(t *testing.T) {
 func TestPing(t *testing.T) {
 	m, web := quickServer(t)
 	archive := cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")
-	images, err := m.Images().Load(t.Context(), strings.NewReader(string(archive)))
+	images, err := m.Images().Load(t.Context(), strings.NewReader(string(archive)), cardplane.LoadOptions{})
 	if err != nil || len(images) != 1 {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,9 +43,9 @@ func newFixture(t *testing.T) *fixture {
 	m := cardplanetest.NewMemory()
 	t.Cleanup(m.Close)
 	f := &fixture{Memory: m, t: t}
-	f.services = httpapi.Services{Containers: m.Containers(), Images: m.Images(), Events: m.Events(), System: m.System()}
+	f.services = httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Events: m.Events(), System: m.System()}
 	f.serve()
-	if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest"))); err != nil {
+	if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")), cardplane.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -66,6 +67,7 @@ func (f *fixture) do(method, target, body string) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
+	checkResponse(f.t, r, w)
 	return w
 }
 
@@ -103,7 +105,8 @@ func TestProblems(t *testing.T) {
 	}{
 		{"GET", "/", "", 404, "no_such_route", "", "there is no GET"},
 		{"GET", "/v2/containers", "", 404, "no_such_route", "", ""},
-		{"DELETE", "/v1/containers", "", 405, "method_not_allowed", "", `"/v1/containers" takes no DELETE; use GET, HEAD, POST`},
+		{"DELETE", "/v1/containers", "", 405, "method_not_allowed", "", `"/v1/containers" takes no DELETE; use GET, POST, HEAD`},
+		{"DELETE", "/v1/images/load", "", 405, "method_not_allowed", "", "use POST"},
 		{"PUT", "/v1/containers/x/start", "", 405, "method_not_allowed", "", "use POST"},
 		{"POST", "/v1/containers", "", 400, "missing_body", "", "createContainer needs"},
 		{"POST", "/v1/containers", "{", 400, "invalid_json", "", ""},
@@ -112,13 +115,17 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/containers", `{"image":"test","resources":{"vcpus":65}}`, 400, "invalid_field", "/resources/vcpus", "maximum is 64"},
 		{"POST", "/v1/containers", `{"image":"test","logs":{"whenFull":"panic"}}`, 400, "invalid_field", "/logs/whenFull", "block, drop"},
 		{"POST", "/v1/containers", `{"image":"none"}`, 404, "image_not_found", "/image", "cardctl load"},
-		{"POST", "/v1/containers", big, 400, "body_too_large", "", "1048576"},
+		{"POST", "/v1/containers", big, 413, "body_too_large", "", "1048576"},
 		{"GET", "/v1/containers/nope", "", 404, "container_not_found", "", `"nope"`},
 		{"GET", "/v1/containers/" + strings.Repeat("x", 129), "", 400, "invalid_parameter", "container", "at most 128"},
 		{"GET", "/v1/containers?limit=0", "", 400, "invalid_parameter", "limit", "minimum is 1"},
 		{"GET", "/v1/containers?limit=1001", "", 400, "invalid_parameter", "limit", ""},
 		{"GET", "/v1/containers?all=yes", "", 400, "invalid_parameter", "all", ""},
-		{"GET", "/v1/containers?al=true", "", 400, "unknown_parameter", "al", "takes all, label, limit, cursor"},
+		{"GET", "/v1/containers?al=true", "", 400, "unknown_parameter", "al", "takes all, state, health, label, name, limit, cursor"},
+		{"GET", "/v1/containers?state=gone", "", 400, "invalid_parameter", "state", "created, starting, running"},
+		{"GET", "/v1/containers?label=", "", 400, "invalid_parameter", "label", "is empty"},
+		{"GET", "/v1/images?name=x&nmae=y", "", 400, "unknown_parameter", "nmae", "takes label, name, limit, cursor"},
+		{"POST", "/v1/containers/x/start", "{}", 400, "unexpected_body", "", "leave it out"},
 		{"GET", "/v1/containers?cursor=%21", "", 400, "invalid_cursor", "cursor", "begin without one"},
 		{"GET", "/v1/containers?cursor=eA", "", 400, "invalid_cursor", "cursor", ""},
 		{"GET", "/v1/containers/x/logs?tail=-1", "", 400, "invalid_parameter", "tail", ""},
@@ -130,9 +137,9 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/containers/x/execs", `{"command":[]}`, 400, "invalid_field", "/command", "at least 1"},
 		{"POST", "/v1/images/pull", `{"reference":"x/y"}`, 503, "registry_unavailable", "", ""},
 		{"GET", "/v1/images/localhost:5000%2Fa%2Fb:v1", "", 404, "image_not_found", "", `"localhost:5000/a/b:v1"`},
-		{"GET", "/v1/containers/x/attach", "", 400, "upgrade_required", "", ""},
+		{"GET", "/v1/containers/x/attach", "", 426, "upgrade_required", "", ""},
 		{"GET", "/v1/containers/x/attach?stdni=true", "", 400, "unknown_parameter", "stdni", ""},
-		{"GET", "/v1/containers/x/execs/y/attach", "", 400, "upgrade_required", "", ""},
+		{"GET", "/v1/containers/x/execs/y/attach", "", 426, "upgrade_required", "", ""},
 	} {
 		t.Run(tc.method+" "+tc.target[:min(len(tc.target), 60)], func(t *testing.T) {
 			w := f.do(tc.method, tc.target, tc.body)
@@ -147,6 +154,76 @@ func TestProblems(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 		})
+	}
+}
+
+// Everything that is wrong with a request is told at once, and by pointers.
+func TestFieldErrors(t *testing.T) {
+	f := newFixture(t)
+	p := problem(t, f.do("POST", "/v1/containers", `{"nmae":"x","resources":{"vcpus":65}}`))
+	want := []apierr.FieldError{
+		{Pointer: "/image", Code: "missing_field", Detail: "field /image is required"},
+		{Pointer: "/nmae", Code: "unknown_field", Detail: p.Errors[1].Detail},
+		{Pointer: "/resources/vcpus", Code: "invalid_field", Detail: "field /resources/vcpus is 65; the maximum is 64", Value: "65"},
+	}
+	if !slices.Equal(p.Errors, want) || p.Field != "/image" {
+		t.Errorf("%q: %+v", p.Field, p.Errors)
+	}
+	if p := problem(t, f.do("GET", "/v1/containers?limit=0", "")); len(p.Errors) != 1 || p.Errors[0].Parameter != "limit" {
+		t.Errorf("%+v", p.Errors)
+	}
+	// Not only what validation finds has a place.
+	if p := problem(t, f.do("POST", "/v1/containers", `{"image":"none"}`)); len(p.Errors) != 1 || p.Errors[0].Pointer != "/image" {
+		t.Errorf("%+v", p.Errors)
+	}
+	if p := problem(t, f.do("POST", "/v1/images/pull", `{"reference":"x","credentials":{"password":["hunter2"]}}`)); strings.Contains(fmt.Sprint(p), "hunter2") {
+		t.Errorf("a secret is repeated: %+v", p)
+	}
+}
+
+// The tag of a container is that of its content.
+func TestETag(t *testing.T) {
+	f := newFixture(t)
+	created := f.do("POST", "/v1/containers", `{"image":"test","command":["sleep","1000"],"name":"tagged"}`)
+	get := func(tag string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/containers/tagged", nil)
+		if tag != "" {
+			r.Header.Set("If-None-Match", tag)
+		}
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		checkResponse(t, r, w)
+		return w
+	}
+	first := get("").Header().Get("ETag")
+	if first == "" || first != created.Header().Get("ETag") || first != get("").Header().Get("ETag") {
+		t.Errorf("%q after a create with %q", first, created.Header().Get("ETag"))
+	}
+	for _, tag := range []string{first, "W/" + first, "*"} {
+		if w := get(tag); w.Code != http.StatusNotModified || w.Body.Len() != 0 {
+			t.Errorf("%s: %d %s", tag, w.Code, w.Body)
+		}
+	}
+	f.do("POST", "/v1/containers/tagged/start", "")
+	if w := get(first); w.Code != http.StatusOK || w.Header().Get("ETag") == first {
+		t.Errorf("after a change: %d %s", w.Code, w.Header())
+	}
+	remove := func(tag string) int {
+		r := httptest.NewRequestWithContext(t.Context(), "DELETE", "/v1/containers/tagged?force=true", nil)
+		r.Header.Set("If-Match", tag)
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, r)
+		checkResponse(t, r, w)
+		return w.Code
+	}
+	if code := remove(first); code != http.StatusPreconditionFailed {
+		t.Errorf("a removal of what has changed: %d", code)
+	}
+	if w := get("no tag"); w.Code != http.StatusBadRequest {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if code := remove(get("").Header().Get("ETag")); code != http.StatusNoContent {
+		t.Errorf("a removal of what has not changed: %d", code)
 	}
 }
 
@@ -299,7 +376,7 @@ func TestWaitTimeout(t *testing.T) {
 	f := newFixture(t)
 	id := f.create(`{"image":"test","command":["sleep","1000"]}`)
 	w := f.do("GET", "/v1/containers/"+id+"/wait?timeoutSeconds=0", "")
-	if w.Code != 200 || !strings.Contains(w.Body.String(), `"state":"created"`) {
+	if w.Code != 202 || !strings.Contains(w.Body.String(), `"state":"created"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

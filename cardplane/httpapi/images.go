@@ -2,9 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"io"
-	"net/http"
-	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/apimodel"
@@ -12,7 +9,7 @@ import (
 )
 
 func (s *server) ListImages(ctx context.Context, r cardapi.ListImagesRequestObject) (cardapi.ListImagesResponseObject, error) {
-	all, err := s.Images.List(ctx)
+	all, err := s.Images.List(ctx, cardplane.ImageFilter{Labels: value(r.Params.Label), Names: value(r.Params.Name)})
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +23,12 @@ func (s *server) ListImages(ctx context.Context, r cardapi.ListImagesRequestObje
 }
 
 func (s *server) LoadImages(ctx context.Context, r cardapi.LoadImagesRequestObject) (cardapi.LoadImagesResponseObject, error) {
-	images, err := s.Images.Load(ctx, r.Body)
+	if value(r.Params.Progress) {
+		return s.withProgress(ctx, func(ctx context.Context, report cardplane.ProgressFunc) ([]cardplane.Image, error) {
+			return s.Images.Load(ctx, r.Body, cardplane.LoadOptions{Progress: report})
+		})
+	}
+	images, err := s.Images.Load(ctx, r.Body, cardplane.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -35,6 +37,13 @@ func (s *server) LoadImages(ctx context.Context, r cardapi.LoadImagesRequestObje
 
 func (s *server) PullImage(ctx context.Context, r cardapi.PullImageRequestObject) (cardapi.PullImageResponseObject, error) {
 	ref, opts := apimodel.PullFromAPI(*r.Body)
+	if value(r.Params.Progress) {
+		return s.withProgress(ctx, func(ctx context.Context, report cardplane.ProgressFunc) ([]cardplane.Image, error) {
+			opts.Progress = report
+			image, err := s.Images.Pull(ctx, ref, opts)
+			return []cardplane.Image{image}, err
+		})
+	}
 	image, err := s.Images.Pull(ctx, ref, opts)
 	if err != nil {
 		return nil, err
@@ -71,18 +80,4 @@ func (s *server) imageInUse(ctx context.Context, id string) (string, bool, error
 		}
 	}
 	return "", false, nil
-}
-
-// idleBody bounds the time between two reads of a body that may be of any
-// length.
-type idleBody struct {
-	io.ReadCloser
-	deadline *http.ResponseController
-}
-
-func (b idleBody) Read(p []byte) (int, error) {
-	// Only a test's recorder has no deadline to set.
-	_ = b.deadline.SetReadDeadline(time.Now().Add(uploadIdle))
-	defer func() { _ = b.deadline.SetReadDeadline(time.Time{}) }()
-	return b.ReadCloser.Read(p)
 }

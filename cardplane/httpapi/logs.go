@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/apimodel"
@@ -16,11 +14,12 @@ func (s *server) GetLogs(ctx context.Context, r cardapi.GetLogsRequestObject) (c
 	if err != nil {
 		return nil, err
 	}
-	return logResponse{ctx: ctx, reader: reader, period: s.heartbeat}, nil
+	return logResponse{lines[cardplane.LogRecord, cardapi.LogRecord]{ctx, reader, apimodel.LogRecordToAPI, s.heartbeat}}, nil
 }
 
 func logOptions(p cardapi.GetLogsParams) cardplane.LogOptions {
-	opts := cardplane.LogOptions{Follow: value(p.Follow), Stdout: true, Stderr: true, Tail: -1, Since: value(p.Since)}
+	opts := cardplane.LogOptions{Follow: value(p.Follow), Stdout: true, Stderr: true, Tail: -1, Since: value(p.Since), Until: value(p.Until)}
+	opts.StdoutOffset, opts.StderrOffset = value(p.StdoutOffset), value(p.StderrOffset)
 	if p.Stdout != nil {
 		opts.Stdout = *p.Stdout
 	}
@@ -33,25 +32,10 @@ func logOptions(p cardapi.GetLogsParams) cardplane.LogOptions {
 	return opts
 }
 
-// logResponse streams a journal as NDJSON.
+// logResponse streams a journal.
 type logResponse struct {
-	ctx    context.Context
-	reader cardplane.LogReader
-	period time.Duration
+	lines[cardplane.LogRecord, cardapi.LogRecord]
 }
 
 // VisitGetLogsResponse implements cardapi.GetLogsResponseObject.
-func (l logResponse) VisitGetLogsResponse(w http.ResponseWriter) error {
-	defer func() { _ = l.reader.Close() }()
-	beginStream(w, "application/x-ndjson")
-	return stream(l.ctx, w, l.next, l.period, nil)
-}
-
-func (l logResponse) next(ctx context.Context) ([]byte, error) {
-	record, err := l.reader.Next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	line, err := json.Marshal(apimodel.LogRecordToAPI(record))
-	return append(line, '\n'), err
-}
+func (l logResponse) VisitGetLogsResponse(w http.ResponseWriter) error { return l.visit(w) }

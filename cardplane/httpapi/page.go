@@ -52,14 +52,21 @@ func parseCursor(cursor string) (position, error) {
 // page sorts items, oldest first, and returns those after cursor, limit at
 // most, with the next cursor where there are more.
 func page[T any](items []T, limit *int, cursor *string, where func(T) position) ([]T, *string, error) {
-	items = slices.Clone(items)
-	slices.SortFunc(items, func(a, b T) int { return where(a).compare(where(b)) })
+	order := func(a, b T) int { return where(a).compare(where(b)) }
+	if !slices.IsSortedFunc(items, order) {
+		items = slices.Clone(items)
+		slices.SortFunc(items, order)
+	}
 	if cursor != nil && *cursor != "" {
 		after, err := parseCursor(*cursor)
 		if err != nil {
 			return nil, nil, err
 		}
-		items = slices.DeleteFunc(items, func(item T) bool { return where(item).compare(after) <= 0 })
+		n, found := slices.BinarySearchFunc(items, after, func(item T, p position) int { return where(item).compare(p) })
+		if found {
+			n++
+		}
+		items = items[n:]
 	}
 	n := defaultLimit
 	if limit != nil {

@@ -24,6 +24,7 @@ type pipe struct {
 	conn    *websocket.Conn
 	stdin   bool // whether the client may send input
 	ping    time.Duration
+	stall   time.Duration
 	log     logrus.FieldLogger
 }
 
@@ -45,7 +46,7 @@ func (p *pipe) run(ctx context.Context) {
 		p.log.WithError(err).Debug("stream detached")
 		return
 	}
-	if err := p.conn.Write(ctx, websocket.MessageBinary, cardwire.StatusMessage(status)); err != nil {
+	if err := p.write(ctx, cardwire.StatusMessage(status)); err != nil {
 		p.log.WithError(err).Debug("stream status not delivered")
 		return
 	}
@@ -88,7 +89,7 @@ func (p *pipe) send(ctx context.Context) (cardapi.StreamStatus, error) {
 		for rest := output.Data; len(rest) > 0; {
 			n := min(len(rest), cardwire.MaxPayload)
 			message = cardwire.Append(message[:0], channel, rest[:n])
-			if err := p.conn.Write(ctx, websocket.MessageBinary, message); err != nil {
+			if err := p.write(ctx, message); err != nil {
 				return cardapi.StreamStatus{}, err
 			}
 			rest = rest[n:]
@@ -96,12 +97,19 @@ func (p *pipe) send(ctx context.Context) (cardapi.StreamStatus, error) {
 	}
 }
 
+// write sends a message. A client that does not take it in time is cut off.
+func (p *pipe) write(ctx context.Context, message []byte) error {
+	limited, cancel := context.WithTimeout(ctx, p.stall)
+	defer cancel()
+	return p.conn.Write(limited, websocket.MessageBinary, message)
+}
+
 func (p *pipe) status(code int, err error) cardapi.StreamStatus {
 	if err == nil {
 		return cardapi.StreamStatus{ExitCode: &code}
 	}
 	problem := apimodel.ProblemToAPI(err)
-	if problem.Class == cardapi.Internal {
+	if problem.Class == cardapi.ProblemClassInternal {
 		p.log.WithError(logged(err)).Error("stream failed")
 	}
 	return cardapi.StreamStatus{Error: &problem}

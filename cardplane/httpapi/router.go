@@ -2,18 +2,22 @@ package httpapi
 
 import (
 	"net/http"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/validate"
 )
 
-// router implements cardapi.ServeMux: it puts validation in front of every
-// route, and answers requests for no route with problem documents.
+// router implements cardapi.ServeMux: it puts limits and validation in front
+// of every route, and answers requests for no route with problem documents.
 type router struct {
 	mux      *http.ServeMux
 	document *validate.Document
 	fail     func(http.ResponseWriter, *http.Request, error)
+
+	limits         limits
+	brief, lasting slots
 }
 
 // HandleFunc registers a handler for a pattern, which must be a route of the
@@ -24,7 +28,12 @@ func (rt *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 		panic("httpapi: the document has no route " + pattern)
 	}
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		if err := check(operation, w, r); err != nil {
+		free, ok := rt.admit(operation, w, r)
+		if !ok {
+			return
+		}
+		defer free()
+		if err := rt.check(operation, w, r); err != nil {
 			rt.fail(w, r, err)
 			return
 		}
@@ -32,20 +41,17 @@ func (rt *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 	})
 }
 
-// check validates r, for which its body has to arrive within bodyTimeout.
-func check(operation *validate.Operation, w http.ResponseWriter, r *http.Request) error {
-	// Only a test's recorder has no deadline to set.
-	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyTimeout))
-	defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
-	if operation.RawBody() {
-		r.Body = idleBody{ReadCloser: r.Body, deadline: deadline}
-	}
-	return operation.Check(r, maxBody)
-}
-
 // ServeHTTP serves r by the handler of its route.
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// A path that the document names is not that of an object of this name.
+	named := rt.document.Methods(r.URL.Path)
+	if slices.Contains(named, http.MethodGet) {
+		named = append(named, http.MethodHead)
+	}
+	if len(named) > 0 && !slices.Contains(named, r.Method) {
+		rt.wrongMethod(w, r, strings.Join(named, ", "))
+		return
+	}
 	handler, pattern := rt.mux.Handler(r)
 	if pattern != "" {
 		rt.mux.ServeHTTP(w, r)
@@ -56,11 +62,16 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	probe := &probe{header: make(http.Header)}
 	handler.ServeHTTP(probe, r)
 	if probe.status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", probe.header.Get("Allow"))
-		rt.fail(w, r, &methodError{method: r.Method, path: r.URL.Path, allow: probe.header.Get("Allow")})
+		rt.wrongMethod(w, r, probe.header.Get("Allow"))
 		return
 	}
 	rt.fail(w, r, apierr.New(apierr.NotFound, "no_such_route", "there is no %s %.200q in this API; GET /openapi.yaml describes it", r.Method, r.URL.Path))
+}
+
+// wrongMethod refuses a method that a path does not have.
+func (rt *router) wrongMethod(w http.ResponseWriter, r *http.Request, allow string) {
+	w.Header().Set("Allow", allow)
+	rt.fail(w, r, apierr.New(apierr.InvalidArgument, "method_not_allowed", "%.200q takes no %s; use %s", r.URL.Path, r.Method, allow))
 }
 
 // probe takes the head of a response and drops its body.

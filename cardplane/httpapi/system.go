@@ -30,3 +30,11 @@ func (s *server) GetDoctor(ctx context.Context, _ cardapi.GetDoctorRequestObject
 	}
 	return cardapi.GetDoctor200JSONResponse(apimodel.ChecksToAPI(checks)), nil
 }
+
+func (s *server) GetDiskUsage(ctx context.Context, _ cardapi.GetDiskUsageRequestObject) (cardapi.GetDiskUsageResponseObject, error) {
+	usage, err := s.System.DiskUsage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return cardapi.GetDiskUsage200JSONResponse(apimodel.UsageToAPI(usage)), nil
+}

@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sirupsen/logrus/hooks/test"
 
@@ -27,7 +26,8 @@ func TestEndpoints(t *testing.T) {
 		"https://card.example/": true,
 		"unix://relative":       false,
 		"unix://":               false,
-		"tcp://x:1":             false,
+		"tcp://127.0.0.1:8080":  true,
+		"tcp://":                false,
 		"/run/x.sock":           false,
 		"":                      false,
 		"http://":               false,
@@ -61,7 +61,7 @@ func (f failing) Logs(context.Context, string, cardplane.LogOptions) (cardplane.
 	return nil, f.err
 }
 
-func (f failing) Remove(context.Context, string, bool) error { return f.err }
+func (f failing) Remove(context.Context, string, bool, string) error { return f.err }
 
 // An error arrives as it left: as JSON, before a stream and before a
 // WebSocket.
@@ -75,7 +75,7 @@ func TestErrorsSurvive(t *testing.T) {
 			_, err := containers.Get(t.Context(), "c")
 			_, attachErr := containers.Attach(t.Context(), "c", cardplane.AttachOptions{})
 			_, logsErr := containers.Logs(t.Context(), "c", cardplane.LogOptions{})
-			for _, err := range []error{err, attachErr, logsErr, containers.Remove(t.Context(), "c", true)} {
+			for _, err := range []error{err, attachErr, logsErr, containers.Remove(t.Context(), "c", true, "")} {
 				var got *apierr.Error
 				if !errors.As(err, &got) || !reflect.DeepEqual(got, want) {
 					t.Errorf("got %#v, want %#v", err, want)
@@ -188,7 +188,7 @@ func TestListsJoinPages(t *testing.T) {
 func TestNotRemote(t *testing.T) {
 	client := newClient(t, "unix:///nonexistent/socket")
 	_, blockErr := client.Images().Block(t.Context(), "sha256:x")
-	_, userErr := client.Images().ResolveUser(t.Context(), "sha256:x", "root")
+	_, userErr := client.Images().ResolveUser(t.Context(), "sha256:x", "root", nil)
 	for _, err := range []error{blockErr, userErr} {
 		if apierr.ClassOf(err) != apierr.NotSupported {
 			t.Errorf("%v", err)
@@ -200,7 +200,7 @@ func TestNotRemote(t *testing.T) {
 func TestPathReferences(t *testing.T) {
 	client := newClient(t, "unix:///nonexistent/socket")
 	for _, ref := range []string{"", ".", ".."} {
-		if err := client.Containers().Remove(t.Context(), ref, true); !apierr.Is(err, "invalid_reference") {
+		if err := client.Containers().Remove(t.Context(), ref, true, ""); !apierr.Is(err, "invalid_reference") {
 			t.Errorf("%q: %v", ref, err)
 		}
 		if _, err := client.Containers().Attach(t.Context(), ref, cardplane.AttachOptions{}); !apierr.Is(err, "invalid_reference") {
@@ -209,29 +209,21 @@ func TestPathReferences(t *testing.T) {
 	}
 }
 
-// patient answers Wait with a container that goes on, then one that ended.
-type patient struct {
-	cardplane.ContainerService
-	refs []string
-}
-
-func (p *patient) Wait(ctx context.Context, ref string) (cardplane.Container, error) {
-	p.refs = append(p.refs, ref)
-	c := cardplane.Container{ID: "0123", State: cardplane.Running, CreatedAt: time.Now()}
-	if len(p.refs) == 3 {
-		c.State, c.ExitCode = cardplane.Exited, 4
-	}
-	return c, nil
-}
-
-// Wait asks until the container has ended, by id once it knows it.
+// Wait asks until the server says that it is over, by id once it knows it.
 func TestWaitGoesOn(t *testing.T) {
-	service := &patient{}
-	log, _ := test.NewNullLogger()
-	client := newClient(t, serve(t, httpapi.New(httpapi.Services{Containers: service}, log)))
-	c, err := client.Containers().Wait(t.Context(), "01")
-	if err != nil || c.ExitCode != 4 || strings.Join(service.refs, " ") != "01 0123 0123" {
-		t.Errorf("%+v, %v, asked for %v", c, err, service.refs)
+	var asked []string
+	client := newClient(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Path)
+		w.Header().Set("Content-Type", "application/json")
+		if len(asked) < 3 {
+			w.WriteHeader(http.StatusAccepted)
+		}
+		_, _ = io.WriteString(w, `{"id":"0123","state":"exited","exitCode":4,"spec":{"image":"test"}}`)
+	})))
+	c, err := client.Containers().Wait(t.Context(), "01", cardplane.WaitNextExit)
+	want := "/v1/containers/01/wait /v1/containers/0123/wait /v1/containers/0123/wait"
+	if err != nil || c.ExitCode != 4 || strings.Join(asked, " ") != want {
+		t.Errorf("%+v, %v, asked for %v", c, err, asked)
 	}
 }
 

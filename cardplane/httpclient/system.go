@@ -30,3 +30,12 @@ func (c *system) Doctor(ctx context.Context) ([]cardplane.Check, error) {
 	}
 	return apimodel.ChecksFromAPI(report), nil
 }
+
+func (c *system) DiskUsage(ctx context.Context) ([]cardplane.DiskUsage, error) {
+	resp, err := c.api.GetDiskUsage(ctx)
+	report, err := decode[cardapi.DiskUsageReport](ctx, c.Client, resp, err)
+	if err != nil {
+		return nil, err
+	}
+	return apimodel.UsageFromAPI(report), nil
+}

@@ -20,6 +20,7 @@ const (
 	blobDir     = "blobs/sha256"
 	blockDir    = "block"
 	blockSuffix = ".erofs"
+	partDir     = "partial"
 	tmpDir      = "tmp"
 )
 

@@ -43,7 +43,7 @@ func (s *Store) blockOf(ctx context.Context, id string) (block, error) {
 		return block{}, notFound(id)
 	}
 	defer s.hold(e.layers.key())()
-	b, err := s.ensureBlock(ctx, e.layers)
+	b, err := s.ensureBlock(ctx, e.layers, id, nil)
 	if err != nil || b == e.Block {
 		return b, err
 	}
@@ -64,29 +64,34 @@ func (s *Store) hasBlock(b block) bool {
 	return err == nil && info.Size() == b.Size
 }
 
-// ensureBlock returns the block file of l and builds it if there is none. The
-// caller holds l's key.
-func (s *Store) ensureBlock(ctx context.Context, l layers) (block, error) {
+// ensureBlock returns the block file of l, the layers of image id, and builds
+// it if there is none. The caller holds l's key.
+func (s *Store) ensureBlock(ctx context.Context, l layers, id string, report cardplane.ProgressFunc) (block, error) {
 	key := l.key()
-	return share(ctx, s, key, func(ctx context.Context) (block, error) {
+	return share(ctx, s, key, report, func(ctx context.Context, report cardplane.ProgressFunc) (block, error) {
 		s.mu.Lock()
 		b, ok := s.blocks[key]
 		s.mu.Unlock()
 		if ok && s.hasBlock(b) {
+			newMeter(report, cardplane.StepCached, id, b.Size).finish()
 			return b, nil
 		}
-		return s.build(ctx, l)
+		return s.build(ctx, l, id, report)
 	})
 }
 
 // build makes the block file of l and puts it in its place.
-func (s *Store) build(ctx context.Context, l layers) (block, error) {
+func (s *Store) build(ctx context.Context, l layers, id string, report cardplane.ProgressFunc) (block, error) {
 	w, err := s.newWorkDir("build")
 	if err != nil {
 		return block{}, err
 	}
 	defer w.remove()
-	root, files, err := s.merge(ctx, l)
+	var total int64
+	for _, ref := range l {
+		total += ref.blob.Size
+	}
+	root, files, err := s.merge(ctx, l, newMeter(report, cardplane.StepVerify, id, total))
 	if err != nil {
 		return block{}, err
 	}
@@ -95,10 +100,12 @@ func (s *Store) build(ctx context.Context, l layers) (block, error) {
 		return block{}, corrupt("%w", err)
 	}
 	path := filepath.Join(w.path, "block")
-	b, err := s.writeBlock(ctx, path, plan, l, files)
+	meter := newMeter(report, cardplane.StepBuild, id, total)
+	b, err := s.writeBlock(ctx, path, plan, l, files, meter)
 	if err != nil {
 		return block{}, err
 	}
+	meter.finish() // layers may be skipped
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fs.Rename(path, s.blockPath(b.Digest)); err != nil {
@@ -119,11 +126,11 @@ func (l layers) uuid() [16]byte {
 }
 
 // merge is the first pass: it checks the diff_ids and merges the layers.
-func (s *Store) merge(ctx context.Context, l layers) (*mkerofs.Inode, [][]layer.File, error) {
+func (s *Store) merge(ctx context.Context, l layers, meter *meter) (*mkerofs.Inode, [][]layer.File, error) {
 	merger := layer.NewMerger(s.limits.merge())
 	budget := s.limits.Bytes
 	for _, ref := range l {
-		if err := s.mergeLayer(ctx, merger, ref, &budget); err != nil {
+		if err := s.mergeLayer(ctx, merger, ref, &budget, meter); err != nil {
 			return nil, nil, fmt.Errorf("layer %s: %w", ref.blob.Digest, err)
 		}
 	}
@@ -131,8 +138,8 @@ func (s *Store) merge(ctx context.Context, l layers) (*mkerofs.Inode, [][]layer.
 	return root, files, nil
 }
 
-func (s *Store) mergeLayer(ctx context.Context, merger *layer.Merger, ref layerRef, budget *int64) error {
-	in, err := s.openLayer(ctx, ref.blob.Digest, budget)
+func (s *Store) mergeLayer(ctx context.Context, merger *layer.Merger, ref layerRef, budget *int64, meter *meter) error {
+	in, err := s.openLayer(ctx, ref.blob.Digest, budget, meter)
 	if err != nil {
 		return err
 	}
@@ -149,7 +156,7 @@ func (s *Store) mergeLayer(ctx context.Context, merger *layer.Merger, ref layerR
 
 // writeBlock is the second pass: it writes the planned block file to path and
 // returns its size and digest.
-func (s *Store) writeBlock(ctx context.Context, path string, plan *mkerofs.Plan, l layers, files [][]layer.File) (b block, err error) {
+func (s *Store) writeBlock(ctx context.Context, path string, plan *mkerofs.Plan, l layers, files [][]layer.File, meter *meter) (b block, err error) {
 	f, err := s.fs.Create(path)
 	if err != nil {
 		return block{}, err
@@ -161,7 +168,7 @@ func (s *Store) writeBlock(ctx context.Context, path string, plan *mkerofs.Plan,
 	if err := plan.WriteMetadata(f); err != nil {
 		return block{}, err
 	}
-	if err := s.writeContents(ctx, f, plan, l, files); err != nil {
+	if err := s.writeContents(ctx, f, plan, l, files, meter); err != nil {
 		return block{}, err
 	}
 	if err := s.fs.Chmod(path, 0o444); err != nil {
@@ -182,7 +189,7 @@ func (s *Store) writeBlock(ctx context.Context, path string, plan *mkerofs.Plan,
 const parallelLayers = 2
 
 // writeContents writes the contents of all files.
-func (s *Store) writeContents(ctx context.Context, f file, plan *mkerofs.Plan, l layers, files [][]layer.File) error {
+func (s *Store) writeContents(ctx context.Context, f file, plan *mkerofs.Plan, l layers, files [][]layer.File, meter *meter) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelLayers)
 	for n, ref := range l {
@@ -190,7 +197,7 @@ func (s *Store) writeContents(ctx context.Context, f file, plan *mkerofs.Plan, l
 			continue
 		}
 		g.Go(func() error {
-			if err := s.writeLayer(ctx, f, plan, ref, files[n]); err != nil {
+			if err := s.writeLayer(ctx, f, plan, ref, files[n], meter); err != nil {
 				return fmt.Errorf("layer %s: %w", ref.blob.Digest, err)
 			}
 			return nil
@@ -199,9 +206,9 @@ func (s *Store) writeContents(ctx context.Context, f file, plan *mkerofs.Plan, l
 	return g.Wait()
 }
 
-func (s *Store) writeLayer(ctx context.Context, f file, plan *mkerofs.Plan, ref layerRef, files []layer.File) error {
+func (s *Store) writeLayer(ctx context.Context, f file, plan *mkerofs.Plan, ref layerRef, files []layer.File, meter *meter) error {
 	budget := s.limits.Bytes
-	in, err := s.openLayer(ctx, ref.blob.Digest, &budget)
+	in, err := s.openLayer(ctx, ref.blob.Digest, &budget, meter)
 	if err != nil {
 		return err
 	}

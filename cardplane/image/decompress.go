@@ -29,22 +29,51 @@ var (
 // decompress returns the uncompressed content of r, told by its first bytes.
 // What is neither gzip nor zstd is taken as it is. close frees memory and does
 // not close r.
-func decompress(r io.Reader) (_ io.Reader, close func(), err error) {
-	in := bufio.NewReaderSize(r, copyBuffer)
+func (l Limits) decompress(r io.Reader) (_ io.Reader, close func(), err error) {
+	packed := &countingReader{r: r}
+	in := bufio.NewReaderSize(packed, copyBuffer)
 	// A short stream fails later, where it is read.
 	magic, _ := in.Peek(len(zstdMagic))
 	switch {
 	case bytes.HasPrefix(magic, gzipMagic):
 		zr, err := gzip.NewReader(in)
-		return zr, func() {}, err
+		return &inflater{countingReader{r: zr}, packed, l}, func() {}, err
 	case bytes.Equal(magic, zstdMagic):
 		zr, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow))
 		if err != nil {
 			return nil, nil, err
 		}
-		return zr, zr.Close, nil
+		return &inflater{countingReader{r: zr}, packed, l}, zr.Close, nil
 	}
 	return in, func() {}, nil
+}
+
+// countingReader counts what is read.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// inflater refuses a stream that grows out of proportion.
+type inflater struct {
+	countingReader
+	packed *countingReader
+	limits Limits
+}
+
+// Read implements [io.Reader].
+func (i *inflater) Read(p []byte) (int, error) {
+	n, err := i.countingReader.Read(p)
+	if i.n > i.limits.Inflated && i.n/i.limits.Ratio > i.packed.n {
+		return 0, fmt.Errorf("%w: it grows to more than %d bytes and %d times its compressed size", layer.ErrTooLarge, i.limits.Inflated, i.limits.Ratio)
+	}
+	return n, err
 }
 
 // layerReader reads a stored layer uncompressed. Its errors wrap
@@ -57,8 +86,8 @@ type layerReader struct {
 }
 
 // openLayer opens the layer stored as blob d. The uncompressed bytes are taken
-// off budget.
-func (s *Store) openLayer(ctx context.Context, d v1.Hash, budget *int64) (*layerReader, error) {
+// off budget, and meter counts those of the blob.
+func (s *Store) openLayer(ctx context.Context, d v1.Hash, budget *int64, meter *meter) (*layerReader, error) {
 	f, err := os.Open(s.blobPath(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, corrupt("blob %s is missing from the image store", d)
@@ -66,7 +95,7 @@ func (s *Store) openLayer(ctx context.Context, d v1.Hash, budget *int64) (*layer
 	if err != nil {
 		return nil, err
 	}
-	in, free, err := decompress(contextReader{ctx, f})
+	in, free, err := s.limits.decompress(contextReader{ctx, meter.reader(f)})
 	if err != nil {
 		return nil, errors.Join(blame(err), f.Close())
 	}
@@ -95,7 +124,7 @@ func blame(err error) error {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return err
-	case errors.As(err, &pathError), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errClosed):
+	case errors.As(err, &pathError), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errClosed), errors.Is(err, layer.ErrTooLarge):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: the compressed data is cut short", layer.ErrCorrupt)

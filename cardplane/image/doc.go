@@ -8,6 +8,7 @@
 //	blobs/sha256/<hex>        manifests, configurations and layers as they came,
 //	                          each named by its SHA-256; no index manifests
 //	block/<hex>.erofs         block files, each named by its SHA-256, mode 0444
+//	partial/<hex>             blobs of which broken pulls have got a beginning
 //	tmp/<operation>-<random>/ work of one operation
 //
 // An operation makes files below tmp, syncs them, renames them to their names
@@ -16,6 +17,12 @@
 // brought them fails, when an image is removed, and by [Open], which also
 // empties tmp. So a crash at any instant loses at most the operation under
 // way, and what index.json leads to is whole.
+//
+// Parts of blobs are the exception: a pull that breaks keeps them, up to
+// [Limits].Parts in all and the youngest first, and a later one asks the
+// registry for the rest. They are trusted with nothing. Their last byte is
+// always fetched, by which the registry says that this pull may have the blob,
+// and a part whose whole has the wrong digest is fetched again.
 //
 // # What is checked
 //

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
@@ -41,6 +42,14 @@ func (f *faultyFS) Create(path string) (file, error) {
 		return nil, err
 	}
 	real, err := f.osFileSystem.Create(path)
+	return &faultyFile{real, f, path}, err
+}
+
+func (f *faultyFS) Append(path string) (file, error) {
+	if err := f.fault("open", path); err != nil {
+		return nil, err
+	}
+	real, err := f.osFileSystem.Append(path)
 	return &faultyFile{real, f, path}, err
 }
 
@@ -139,7 +148,7 @@ func everyFault(t *testing.T, work func(*Store) error) {
 func TestDiskFullWhileLoading(t *testing.T) {
 	archive := dockerArchive(t, "x", newImage(t, packTar(t, "a", "1", "d/b", "2"), packTar(t, "c", "3")))
 	everyFault(t, func(s *Store) error {
-		_, err := s.Load(context.Background(), bytes.NewReader(archive))
+		_, err := s.Load(context.Background(), bytes.NewReader(archive), cardplane.LoadOptions{})
 		return err
 	})
 }

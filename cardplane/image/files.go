@@ -13,6 +13,9 @@ type fileSystem interface {
 	MkdirTemp(dir, pattern string) (string, error)
 	// Create makes a new file, private to its owner.
 	Create(path string) (file, error)
+	// Append opens a file, private to its owner and made if it is missing,
+	// whose writes go to its end.
+	Append(path string) (file, error)
 	// Chmod changes permissions.
 	Chmod(path string, mode os.FileMode) error
 	// SyncFile and SyncDir wait until a file, or the names in a directory,
@@ -43,6 +46,10 @@ func (osFileSystem) MkdirTemp(dir, pattern string) (string, error) {
 
 func (osFileSystem) Create(path string) (file, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+func (osFileSystem) Append(path string) (file, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 }
 
 func (osFileSystem) Chmod(path string, mode os.FileMode) error { return os.Chmod(path, mode) }

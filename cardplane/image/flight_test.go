@@ -47,20 +47,38 @@ func TestPullTogether(t *testing.T) {
 	ref := r.push("app", newImage(t, packTar(t, "a", "1"), packTar(t, "b", "2")))
 	open := gate(r)
 	defer open()
-	const callers = 8
+	const callers = 10
+	ctx, giveUp := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	for range callers {
+	logs := make([]*progressLog, callers)
+	for n := range callers {
+		logs[n] = newProgressLog()
 		wg.Go(func() {
-			if _, err := pull(s, ref); err != nil {
-				t.Error(err)
+			ctx, impatient := ctx, n == 0 // the first of all gives up
+			if !impatient {
+				ctx = context.Background()
+			}
+			_, err := s.Pull(ctx, ref, cardplane.PullOptions{Progress: logs[n].put})
+			if impatient && !errors.Is(err, context.Canceled) || !impatient && err != nil {
+				t.Errorf("caller %d: %v", n, err)
 			}
 		})
 	}
 	waitFor(s, callers)
+	for _, log := range logs {
+		<-log.seen
+	}
+	giveUp()
+	waitFor(s, callers-1)
 	open()
 	wg.Wait()
 	if n := r.blobs.Load(); n != 3 {
 		t.Errorf("%d blobs fetched by %d callers, want 3", n, callers)
+	}
+	for _, log := range logs[1:] {
+		if got := log.steps(t); got[cardplane.StepFetch] != 3 || got[cardplane.StepBuild] != 1 {
+			t.Errorf("progress of %v", got)
+		}
 	}
 }
 

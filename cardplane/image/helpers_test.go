@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/erofs/go-erofs"
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -20,6 +21,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"go.uber.org/goleak"
 
@@ -32,12 +34,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // openStore opens a store in a new directory, or the one that change names.
 func openStore(t testing.TB, change ...func(*Options)) *Store {
 	t.Helper()
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	t.Cleanup(transport.CloseIdleConnections)
+	connections := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(connections.CloseIdleConnections)
 	options := Options{
+		retry:        transport.Backoff{Duration: time.Millisecond, Factor: 1, Steps: 3},
 		Dir:          t.TempDir(),
 		Architecture: "amd64",
-		Transport:    transport,
+		Transport:    connections,
 		Keychain:     authn.NewMultiKeychain(), // no credentials of the machine
 	}
 	for _, c := range change {
@@ -133,7 +136,7 @@ func imageID(t testing.TB, img v1.Image) string {
 
 func mustLoad(t testing.TB, s *Store, archive []byte) cardplane.Image {
 	t.Helper()
-	images, err := s.Load(context.Background(), bytes.NewReader(archive))
+	images, err := s.Load(context.Background(), bytes.NewReader(archive), cardplane.LoadOptions{})
 	if err != nil || len(images) != 1 {
 		t.Fatalf("%d images, %v", len(images), err)
 	}
@@ -176,7 +179,7 @@ func wantCode(t testing.TB, err error, code string) {
 func stored(t testing.TB, s *Store) []string {
 	t.Helper()
 	var list []string
-	for _, dir := range []string{blobDir, blockDir, tmpDir} {
+	for _, dir := range []string{blobDir, blockDir, partDir, tmpDir} {
 		err := filepath.WalkDir(s.path(dir), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && path != s.path(dir) {
 				list = append(list, path)
@@ -193,7 +196,7 @@ func stored(t testing.TB, s *Store) []string {
 // wantEmpty checks that the store holds nothing at all.
 func wantEmpty(t testing.TB, s *Store) {
 	t.Helper()
-	images, err := s.List(context.Background())
+	images, err := s.List(context.Background(), cardplane.ImageFilter{})
 	if err != nil && !errors.Is(err, errClosed) || len(images) > 0 {
 		t.Errorf("List: %v, %v", images, err)
 	}

@@ -170,6 +170,10 @@ func (s *Store) writeFile(path string, data []byte) error {
 func (s *Store) hold(digests ...string) (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.holdLocked(digests...)
+}
+
+func (s *Store) holdLocked(digests ...string) (release func()) {
 	for _, d := range digests {
 		s.held[d]++
 	}

@@ -16,13 +16,16 @@ const parallelBlobs = 3
 
 // provider brings the blob that d describes into the store, with the right
 // size and digest. The caller holds the digest.
-type provider func(ctx context.Context, d v1.Descriptor) error
+type provider func(ctx context.Context, d v1.Descriptor, report cardplane.ProgressFunc) error
 
 // ingest adds the image with manifest m: it brings in what is missing, builds
 // the block file and makes refs point at the image.
-func (s *Store) ingest(ctx context.Context, w *workDir, m *manifest, refs []string, provide provider) (cardplane.Image, error) {
+func (s *Store) ingest(ctx context.Context, w *workDir, m *manifest, refs []string, provide provider, report cardplane.ProgressFunc) (cardplane.Image, error) {
 	none := cardplane.Image{}
 	if img, ok, err := s.known(m, refs); ok || err != nil {
+		if ok {
+			newMeter(report, cardplane.StepCached, img.ID, img.Size).finish()
+		}
 		return img, err
 	}
 	digests := []string{m.digest.String(), m.config.Digest.String()}
@@ -33,14 +36,14 @@ func (s *Store) ingest(ctx context.Context, w *workDir, m *manifest, refs []stri
 	defer s.collect()
 	defer release()
 
-	if err := provide(ctx, m.config); err != nil {
+	if err := provide(ctx, m.config, report); err != nil {
 		return none, err
 	}
 	c, err := s.readConfig(m)
 	if err != nil {
 		return none, err
 	}
-	if err := s.provideAll(ctx, m.blobs, provide); err != nil {
+	if err := s.provideAll(ctx, m.blobs, provide, report); err != nil {
 		return none, err
 	}
 	if err := s.putBlob(ctx, w, m.digest, m.raw); err != nil {
@@ -48,7 +51,7 @@ func (s *Store) ingest(ctx context.Context, w *workDir, m *manifest, refs []stri
 	}
 	releaseKey := s.hold(c.layers.key())
 	defer releaseKey()
-	b, err := s.ensureBlock(ctx, c.layers)
+	b, err := s.ensureBlock(ctx, c.layers, c.image.ID, report)
 	if err != nil {
 		return none, err
 	}
@@ -92,7 +95,7 @@ func (s *Store) wholeLocked(e *entry) bool {
 	return s.hasBlock(e.Block)
 }
 
-func (s *Store) provideAll(ctx context.Context, blobs []v1.Descriptor, provide provider) error {
+func (s *Store) provideAll(ctx context.Context, blobs []v1.Descriptor, provide provider, report cardplane.ProgressFunc) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelBlobs)
 	started := make(map[v1.Hash]bool)
@@ -101,7 +104,7 @@ func (s *Store) provideAll(ctx context.Context, blobs []v1.Descriptor, provide p
 			continue // the same layer twice
 		}
 		started[d.Digest] = true
-		g.Go(func() error { return provide(ctx, d) })
+		g.Go(func() error { return provide(ctx, d, report) })
 	}
 	return g.Wait()
 }

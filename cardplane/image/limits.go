@@ -6,7 +6,8 @@ import (
 	"github.com/cardplane/cardplane/cardplane/image/layer"
 )
 
-// Limits bound what one image, or one archive, may cost the card.
+// Limits bound what one image or one archive, and what is left of broken
+// pulls, may cost the card.
 type Limits struct {
 	// Entries is the largest number of files in all layers together.
 	Entries int64
@@ -22,6 +23,13 @@ type Limits struct {
 	Manifest int64
 	// Config is the largest size of an image configuration in bytes.
 	Config int64
+	// Ratio is how many times larger than compressed an archive or a layer may
+	// be, once it is larger than Inflated bytes. It stops early what would
+	// cost hours of decompression and the disk up to Bytes.
+	Ratio    int64
+	Inflated int64
+	// Parts is how many bytes of blobs are kept that broken pulls left.
+	Parts int64
 }
 
 // DefaultLimits returns the limits that hold where none are given.
@@ -33,6 +41,9 @@ func DefaultLimits() Limits {
 		Layers:   512,
 		Manifest: 4 << 20,
 		Config:   8 << 20,
+		Ratio:    1000,
+		Inflated: 4 << 30,
+		Parts:    10 << 30,
 	}
 }
 
@@ -45,6 +56,9 @@ func (l Limits) withDefaults() Limits {
 		Layers:   cmp.Or(l.Layers, d.Layers),
 		Manifest: cmp.Or(l.Manifest, d.Manifest),
 		Config:   cmp.Or(l.Config, d.Config),
+		Ratio:    cmp.Or(l.Ratio, d.Ratio),
+		Inflated: cmp.Or(l.Inflated, d.Inflated),
+		Parts:    cmp.Or(l.Parts, d.Parts),
 	}
 }
 

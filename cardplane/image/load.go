@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/image/layer"
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
@@ -23,13 +25,13 @@ const (
 )
 
 // Load implements [cardplane.ImageService].
-func (s *Store) Load(ctx context.Context, r io.Reader) ([]cardplane.Image, error) {
+func (s *Store) Load(ctx context.Context, r io.Reader, opts cardplane.LoadOptions) ([]cardplane.Image, error) {
 	ctx, end, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	images, err := s.load(ctx, r)
+	images, err := s.load(ctx, r, opts)
 	return images, s.userError(err, "loading an image archive")
 }
 
@@ -48,14 +50,18 @@ func (s *Store) LoadDir(ctx context.Context, dir string) ([]cardplane.Image, err
 		pw.CloseWithError(err)
 		done <- err
 	}()
-	images, err := s.Load(ctx, pr)
+	images, err := s.Load(ctx, pr, cardplane.LoadOptions{})
 	// Load may have stopped early; then writing fails, which is no error.
 	stopErr := pr.Close()
 	<-done
 	return images, errors.Join(err, stopErr, root.Close())
 }
 
-func (s *Store) load(ctx context.Context, r io.Reader) ([]cardplane.Image, error) {
+func (s *Store) load(ctx context.Context, r io.Reader, opts cardplane.LoadOptions) ([]cardplane.Image, error) {
+	report := opts.Progress
+	if report == nil {
+		report = func(cardplane.ImageProgress) {}
+	}
 	w, err := s.newWorkDir("load")
 	if err != nil {
 		return nil, err
@@ -71,10 +77,12 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]cardplane.Image, error
 	}
 	var images []cardplane.Image
 	for _, f := range found {
-		img, err := s.ingest(ctx, w, f.manifest, f.refs, a.provide)
+		img, err := s.ingest(ctx, w, f.manifest, f.refs, a.provide, report)
 		if err != nil {
 			return nil, err
 		}
+		// With several names it may be found several times.
+		images = slices.DeleteFunc(images, func(i cardplane.Image) bool { return i.ID == img.ID })
 		images = append(images, img)
 	}
 	return images, nil
@@ -99,7 +107,7 @@ type found struct {
 func (a *archive) unpack(ctx context.Context, r io.Reader) error {
 	limit := a.store.limits.Bytes
 	in := &inputReader{r: contextReader{ctx, r}}
-	plain, free, err := decompress(in)
+	plain, free, err := a.store.limits.decompress(in)
 	if err != nil {
 		return a.blame(in, err, 0)
 	}
@@ -177,7 +185,7 @@ func (a *archive) blame(in *inputReader, err error, entries int) error {
 	switch {
 	case in.err != nil && !errors.Is(in.err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("read image archive: %w", in.err)
-	case errors.As(err, &known), errors.As(err, &disk):
+	case errors.As(err, &known), errors.As(err, &disk), errors.Is(err, layer.ErrTooLarge):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		if entries == 0 {
@@ -223,7 +231,7 @@ func (a *archive) locate(f staged) string {
 }
 
 // provide is a [provider].
-func (a *archive) provide(_ context.Context, d v1.Descriptor) error {
+func (a *archive) provide(_ context.Context, d v1.Descriptor, _ cardplane.ProgressFunc) error {
 	s := a.store
 	if s.hasBlob(d.Digest) {
 		return nil
@@ -245,7 +253,7 @@ func (a *archive) provide(_ context.Context, d v1.Descriptor) error {
 func (a *archive) manifest(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	f, ok := a.byDigest[d.Digest]
 	if !ok {
-		if err := a.provide(ctx, d); err != nil {
+		if err := a.provide(ctx, d, nil); err != nil {
 			return nil, err
 		}
 		return a.store.readBlob(d.Digest, a.store.limits.Manifest)

@@ -20,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/cardplane/cardplane/cardplane"
 )
 
 func TestLoadDockerArchive(t *testing.T) {
@@ -128,7 +130,7 @@ func TestLoadLayout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := writeLayout(t, tt.index)
 			fromTar := openStore(t)
-			images, err := fromTar.Load(context.Background(), bytes.NewReader(tarDir(t, dir)))
+			images, err := fromTar.Load(context.Background(), bytes.NewReader(tarDir(t, dir)), cardplane.LoadOptions{})
 			if err != nil || len(images) != len(tt.want) {
 				t.Fatalf("%d images, %v", len(images), err)
 			}
@@ -278,7 +280,7 @@ func TestLoadRefused(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t)
-			_, err := s.Load(context.Background(), bytes.NewReader(tt.archive))
+			_, err := s.Load(context.Background(), bytes.NewReader(tt.archive), cardplane.LoadOptions{})
 			wantCode(t, err, tt.code)
 			if !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("%v: does not say %q", err, tt.says)
@@ -300,22 +302,29 @@ func TestLoadDirRefused(t *testing.T) {
 func TestLoadLimits(t *testing.T) {
 	small := dockerArchive(t, "x", newImage(t, packTar(t, "a", "1", "b", "2", "c", "3"), packTar(t, "d", "4")))
 	bomb := dockerArchive(t, "x", newImage(t, packTar(t, "zeros", strings.Repeat("\x00", 8<<20))))
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := encoder.EncodeAll(packTar(t, "zeros", strings.Repeat("\x00", 8<<20)), nil)
 	tests := map[string]struct {
 		limits  Limits
 		archive []byte
 	}{
-		"entries":  {Limits{Entries: 3}, small},
-		"layers":   {Limits{Layers: 1}, small},
-		"config":   {Limits{Config: 50}, small},
-		"manifest": {Limits{Manifest: 50}, small},
-		"metadata": {Limits{Metadata: 3}, small},
-		"archive":  {Limits{Bytes: 1000}, small},
-		"gzip":     {Limits{Bytes: 1 << 20}, bomb},
+		"entries":                 {Limits{Entries: 3}, small},
+		"layers":                  {Limits{Layers: 1}, small},
+		"config":                  {Limits{Config: 50}, small},
+		"manifest":                {Limits{Manifest: 50}, small},
+		"metadata":                {Limits{Metadata: 3}, small},
+		"archive":                 {Limits{Bytes: 1000}, small},
+		"gzip":                    {Limits{Bytes: 1 << 20}, bomb},
+		"layer of a high ratio":   {Limits{Ratio: 100, Inflated: 1 << 20}, bomb},
+		"archive of a high ratio": {Limits{Ratio: 100, Inflated: 1 << 20}, packed},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, func(o *Options) { o.Limits = tt.limits })
-			_, err := s.Load(context.Background(), bytes.NewReader(tt.archive))
+			_, err := s.Load(context.Background(), bytes.NewReader(tt.archive), cardplane.LoadOptions{})
 			wantCode(t, err, "image_too_large")
 			wantEmpty(t, s)
 		})
@@ -326,7 +335,7 @@ func TestLoadCancelled(t *testing.T) {
 	s := openStore(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := s.Load(ctx, bytes.NewReader(dockerArchive(t, "x", newImage(t, packTar(t, "a", "1")))))
+	_, err := s.Load(ctx, bytes.NewReader(dockerArchive(t, "x", newImage(t, packTar(t, "a", "1")))), cardplane.LoadOptions{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -340,7 +349,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(packTar(f, "oci-layout", "{}", "index.json", `{"manifests":[{"digest":"sha256:00","size":-1}]}`))
 	s := openStore(f, func(o *Options) { o.Limits = Limits{Bytes: 1 << 20, Entries: 1000, Metadata: 1 << 16} })
 	f.Fuzz(func(t *testing.T, archive []byte) {
-		images, err := s.Load(context.Background(), bytes.NewReader(archive))
+		images, err := s.Load(context.Background(), bytes.NewReader(archive), cardplane.LoadOptions{})
 		if err != nil {
 			var none []string
 			if list := stored(t, s); !slices.Equal(list, none) && len(s.images) == 0 {
@@ -355,6 +364,43 @@ func FuzzLoad(f *testing.F) {
 			if _, err := s.Block(context.Background(), img.ID); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+// FuzzDocuments follows hostile indexes, manifests and configurations.
+func FuzzDocuments(f *testing.F) {
+	f.Add([]byte(`{"schemaVersion":2,"config":{"digest":"sha256:00","size":1},"layers":[{}]}`), []byte(`{}`))
+	f.Add([]byte(`{"manifests":[{"platform":{"os":"linux","architecture":"amd64"},"digest":"sha256:00"}]}`), []byte(`{"layers":[],"config":{}}`))
+	f.Add([]byte(`{"manifests":[{"digest":null}],"layers":[]}`), []byte(`[]`))
+	f.Add([]byte(`{"fsLayers":[]}`), []byte(`null`))
+	s := openStore(f)
+	f.Fuzz(func(t *testing.T, top, next []byte) {
+		m, err := s.selectManifest(context.Background(), top, "x", func(context.Context, v1.Descriptor) ([]byte, error) { return next, nil })
+		switch {
+		case err != nil && !isUserError(err):
+			t.Fatalf("no user would understand: %v", err)
+		case err == nil && (checkDigest(m.config.Digest) != nil || m.config.Size < 0 || len(m.blobs) > s.limits.Layers):
+			t.Fatalf("taken: %+v", m)
+		}
+	})
+}
+
+// FuzzReference completes hostile references. What is taken is complete, and
+// completing it again changes nothing.
+func FuzzReference(f *testing.F) {
+	for _, ref := range []string{"redis", "localhost/x:1", "a.b:5/c/d@sha256:" + strings.Repeat("0", 64), "../x", "x:@", "[::1]:5000/x"} {
+		f.Add(ref)
+	}
+	f.Fuzz(func(t *testing.T, ref string) {
+		parsed, err := parseReference(ref)
+		if err != nil {
+			return
+		}
+		full := complete(parsed)
+		again, err := parseReference(full)
+		if err != nil || complete(again) != full {
+			t.Fatalf("%q is completed to %q, and that to %v, %v", ref, full, again, err)
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -33,7 +32,7 @@ type layerRef struct {
 }
 
 // formatVersion changes when the same layers give other block files.
-const formatVersion = "cardplane-erofs-1"
+const formatVersion = "cardplane-erofs-2"
 
 // key identifies what the layers contain, however they are compressed.
 func (l layers) key() string {
@@ -128,7 +127,7 @@ func (s *Store) readConfig(m *manifest) (*config, error) {
 		return nil, corrupt("image configuration %s has %d diff_ids for the %d layers of manifest %s",
 			id, len(file.RootFS.DiffIDs), len(m.blobs), m.digest)
 	}
-	c := &config{image: s.describe(id, file)}
+	c := &config{image: s.describe(id, file, raw)}
 	for n, diffID := range file.RootFS.DiffIDs {
 		if err := checkDigest(diffID); err != nil {
 			return nil, err
@@ -144,7 +143,8 @@ func (s *Store) fits(os, architecture string) bool {
 	return (os == "" || os == "linux") && (architecture == "" || architecture == s.options.Architecture)
 }
 
-func (s *Store) describe(id v1.Hash, file *v1.ConfigFile) cardplane.Image {
+// describe returns what the configuration file, which is raw parsed, says.
+func (s *Store) describe(id v1.Hash, file *v1.ConfigFile, raw []byte) cardplane.Image {
 	c := file.Config
 	architecture := file.Architecture
 	if architecture == "" {
@@ -162,6 +162,8 @@ func (s *Store) describe(id v1.Hash, file *v1.ConfigFile) cardplane.Image {
 			Cmd:          c.Cmd,
 			WorkingDir:   c.WorkingDir,
 			StopSignal:   c.StopSignal,
+			Shell:        c.Shell,
+			Healthcheck:  healthcheck(raw),
 			Labels:       c.Labels,
 			ExposedPorts: slices.Sorted(maps.Keys(c.ExposedPorts)),
 			Volumes:      slices.Sorted(maps.Keys(c.Volumes)),
@@ -213,7 +215,7 @@ func (s *Store) choose(list []v1.Descriptor, what string) (v1.Descriptor, error)
 		case d.Platform.OS == "linux" && d.Platform.Architecture == s.options.Architecture:
 			return d, nil
 		default:
-			have = append(have, fmt.Sprintf("%s/%s", d.Platform.OS, d.Platform.Architecture))
+			have = append(have, d.Platform.String())
 		}
 	}
 	if len(unnamed) > 0 {

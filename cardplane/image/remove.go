@@ -62,11 +62,13 @@ func (s *Store) Remove(ctx context.Context, nameOrID string, opts cardplane.Remo
 		return cardplane.RemovedImage{}, err
 	}
 	defer end()
-	removed, err := s.remove(ctx, nameOrID, opts)
+	removed, err := s.remove(ctx, nameOrID, opts, nil)
 	return removed, s.userError(err, "removing image "+nameOrID)
 }
 
-func (s *Store) remove(ctx context.Context, nameOrID string, opts cardplane.RemoveOptions) (cardplane.RemovedImage, error) {
+// remove is Remove. If still is given it is asked, with the lock held, whether
+// the image may go although time has passed.
+func (s *Store) remove(ctx context.Context, nameOrID string, opts cardplane.RemoveOptions, still func(cardplane.Image) bool) (cardplane.RemovedImage, error) {
 	none := cardplane.RemovedImage{}
 	s.mu.Lock()
 	id, ref, err := s.findLocked(nameOrID)
@@ -91,7 +93,7 @@ func (s *Store) remove(ctx context.Context, nameOrID string, opts cardplane.Remo
 	if err := checkUnused(ctx, id, nameOrID, opts); err != nil {
 		return none, err
 	}
-	return s.delete(id, ref)
+	return s.delete(id, ref, still)
 }
 
 // planRemovalLocked says which references a removal takes away, and whether
@@ -137,9 +139,12 @@ func checkUnused(ctx context.Context, id, asked string, opts cardplane.RemoveOpt
 
 // delete removes the image with all its references, and what only it needs.
 // If it was asked for by ref and has got another name meanwhile, it stays.
-func (s *Store) delete(id, ref string) (cardplane.RemovedImage, error) {
+func (s *Store) delete(id, ref string, still func(cardplane.Image) bool) (cardplane.RemovedImage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if still != nil && !still(s.imageLocked(id)) {
+		return cardplane.RemovedImage{}, notFound(id)
+	}
 	if ref != "" && s.refs[ref] != id {
 		return cardplane.RemovedImage{}, notFound(ref)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/sirupsen/logrus"
 
 	"github.com/cardplane/cardplane/cardplane"
@@ -34,12 +35,18 @@ type Options struct {
 	// Keychain finds the credentials of registries. Nil means the docker
 	// configuration of this process's user and the credential helpers it names.
 	Keychain authn.Keychain
-	// Transport connects to registries. Nil means go-containerregistry's.
-	Transport http.RoundTripper
+	// CertsDir has a directory for each registry, HOST or HOST:PORT, that
+	// needs certificates: *.crt are authorities trusted besides the system's,
+	// and NAME.cert with NAME.key is shown to the registry. As docker has it.
+	CertsDir string
+	// Transport connects to registries that have no directory there. Nil means
+	// go-containerregistry's.
+	Transport *http.Transport
 	// Log receives one line for each image that comes or goes. It may be nil.
 	Log logrus.FieldLogger
 
-	fs fileSystem // nil means the operating system's; tests inject faults
+	fs    fileSystem        // nil means the operating system's; tests inject faults
+	retry transport.Backoff // zero means defaultRetry; tests are less patient
 }
 
 // Store is an image store in a directory. See [cardplane.ImageService] for
@@ -50,6 +57,7 @@ type Store struct {
 	fs      fileSystem
 	log     logrus.FieldLogger
 	lock    *os.File
+	trust   *trust
 
 	ctx     context.Context // done when the store closes
 	cancel  context.CancelFunc
@@ -62,6 +70,7 @@ type Store struct {
 	refs     map[string]string // complete reference → ID
 	blocks   map[string]block  // layers' key → block file
 	removing map[string]bool   // IDs about to be removed: not found any more
+	parts    map[string]bool   // hexadecimal digits of blobs that a part is claimed of
 	held     map[string]int    // digests and keys that operations under way need
 }
 
@@ -71,7 +80,7 @@ var _ cardplane.ImageService = (*Store)(nil)
 // left there. It fails if another process has the store open.
 func Open(options Options) (*Store, error) {
 	s := newStore(options)
-	for _, dir := range []string{s.path(blobDir), s.path(blockDir), s.path(tmpDir)} {
+	for _, dir := range []string{s.path(blobDir), s.path(blockDir), s.path(partDir), s.path(tmpDir)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("image store: %w", err)
 		}
@@ -95,10 +104,13 @@ func newStore(options Options) *Store {
 		options.Keychain = authn.DefaultKeychain
 	}
 	if options.Transport == nil {
-		options.Transport = remote.DefaultTransport
+		options.Transport = remote.DefaultTransport.(*http.Transport)
 	}
 	if options.fs == nil {
 		options.fs = osFileSystem{}
+	}
+	if options.retry == (transport.Backoff{}) {
+		options.retry = defaultRetry
 	}
 	if options.Log == nil {
 		quiet := logrus.New()
@@ -109,11 +121,13 @@ func newStore(options Options) *Store {
 		options:  options,
 		limits:   options.Limits.withDefaults(),
 		fs:       options.fs,
+		trust:    &trust{dir: options.CertsDir, base: options.Transport},
 		log:      options.Log,
 		images:   make(map[string]*entry),
 		refs:     make(map[string]string),
 		blocks:   make(map[string]block),
 		removing: make(map[string]bool),
+		parts:    make(map[string]bool),
 		held:     make(map[string]int),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -145,6 +159,9 @@ func (s *Store) recover() error {
 			return err
 		}
 	}
+	if err := s.trimParts(s.limits.Parts); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.collectLocked()
@@ -161,6 +178,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.cancel()
 	s.work.Wait()
+	s.trust.close()
 	return s.lock.Close()
 }
 
@@ -181,15 +199,17 @@ func (s *Store) begin(ctx context.Context) (_ context.Context, end func(), err e
 }
 
 // List implements [cardplane.ImageService].
-func (s *Store) List(context.Context) ([]cardplane.Image, error) {
+func (s *Store) List(_ context.Context, filter cardplane.ImageFilter) ([]cardplane.Image, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, errClosed
 	}
-	list := make([]cardplane.Image, 0, len(s.images))
+	var list []cardplane.Image
 	for id := range s.images {
-		list = append(list, s.imageLocked(id))
+		if image := s.imageLocked(id); filter.Match(image) {
+			list = append(list, image)
+		}
 	}
 	slices.SortFunc(list, func(a, b cardplane.Image) int {
 		if c := b.Created.Compare(a.Created); c != 0 {

@@ -37,13 +37,13 @@ func TestReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustLoad(t, s, dockerArchive(t, "x", newImage(t, packTar(t, "a", "2"))))
-	before, err := s.List(context.Background())
+	before, err := s.List(context.Background(), cardplane.ImageFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := stored(t, s)
 	s = reopen(t, s)
-	after, err := s.List(context.Background())
+	after, err := s.List(context.Background(), cardplane.ImageFilter{})
 	if err != nil || len(after) != 2 || !reflect.DeepEqual(before, after) {
 		t.Errorf("%v\nbefore %+v\nafter  %+v", err, before, after)
 	}
@@ -159,9 +159,9 @@ func TestClosed(t *testing.T) {
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	_, err1 := s.List(ctx)
+	_, err1 := s.List(ctx, cardplane.ImageFilter{})
 	_, err2 := s.Get(ctx, "x")
-	_, err3 := s.Load(ctx, strings.NewReader(""))
+	_, err3 := s.Load(ctx, strings.NewReader(""), cardplane.LoadOptions{})
 	_, err4 := pull(s, "localhost:1/x")
 	_, err5 := s.Remove(ctx, "x", removeOptions)
 	_, err6 := s.Block(ctx, "x")
@@ -183,7 +183,7 @@ func TestListNewestFirst(t *testing.T) {
 		}
 		want = append([]string{mustLoad(t, s, dockerArchive(t, "x", img)).ID}, want...)
 	}
-	list, err := s.List(context.Background())
+	list, err := s.List(context.Background(), cardplane.ImageFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/erofs/go-erofs"
 	"github.com/moby/sys/user"
@@ -21,7 +22,7 @@ import (
 const maxUserFile = 4 << 20
 
 // ResolveUser implements [cardplane.ImageService].
-func (s *Store) ResolveUser(ctx context.Context, id, spec string) (specs.User, error) {
+func (s *Store) ResolveUser(ctx context.Context, id, spec string, groups []string) (specs.User, error) {
 	b, err := s.Block(ctx, id)
 	if err != nil {
 		return specs.User{}, err
@@ -30,11 +31,11 @@ func (s *Store) ResolveUser(ctx context.Context, id, spec string) (specs.User, e
 	if err != nil {
 		return specs.User{}, fmt.Errorf("image %s: %w", id, err)
 	}
-	resolved, err := resolveUser(f, id, spec)
+	resolved, err := resolveUser(f, id, spec, groups)
 	return resolved, errors.Join(err, f.Close())
 }
 
-func resolveUser(block io.ReaderAt, id, spec string) (specs.User, error) {
+func resolveUser(block io.ReaderAt, id, spec string, groups []string) (specs.User, error) {
 	root, err := erofs.Open(block)
 	if err != nil {
 		return specs.User{}, fmt.Errorf("image %s: %w", id, err)
@@ -51,6 +52,17 @@ func resolveUser(block io.ReaderAt, id, spec string) (specs.User, error) {
 	if err != nil {
 		return specs.User{}, apierr.New(apierr.InvalidArgument, "user_not_found",
 			"user %q cannot be resolved in image %s: %w; give a user of the image or numbers, as in 1000:1000", spec, id, err)
+	}
+	further, err := user.GetAdditionalGroups(groups, bytes.NewReader(group))
+	if err != nil {
+		return specs.User{}, apierr.New(apierr.InvalidArgument, "group_not_found",
+			"the groups %q cannot be resolved in image %s: %w; give groups of the image or numbers", groups, id, err)
+	}
+	slices.Sort(further) // they come in no order
+	for _, gid := range further {
+		if !slices.Contains(found.Sgids, gid) {
+			found.Sgids = append(found.Sgids, gid)
+		}
 	}
 	return execUser(found, spec)
 }

@@ -36,6 +36,24 @@ func listFiles(dir string) ([]int64, error) {
 	return starts, nil
 }
 
+// Size returns how many bytes the journal in dir takes. One that does not
+// exist takes none.
+func Size(dir string) (int64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	var total int64
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			return total, err
+		}
+		total += info.Size()
+	}
+	return total, nil
+}
+
 // removeFile removes a file, which may be gone already.
 func removeFile(dir string, start int64) error {
 	err := os.Remove(filePath(dir, start))

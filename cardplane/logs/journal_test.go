@@ -255,3 +255,39 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Who goes on at an offset gets every byte after it once.
+func TestReadFromOffset(t *testing.T) {
+	j := open(t, t.TempDir())
+	must(t, j.BeginRun())
+	must(t, j.Append(cardplane.Stdout, []byte("0123456789"), 0))
+	must(t, j.Append(cardplane.Stderr, []byte("abc"), 0))
+	must(t, j.Append(cardplane.Stdout, []byte("ABCDEF"), 0))
+	for offset := range int64(17) {
+		want := "0123456789ABCDEF"[offset:]
+		if got := read(t, j, cardplane.LogOptions{Stdout: true, Tail: -1, StdoutOffset: offset}); got != want {
+			t.Errorf("from %d: %q, want %q", offset, got, want)
+		}
+	}
+	if got := read(t, j, cardplane.LogOptions{Stdout: true, Stderr: true, Tail: -1, StdoutOffset: 16, StderrOffset: 1}); got != "bc" {
+		t.Errorf("stderr from 1: %q", got)
+	}
+}
+
+func TestUntil(t *testing.T) {
+	j := open(t, t.TempDir())
+	now := time.Unix(1000, 0)
+	j.now = func() time.Time { return now }
+	must(t, j.BeginRun())
+	must(t, j.Append(cardplane.Stdout, []byte("early "), 0))
+	now = now.Add(time.Second)
+	must(t, j.Append(cardplane.Stdout, []byte("late"), 0))
+	for until, want := range map[time.Time]string{time.Unix(1000, 0): "", now: "early ", now.Add(1): "early late"} {
+		opts := all
+		opts.Until, opts.Follow = until, true
+		now = until // so that nothing more can come
+		if got := read(t, j, opts); got != want {
+			t.Errorf("until %v: %q, want %q", until, got, want)
+		}
+	}
+}

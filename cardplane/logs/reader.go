@@ -15,7 +15,8 @@ import (
 // and is over, or the journal is closed.
 func (j *Journal) Read(opts cardplane.LogOptions) (cardplane.LogReader, error) {
 	r := j.newReader(j.oldest())
-	r.follow, r.since = opts.Follow, opts.Since
+	r.follow, r.since, r.until = opts.Follow, opts.Since, opts.Until
+	r.from[kindStdout], r.from[kindStderr] = opts.StdoutOffset, opts.StderrOffset
 	r.want[kindStdout], r.want[kindStderr] = opts.Stdout, opts.Stderr
 	if opts.Tail < 0 {
 		return r, nil
@@ -65,6 +66,8 @@ type reader struct {
 	files   window
 	want    wanted
 	since   time.Time
+	until   time.Time // zero for none
+	from    perKind   // offset of the first byte wanted
 	follow  bool
 	oneRun  bool // end with the run, do not look at the journal's state
 	inRun   bool // the record at pos belongs to the run that is read
@@ -90,6 +93,9 @@ func (r *reader) Next(ctx context.Context) (cardplane.LogRecord, error) {
 		}
 		if r.oneRun && h.kind == kindRunEnd && r.inRun {
 			r.pos -= h.size() // stay at the end
+			return cardplane.LogRecord{}, io.EOF
+		}
+		if h.kind.isOutput() && !r.until.IsZero() && !h.time.Before(r.until) {
 			return cardplane.LogRecord{}, io.EOF
 		}
 		r.inRun = r.inRun || h.kind == kindRunBegin
@@ -128,10 +134,14 @@ func (r *reader) record(h header, data []byte) (cardplane.LogRecord, bool) {
 		lost = max(h.offset-expected, 0) // deleted files included
 	}
 	r.next[h.kind] = h.offset + int64(h.length)
-	if !r.want[h.kind] || h.time.Before(r.since) {
+	from := r.from[h.kind]
+	if !r.want[h.kind] || h.time.Before(r.since) || r.next[h.kind] <= from {
 		return cardplane.LogRecord{}, false
 	}
-	skip := r.skip
+	if from > 0 {
+		lost, r.from[h.kind] = max(h.offset-from, 0), 0
+	}
+	skip := max(r.skip, from-h.offset)
 	r.skip = 0
 	if skip > 0 && skip >= int64(len(data)) {
 		return cardplane.LogRecord{}, false
@@ -156,10 +166,26 @@ func (r *reader) wait(ctx context.Context) error {
 		if !r.follow || closed || over {
 			return io.EOF
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-changed:
+		if err := r.await(ctx, changed); err != nil {
+			return err
 		}
+	}
+}
+
+// await waits for a change, or returns io.EOF once nothing more is wanted.
+func (r *reader) await(ctx context.Context, changed <-chan struct{}) error {
+	var over <-chan time.Time
+	if !r.until.IsZero() {
+		timer := time.NewTimer(r.until.Sub(r.journal.now()))
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-over:
+		return io.EOF
+	case <-changed:
+		return nil
 	}
 }

@@ -77,6 +77,37 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// A day of a program that writes without pause, seen at one write a second, takes
+// no more disk than its limits say.
+func TestDayOfRotation(t *testing.T) {
+	dir := t.TempDir()
+	limits := Limits{FileBytes: 1 << 20, Files: 3}
+	j, err := Open(dir, limits)
+	must(t, err)
+	defer func() { _ = j.Close() }()
+	must(t, j.BeginRun())
+	chunk := bytes.Repeat([]byte("0123456789abcde\n"), 256)
+	const seconds = 24 * 60 * 60
+	for i := range seconds {
+		must(t, j.Append(cardplane.Stdout, chunk, 0))
+		if i%100 != 0 {
+			continue
+		}
+		if size, files := used(t, dir); size > limits.FileBytes*int64(limits.Files) || files > limits.Files {
+			t.Fatalf("after %d seconds: %d bytes in %d files", i, size, files)
+		}
+	}
+	// Who was cut off at the beginning is told what it missed, to the byte.
+	r, err := j.Read(cardplane.LogOptions{Stdout: true, Tail: -1, StdoutOffset: int64(len(chunk))})
+	must(t, err)
+	defer func() { _ = r.Close() }()
+	rec, err := r.Next(t.Context())
+	must(t, err)
+	if rec.Lost == 0 || rec.Offset != int64(len(chunk))+rec.Lost {
+		t.Errorf("%d lost before offset %d", rec.Lost, rec.Offset)
+	}
+}
+
 // What a reader is told to be lost and what it gets add up to all.
 func TestSlowReader(t *testing.T) {
 	j := openSmall(t, t.TempDir())

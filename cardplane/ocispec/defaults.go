@@ -1,6 +1,10 @@
 package ocispec
 
-import specs "github.com/opencontainers/runtime-spec/specs-go"
+import (
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
 
 // namespaces are the container's own. The network is the sandbox's.
 func namespaces() []specs.LinuxNamespace {
@@ -14,8 +18,8 @@ func namespaces() []specs.LinuxNamespace {
 }
 
 // mounts are those of OCI runtime-spec config-linux.md "Default Filesystems"
-// and Docker's /dev/shm and /dev/mqueue.
-func mounts() []specs.Mount {
+// and Docker's /dev/shm, limited to shmBytes, and /dev/mqueue.
+func mounts(shmBytes int64) []specs.Mount {
 	return []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
@@ -23,21 +27,8 @@ func mounts() []specs.Mount {
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
-		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=67108864"}},
+		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", shmBytes)}},
 	}
-}
-
-// capabilities are Docker's fourteen. A user other than root has them in its
-// bounding set only, so that set-uid programs work and nothing else has them.
-func capabilities(uid uint32) *specs.LinuxCapabilities {
-	bounding := []string{
-		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
-		"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-	}
-	if uid != 0 {
-		return &specs.LinuxCapabilities{Bounding: bounding}
-	}
-	return &specs.LinuxCapabilities{Bounding: bounding, Effective: bounding, Permitted: bounding}
 }
 
 // deviceRules allow the devices that every container has (config-linux.md

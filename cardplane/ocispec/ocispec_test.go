@@ -11,6 +11,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
+// kernel is a release of the guest's kernel.
+const kernel = "6.12.0-test"
+
 func TestArgs(t *testing.T) {
 	image := cardplane.ImageConfig{Entrypoint: []string{"/entry"}, Cmd: []string{"default"}}
 	for _, tc := range []struct {
@@ -31,7 +34,7 @@ func TestArgs(t *testing.T) {
 }
 
 func TestNothingToRun(t *testing.T) {
-	_, err := ocispec.Build(ocispec.Request{ID: "0123456789abcdef", Spec: cardplane.ContainerSpec{Image: "empty"}})
+	_, err := ocispec.Build(ocispec.Request{ID: "0123456789abcdef", Spec: cardplane.ContainerSpec{Image: "empty"}, Kernel: kernel})
 	if !apierr.Is(err, "no_command") {
 		t.Fatalf("got %v", err)
 	}
@@ -54,7 +57,7 @@ func TestBuild(t *testing.T) {
 		ID:    "0123456789abcdef",
 		Spec:  cardplane.ContainerSpec{Command: []string{"x"}, TTY: true, Hostname: "h", ReadOnlyRoot: true, TerminalSize: cardplane.TerminalSize{Rows: 5, Cols: 7}},
 		Image: cardplane.ImageConfig{WorkingDir: "/srv"},
-		User:  specs.User{UID: 100, GID: 101},
+		User:  specs.User{UID: 100, GID: 101}, Kernel: kernel,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -77,9 +80,9 @@ func TestBuild(t *testing.T) {
 }
 
 func TestExec(t *testing.T) {
-	base := &specs.Process{Args: []string{"init"}, Cwd: "/srv", Env: []string{"HOME=/root", "A=1"}, User: specs.User{UID: 0}}
+	base := &specs.Process{Args: []string{"init"}, Cwd: "/srv", Env: []string{"HOME=/root", "A=1"}, User: specs.User{UID: 0}, Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL"}}}
 	p := ocispec.Exec(base, cardplane.ExecSpec{Command: []string{"id"}, Env: map[string]string{"A": "2"}, TTY: true}, specs.User{UID: 5})
-	if !slices.Equal(p.Env, []string{"A=2", "TERM=xterm"}) || p.Cwd != "/srv" || p.User.UID != 5 || p.ConsoleSize.Height != 24 {
+	if !slices.Equal(p.Env, []string{"A=2", "TERM=xterm"}) || p.Cwd != "/srv" || p.User.UID != 5 || p.ConsoleSize.Height != 24 || !slices.Equal(p.Capabilities.Bounding, []string{"CAP_KILL"}) {
 		t.Fatalf("got %+v", p)
 	}
 	if !slices.Equal(base.Env, []string{"HOME=/root", "A=1"}) || base.Terminal {

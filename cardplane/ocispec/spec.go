@@ -4,8 +4,8 @@
 // both leave out from Docker's defaults.
 //
 // The virtual machine is the boundary between tenants; namespaces,
-// capabilities and masked paths keep the container away from the guest agent
-// beside it. The container shares the virtual machine's network, which is
+// capabilities, masked paths and the system call filter keep the container away
+// from the guest agent beside it. The container shares the virtual machine's network, which is
 // the sandbox's own, so it has no network namespace.
 package ocispec
 
@@ -37,43 +37,74 @@ type Request struct {
 	Image cardplane.ImageConfig
 	// User is Spec.User, or the image's, resolved in the image.
 	User specs.User
+	// Kernel is the release of the guest's kernel.
+	Kernel string
 }
 
 // Build returns the runtime specification (OCI runtime-spec 1.x, config.md).
 // Root.Path is the guest agent's to set. It fails with no_command when
-// neither the request nor the image says what to run.
+// neither the request nor the image says what to run, and with
+// invalid_capability and invalid_seccomp_profile.
 func Build(r Request) (*specs.Spec, error) {
 	args := Args(r.Spec, r.Image)
 	if len(args) == 0 || args[0] == "" {
 		return nil, apierr.New(apierr.InvalidArgument, "no_command",
 			"image %q has neither an entrypoint nor a command; say what to run with \"command\"", r.Spec.Image).At("/command")
 	}
-	return &specs.Spec{
-		Version:  version,
-		Hostname: Hostname(r.ID, r.Spec),
-		Root:     &specs.Root{Readonly: r.Spec.ReadOnlyRoot},
-		Process:  process(r, args),
-		Mounts:   mounts(),
+	bounding, err := boundingSet(r.Spec.Security)
+	if err != nil {
+		return nil, err
+	}
+	seccomp, err := filter(r.Spec.Security, r.Kernel, bounding)
+	if err != nil {
+		return nil, err
+	}
+	annotations, err := compiled(seccomp, r.Spec.Annotations)
+	if err != nil {
+		return nil, err
+	}
+	sysctls, _ := Sysctls(r.Spec.Sysctls)
+	spec := &specs.Spec{
+		Version:     version,
+		Hostname:    Hostname(r.ID, r.Spec),
+		Root:        &specs.Root{Readonly: r.Spec.ReadOnlyRoot},
+		Process:     process(r, args, bounding),
+		Mounts:      mountsFor(r.Spec),
+		Annotations: annotations,
 		Linux: &specs.Linux{
 			CgroupsPath:   "/containers/" + r.ID,
 			Namespaces:    namespaces(),
 			MaskedPaths:   maskedPaths(),
 			ReadonlyPaths: readonlyPaths(),
-			Resources:     &specs.LinuxResources{Devices: deviceRules()},
+			Resources:     &specs.LinuxResources{Devices: deviceRules(), Pids: pidsLimit(r.Spec.Resources.PidsLimit)},
+			Seccomp:       withoutRules(seccomp),
+			Sysctl:        sysctls,
 		},
-	}, nil
+	}
+	if r.Spec.Security.Privileged {
+		privilege(spec)
+	}
+	return spec, nil
 }
 
-func process(r Request, args []string) *specs.Process {
+// pidsLimit returns nil for no limit.
+func pidsLimit(limit int64) *specs.LinuxPids {
+	if limit == 0 {
+		return nil
+	}
+	return &specs.LinuxPids{Limit: &limit}
+}
+
+func process(r Request, args, bounding []string) *specs.Process {
 	p := &specs.Process{
 		Terminal:        r.Spec.TTY,
 		User:            r.User,
 		Args:            args,
 		Env:             Env(r),
 		Cwd:             firstNonEmpty(r.Spec.WorkingDir, r.Image.WorkingDir, "/"),
-		Capabilities:    capabilities(r.User.UID),
-		Rlimits:         []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 1 << 20, Hard: 1 << 20}},
-		NoNewPrivileges: false,
+		Capabilities:    capabilities(r.User.UID, bounding),
+		Rlimits:         rlimits(r.Spec.Ulimits),
+		NoNewPrivileges: r.Spec.Security.NoNewPrivileges,
 	}
 	if r.Spec.TTY {
 		p.ConsoleSize = consoleSize(r.Spec.TerminalSize)
@@ -87,7 +118,7 @@ func Exec(base *specs.Process, spec cardplane.ExecSpec, user specs.User) *specs.
 	p := *base
 	p.Args = spec.Command
 	p.User = user
-	p.Capabilities = capabilities(user.UID)
+	p.Capabilities = capabilities(user.UID, base.Capabilities.Bounding)
 	p.Cwd = firstNonEmpty(spec.WorkingDir, base.Cwd)
 	p.Terminal = spec.TTY
 	p.ConsoleSize = nil
@@ -128,15 +159,6 @@ func Hostname(id string, spec cardplane.ContainerSpec) string {
 func Env(r Request) []string {
 	defaults := []string{"PATH=" + defaultPath, "HOSTNAME=" + Hostname(r.ID, r.Spec)}
 	return merge(defaults, terminalEnv(r.Spec.TTY), r.Image.Env, flatten(r.Spec.Env))
-}
-
-// Files returns the small files that every container has beside its image's,
-// by path: its host name and the names it can look up without a network.
-func Files(hostname string) map[string]string {
-	return map[string]string{
-		"/etc/hostname": hostname + "\n",
-		"/etc/hosts":    "127.0.0.1\tlocalhost " + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n",
-	}
 }
 
 func terminalEnv(tty bool) []string {

@@ -44,6 +44,39 @@ type Spec struct {
 	// Disk is the writable disk that the guest finds under SerialScratch, or
 	// nil for none.
 	Disk *Disk
+	// Volumes are further disks.
+	Volumes []Volume
+
+	// template is the snapshot on the host that the machine starts from; ""
+	// for a cold boot.
+	template string
+	// savable machines become templates. They have neither Image nor Disk.
+	savable bool
+}
+
+// Volume is a disk that outlives the sandbox.
+type Volume struct {
+	Disk
+	// Serial is where the guest finds it.
+	Serial string
+	// ReadOnly keeps the whole machine from writing to it.
+	ReadOnly bool
+}
+
+// VolumeSerial returns the serial of the volume with that id, within the 20
+// bytes that virtio-blk has for one (virtio specification 1.2, section 5.2.6.1).
+func VolumeSerial(id string) string { return "vol-" + id[:min(len(id), 16)] }
+
+// disks lists the disks that must be there before the VM is made.
+func (s Spec) disks() []Disk {
+	var list []Disk
+	if s.Disk != nil {
+		list = append(list, *s.Disk)
+	}
+	for _, v := range s.Volumes {
+		list = append(list, v.Disk)
+	}
+	return list
 }
 
 // Disk is a writable disk. One that exists is used as it is.
@@ -56,9 +89,12 @@ type Disk struct {
 
 // blobs lists what the host must have before the disk and the VM are made.
 func (a *Artefacts) blobs(spec Spec) []File {
-	list := []File{spec.Image}
+	var list []File
+	if !spec.savable {
+		list = append(list, spec.Image)
+	}
 	for _, f := range a.files() {
-		if f == a.m.Scratch && spec.Disk == nil {
+		if f == a.m.Scratch && len(spec.disks()) == 0 {
 			continue
 		}
 		list = append(list, a.file(f))
@@ -83,14 +119,23 @@ func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
 		Attachments: []hostapi.Attachment{
 			blob(attachKernel, a.m.Kernel.digest()),
 			blob(attachRootfs, a.m.Rootfs.digest()),
-			blob(attachImage, spec.Image.Digest),
 		},
+		Savable: spec.savable,
+	}
+	if spec.template != "" {
+		out.Snapshot = &spec.template
+	}
+	if !spec.savable {
+		out.Attachments = append(out.Attachments, blob(attachImage, spec.Image.Digest))
 	}
 	if a.m.Initrd != nil {
 		out.Attachments = append(out.Attachments, blob(attachInitrd, a.m.Initrd.digest()))
 	}
 	if spec.Disk != nil {
 		out.Attachments = append(out.Attachments, hostapi.Attachment{Name: attachScratch, Disk: &spec.Disk.ID})
+	}
+	for _, v := range spec.Volumes {
+		out.Attachments = append(out.Attachments, hostapi.Attachment{Name: v.Serial, Disk: &v.ID, Readonly: v.ReadOnly})
 	}
 	return out
 }
@@ -113,7 +158,6 @@ func (a *Artefacts) vmConfig(spec Spec, vm hostapi.VM) chapi.VmConfig {
 		},
 		Disks: []chapi.DiskConfig{
 			{Id: attachRootfs, Path: paths.Attachments[attachRootfs], Readonly: true, ImageType: chapi.Raw, Serial: attachRootfs},
-			{Id: attachImage, Path: paths.Attachments[attachImage], Readonly: true, ImageType: chapi.Raw, Serial: SerialImage},
 		},
 		Rng:     &chapi.RngConfig{Src: "/dev/urandom"},
 		Serial:  &chapi.SerialConfig{Mode: chapi.ConsoleModeFile, File: paths.Console},
@@ -121,13 +165,36 @@ func (a *Artefacts) vmConfig(spec Spec, vm hostapi.VM) chapi.VmConfig {
 		Vsock:   &chapi.VsockConfig{Cid: guestCID, Socket: paths.Vsock},
 		Pvpanic: true,
 	}
+	cfg.Disks = append(cfg.Disks, ownDisks(spec, vm)...)
+	return cfg
+}
+
+// ownDisks are the disks that a template lacks.
+func ownDisks(spec Spec, vm hostapi.VM) []chapi.DiskConfig {
+	if spec.savable {
+		return nil
+	}
+	paths := vm.Paths
+	disks := []chapi.DiskConfig{
+		{Id: attachImage, Path: paths.Attachments[attachImage], Readonly: true, ImageType: chapi.Raw, Serial: SerialImage},
+	}
 	if spec.Disk != nil {
-		cfg.Disks = append(cfg.Disks, chapi.DiskConfig{
+		disks = append(disks, chapi.DiskConfig{
 			Id: attachScratch, Path: paths.Attachments[attachScratch], ImageType: chapi.Raw, Serial: SerialScratch,
 		})
 	}
-	return cfg
+	for _, v := range spec.Volumes {
+		disks = append(disks, chapi.DiskConfig{
+			Id: v.Serial, Path: paths.Attachments[v.Serial], Readonly: v.ReadOnly, ImageType: chapi.Raw, Serial: v.Serial,
+		})
+	}
+	return disks
 }
+
+// saveDir is where the VMM of a machine that becomes a template writes it, and
+// restoreDir where that of a machine that starts from one reads it.
+func saveDir(vm hostapi.VM) string    { return vm.Paths.Save }
+func restoreDir(vm hostapi.VM) string { return vm.Paths.Snapshot }
 
 // coreScheduling keeps threads of other VMs off a core that this one runs on,
 // where the kernel can.

@@ -12,6 +12,9 @@
 // everything back in reverse order and the error carries the console's last
 // lines. [Manager.Adopt] takes over a machine that already runs.
 //
+// Where there is a template for its size, a machine is restored instead of
+// booted (template.go). [Manager.MakeTemplate] makes one.
+//
 // A [Sandbox] follows the machine's events until Close or Destroy. A kernel
 // panic, a reboot, the end of the VMM: each closes Lost. A reboot is a loss,
 // because nothing that ran before it runs after it.

@@ -35,14 +35,23 @@ func (m *Manager) Evidence(ctx context.Context, id string) []string {
 	return lines
 }
 
-// lastLines returns the last lines of text that have anything printable.
+// lastLines returns the last lines of text that have anything printable, and
+// before them the one that names a panic, which a kernel's trace may follow.
 func lastLines(text, prefix string) []string {
 	var lines []string
+	panicked := -1
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimSpace(guestclient.Printable(line, evidenceWidth))
+		if strings.Contains(line, "Kernel panic") {
+			panicked = len(lines)
+		}
 		if line != "" {
 			lines = append(lines, prefix+line)
 		}
 	}
-	return lines[max(0, len(lines)-evidenceLines):]
+	first := max(0, len(lines)-evidenceLines)
+	if panicked >= 0 && panicked < first {
+		return append(lines[panicked:panicked+1:panicked+1], lines[first:]...)
+	}
+	return lines[first:]
 }

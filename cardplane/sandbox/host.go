@@ -31,6 +31,11 @@ type Host interface {
 	PutDisk(ctx context.Context, id string, spec hostapi.DiskSpec) (hostapi.Disk, error)
 	DeleteDisk(ctx context.Context, id string) error
 
+	Snapshots(ctx context.Context) ([]hostapi.Snapshot, error)
+	// PutSnapshot keeps what an exited VM has saved.
+	PutSnapshot(ctx context.Context, id string, spec hostapi.SnapshotSpec) (hostapi.Snapshot, error)
+	DeleteSnapshot(ctx context.Context, id string) error
+
 	VMs(ctx context.Context) ([]hostapi.VM, error)
 	VM(ctx context.Context, id string) (hostapi.VM, error)
 	PutVM(ctx context.Context, id string, spec hostapi.VMSpec) (hostapi.VM, error)
@@ -70,14 +75,20 @@ func HostAway(err error) bool {
 
 const codeHostAway = "host_unavailable"
 
-// Explain puts the error of a host that is away into words for the user. It
-// returns any other error as it is.
+// Explain puts the error of a host that is away, or that cannot do what the
+// user asked for, into words for the user. It returns any other error as it is.
 func Explain(err error) error {
-	if !HostAway(err) {
-		return err
+	switch {
+	case HostAway(err):
+		return apierr.New(apierr.Unavailable, codeHostAway,
+			"the compute host cannot be reached; see that vmmd runs there and that --link leads to it: %w", err)
+	case apierr.ClassOf(err) == apierr.NotSupported:
+		// The user's request is at fault, not the control plane.
+		lack := apierr.From(err)
+		return apierr.New(apierr.FailedPrecondition, lack.Code,
+			"%w; leave out what this compute host cannot do, or use a host that can", err).With(lack.Evidence)
 	}
-	return apierr.New(apierr.Unavailable, codeHostAway,
-		"the compute host cannot be reached; see that vmmd runs there and that --link leads to it: %w", err)
+	return err
 }
 
 // insist calls do, which is idempotent, until the host has answered it, for at

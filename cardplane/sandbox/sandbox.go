@@ -11,6 +11,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/vsock"
 )
@@ -19,8 +20,20 @@ import (
 // as it is, for a later process to take over.
 var ErrDetached = errors.New("the control plane is ending")
 
-// CodeLost is the code of errors about a machine that has ended on its own.
-const CodeLost = "vm_lost"
+// Codes of errors about a machine that has ended on its own.
+const (
+	// CodePanic: the guest's kernel has panicked.
+	CodePanic = "guest_panic"
+	// CodeVMMDied: the VMM has ended under it.
+	CodeVMMDied = "vmm_died"
+	// CodeLost: it has rebooted or powered off, or the host no longer has it.
+	CodeLost = "vm_lost"
+)
+
+// Lost reports whether err has one of these codes.
+func Lost(err error) bool {
+	return apierr.Is(err, CodePanic) || apierr.Is(err, CodeVMMDied) || apierr.Is(err, CodeLost)
+}
 
 // Config is what a Manager works with.
 type Config struct {
@@ -30,7 +43,12 @@ type Config struct {
 	Epoch int64
 	// BootTimeout bounds the time from boot until the agent takes connections.
 	BootTimeout time.Duration
-	Log         logrus.FieldLogger
+	// Templates is how many templates are kept on the host; 0 makes and uses
+	// none.
+	Templates int
+	// Prefix begins the ids of templates.
+	Prefix string
+	Log    logrus.FieldLogger
 }
 
 // Manager makes and finds sandboxes. Its methods are safe for concurrent use.
@@ -39,6 +57,8 @@ type Manager struct {
 	artefacts   *Artefacts
 	epoch       int64
 	bootTimeout time.Duration
+	templates   int
+	prefix      string
 	log         logrus.FieldLogger
 	blobs       blobs
 }
@@ -47,13 +67,16 @@ type Manager struct {
 func NewManager(cfg Config) *Manager {
 	return &Manager{
 		host: cfg.Host, artefacts: cfg.Artefacts, epoch: cfg.Epoch,
-		bootTimeout: cfg.BootTimeout, log: cfg.Log,
+		bootTimeout: cfg.BootTimeout, templates: cfg.Templates, prefix: cfg.Prefix, log: cfg.Log,
 		blobs: blobs{host: cfg.Host, present: make(map[string]bool)},
 	}
 }
 
 // BootTimeout bounds the time from boot to the agent's first answer.
 func (m *Manager) BootTimeout() time.Duration { return m.bootTimeout }
+
+// Kernel returns the release of the kernel that guests boot.
+func (m *Manager) Kernel() string { return m.artefacts.Kernel() }
 
 // Host returns the compute host.
 func (m *Manager) Host() Host { return m.host }
@@ -65,6 +88,8 @@ type Sandbox struct {
 	vmm     string
 	guest   *guestclient.Client
 	timings []cardplane.Timing
+	// template is the one that the machine was started from, "" for none.
+	template string
 
 	stop    context.CancelFunc // ends watch
 	watched chan struct{}      // closed when watch has ended
@@ -77,6 +102,9 @@ func (m *Manager) attach(ctx context.Context, vm hostapi.VM) *Sandbox {
 	s := &Sandbox{
 		manager: m, id: vm.Id, vmm: string(vm.Vmm),
 		watched: make(chan struct{}),
+	}
+	if vm.Spec.Snapshot != nil {
+		s.template = *vm.Spec.Snapshot
 	}
 	s.alive, s.kill = context.WithCancelCause(context.Background())
 	s.guest = guestclient.New(s.dial, m.epoch)
@@ -105,6 +133,13 @@ func (s *Sandbox) VMM() string { return s.vmm }
 
 // Guest returns the client of the machine's agent.
 func (s *Sandbox) Guest() *guestclient.Client { return s.guest }
+
+// Usage returns what the machine takes from the host, nil where the host does
+// not say.
+func (s *Sandbox) Usage(ctx context.Context) (*hostapi.VMUsage, error) {
+	vm, err := s.manager.host.VM(ctx, s.id)
+	return vm.Usage, err
+}
 
 // Timings returns the steps of the start, in order. An adopted sandbox has none.
 func (s *Sandbox) Timings() []cardplane.Timing { return s.timings }

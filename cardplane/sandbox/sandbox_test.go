@@ -20,6 +20,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/hosttest"
+	"github.com/cardplane/cardplane/vmm/link"
 )
 
 func TestMain(m *testing.M) {
@@ -182,16 +183,18 @@ func TestStartInterrupted(t *testing.T) {
 // awaitVM waits until the host has a VM.
 func (f *fixture) awaitVM() {
 	f.t.Helper()
-	l := f.host.Link()
-	for {
-		vms, err := l.VMs(f.ctx)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		if len(vms) == 1 && vms[0].State == hostapi.Running {
-			return
-		}
+	for l := f.host.Link(); !f.hasVM(l); {
+		time.Sleep(time.Millisecond)
 	}
+}
+
+func (f *fixture) hasVM(l *link.Link) bool {
+	f.t.Helper()
+	vms, err := l.VMs(f.ctx)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return len(vms) == 1 && vms[0].State == hostapi.Running
 }
 
 // Resume takes the steps that are missing, from each state that a start can
@@ -231,7 +234,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-s.Lost()
-	if !apierr.Is(s.LostError(), sandbox.CodeLost) {
+	if !sandbox.Lost(s.LostError()) {
 		t.Error(s.LostError())
 	}
 }
@@ -316,3 +319,12 @@ func TestConfig(t *testing.T) {
 }
 
 var update = flag.Bool("update", false, "write testdata anew")
+
+// What a host cannot do is the request's fault, not the control plane's.
+func TestExplainNotSupported(t *testing.T) {
+	err := sandbox.Explain(apierr.New(apierr.NotSupported, "vmm_not_supported", "virtual CPUs are not pinned").With([]string{"evidence"}))
+	e := apierr.From(err)
+	if e.Class != apierr.FailedPrecondition || e.Code != "vmm_not_supported" || !strings.Contains(e.Message, "leave out") || len(e.Evidence) != 1 {
+		t.Errorf("%+v, evidence %q", e, e.Evidence)
+	}
+}

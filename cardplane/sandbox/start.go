@@ -37,7 +37,8 @@ func (w *stopwatch) lap(step string) {
 	w.last = now
 }
 
-// Start makes and boots a sandbox and returns once its agent takes connections.
+// Start makes a sandbox, from a template where there is one for its size or
+// else by a boot, and returns once its agent takes connections.
 //
 // On failure nothing of the machine is left on the host; a disk stays, as the
 // caller alone knows what is on it. When ctx ends with the cause ErrDetached,
@@ -45,11 +46,25 @@ func (w *stopwatch) lap(step string) {
 //
 // Errors: guest_boot_failed with the console's last lines, and those of the
 // host and of the VMM.
-func (m *Manager) Start(ctx context.Context, spec Spec) (_ *Sandbox, err error) {
+func (m *Manager) Start(ctx context.Context, spec Spec) (*Sandbox, error) {
+	spec.template = m.TemplateID(spec)
+	s, err := m.start(ctx, spec)
+	if m.giveUpTemplate(ctx, spec, err) {
+		spec.template = ""
+		return m.start(ctx, spec)
+	}
+	return s, err
+}
+
+// start is Start in the way that spec says.
+func (m *Manager) start(ctx context.Context, spec Spec) (*Sandbox, error) {
 	watch := &stopwatch{last: time.Now()}
 	vm, err := m.makeVM(ctx, spec, watch)
 	if HostAway(err) && ctx.Err() == nil {
 		return nil, Explain(err) // there is no way to undo anything now
+	}
+	if apierr.Is(err, codeNoTemplate) {
+		return nil, err // the host has made nothing
 	}
 	if err != nil {
 		return nil, m.undo(ctx, spec.ID, err)
@@ -57,9 +72,9 @@ func (m *Manager) Start(ctx context.Context, spec Spec) (_ *Sandbox, err error) 
 	s := m.attach(ctx, vm)
 	if err := s.boot(ctx, spec, vm, ""); err != nil {
 		s.Close()
-		return nil, m.undo(ctx, spec.ID, err)
+		return nil, s.restoreError(m.undo(ctx, spec.ID, err))
 	}
-	watch.lap("boot")
+	watch.lap(s.bootStep())
 	s.timings = watch.steps
 	return s, nil
 }
@@ -81,6 +96,14 @@ func (m *Manager) Resume(ctx context.Context, spec Spec) (*Sandbox, error) {
 	}
 	s := m.attach(ctx, vm)
 	state, err := s.state(ctx)
+	if err == nil && s.template != "" && state != chapi.Running {
+		// No program can run in it yet, and its template may be no good.
+		if err := s.Destroy(ctx); err != nil {
+			return nil, err
+		}
+		return m.Start(ctx, spec)
+	}
+	spec.template = s.template
 	if err == nil {
 		err = s.boot(ctx, spec, vm, state)
 	}
@@ -131,9 +154,9 @@ func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (h
 	if err := m.blobs.ensure(ctx, m.artefacts.blobs(spec)...); err != nil {
 		return hostapi.VM{}, err
 	}
-	if spec.Disk != nil {
+	for _, disk := range spec.disks() {
 		err := insist(ctx, m.bootTimeout, func(ctx context.Context) error {
-			_, err := m.host.PutDisk(ctx, spec.Disk.ID, m.artefacts.diskSpec(*spec.Disk))
+			_, err := m.host.PutDisk(ctx, disk.ID, m.artefacts.diskSpec(disk))
 			return err
 		})
 		if err != nil {
@@ -169,7 +192,10 @@ func (s *Sandbox) boot(ctx context.Context, spec Spec, vm hostapi.VM, state chap
 	if err != nil {
 		return s.bootError(err)
 	}
-	return s.awaitAgent(ctx)
+	if spec.template == "" {
+		return s.awaitAgent(ctx, s.manager.bootTimeout)
+	}
+	return s.awaitRestored(ctx)
 }
 
 // unasked reports whether err leaves open whether the VMM did what it was
@@ -196,6 +222,9 @@ func (s *Sandbox) bootError(err error) error {
 func (s *Sandbox) bootFrom(ctx context.Context, spec Spec, vm hostapi.VM, state chapi.VmState) error {
 	handle := vmm.New(s.dialVMM)
 	defer handle.Close()
+	if spec.template != "" {
+		return restore(ctx, handle, spec, vm, state)
+	}
 	if state == "" {
 		if err := handle.Create(ctx, s.manager.artefacts.vmConfig(spec, vm)); err != nil {
 			return err
@@ -219,9 +248,10 @@ func (s *Sandbox) state(ctx context.Context) (chapi.VmState, error) {
 	return info.State, err
 }
 
-// awaitAgent returns once the agent takes connections, or guest_boot_failed.
-func (s *Sandbox) awaitAgent(ctx context.Context) error {
-	bootCtx, cancel := context.WithTimeout(ctx, s.manager.bootTimeout)
+// awaitAgent returns once the agent takes connections, or guest_boot_failed
+// after patience.
+func (s *Sandbox) awaitAgent(ctx context.Context, patience time.Duration) error {
+	bootCtx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer context.AfterFunc(s.alive, cancel)()
 	err := untilReached(bootCtx, s.guest.Connect)
@@ -234,7 +264,7 @@ func (s *Sandbox) awaitAgent(ctx context.Context) error {
 		if _, away := s.manager.host.Away(); away != nil {
 			return Explain(away)
 		}
-		return bootFailed("the guest agent did not answer within %s; a slow host needs a longer --boot-timeout: %w", s.manager.bootTimeout, err)
+		return bootFailed("the guest agent did not answer within %s; a slow host needs a longer --boot-timeout: %w", patience, err)
 	}
 	return err
 }
@@ -273,7 +303,7 @@ func untilReached(ctx context.Context, try func(context.Context) error) error {
 // Adopt takes over the machine with that id and returns once its agent
 // has answered. It waits for as long as the machine runs and ctx lasts.
 //
-// Errors: vm_not_found when there is no such machine, vm_lost when it has
+// Errors: vm_not_found when there is no such machine, one of Lost when it has
 // ended, and those of a host that is away.
 func (m *Manager) Adopt(ctx context.Context, id string) (*Sandbox, error) {
 	vm, err := m.host.VM(ctx, id)

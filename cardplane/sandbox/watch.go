@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/cardplane/cardplane/cardplane/guestclient"
@@ -37,11 +36,11 @@ func (s *Sandbox) watch(ctx context.Context) {
 func (s *Sandbox) handle(e hostapi.VMEvent) {
 	switch vmm.EventKind(e.Source + ":" + e.Event) {
 	case vmm.EventGuestPanic:
-		s.lose("the guest's kernel has panicked")
+		s.lose(CodePanic, "the guest's kernel has panicked")
 	case vmm.EventRebooting:
-		s.lose("the guest has rebooted")
+		s.lose(CodeLost, "the guest has rebooted")
 	case vmm.EventShutdown:
-		s.lose("the guest has powered off")
+		s.lose(CodeLost, "the guest has powered off")
 	}
 }
 
@@ -50,9 +49,9 @@ func (s *Sandbox) inspect(ctx context.Context) {
 	vm, err := s.manager.host.VM(ctx, s.id)
 	switch {
 	case apierr.ClassOf(err) == apierr.NotFound && err != nil:
-		s.lose("the compute host no longer has it; was the host restarted, or the machine deleted by hand?")
+		s.lose(CodeLost, "the compute host no longer has it; was the host restarted, or the machine deleted by hand?")
 	case err == nil && vm.State == hostapi.Exited:
-		s.lose("its VMM has ended" + exitText(vm.Exit))
+		s.lose(CodeVMMDied, "its VMM has ended"+exitText(vm.Exit))
 	}
 }
 
@@ -69,7 +68,9 @@ func exitText(exit *hostapi.VMExit) string {
 }
 
 // lose records why the machine is lost, once.
-func (s *Sandbox) lose(why string) { s.kill(errors.New(why)) }
+func (s *Sandbox) lose(code, why string) {
+	s.kill(apierr.New(apierr.Unavailable, code, "the container's virtual machine is lost: %s", why))
+}
 
 // Lost is closed once the machine no longer runs what it was started for.
 func (s *Sandbox) Lost() <-chan struct{} { return s.alive.Done() }
@@ -77,5 +78,6 @@ func (s *Sandbox) Lost() <-chan struct{} { return s.alive.Done() }
 // LostError says why the machine is lost. It means nothing until Lost is
 // closed.
 func (s *Sandbox) LostError() *apierr.Error {
-	return apierr.New(apierr.Unavailable, CodeLost, "the container's virtual machine is lost: %w", context.Cause(s.alive))
+	lost := *apierr.From(context.Cause(s.alive))
+	return &lost // evidence will be added to it
 }

@@ -2,8 +2,6 @@ package store
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -33,6 +31,23 @@ type Run struct {
 	// Stopped tells that somebody has asked for the program's end, so that the
 	// restart policy does not count.
 	Stopped bool `json:"stopped,omitempty"`
+	// Again tells that somebody has asked for a restart, so that it is started
+	// again after its end, whatever the restart policy says.
+	Again bool `json:"again,omitempty"`
+	// Restarted tells that the run is what such a restart has begun.
+	Restarted bool `json:"restarted,omitempty"`
+	// FreezeDue tells that the guest may not yet have frozen or thawed the
+	// container's processes as its state says.
+	FreezeDue bool `json:"freezeDue,omitempty"`
+	// Booted is what the machine of the run was made for, nil where that is
+	// what the container's specification still says.
+	Booted *cardplane.Resources `json:"booted,omitempty"`
+	// Before is the specification before an update that the guest has not
+	// followed yet. Nil when it has.
+	Before *cardplane.ContainerSpec `json:"before,omitempty"`
+	// HealthChanges is how many changes of its health, as the guest counts
+	// them, are known.
+	HealthChanges int64 `json:"healthChanges,omitempty"`
 	// RestartAt is when a restarting container is started again.
 	RestartAt time.Time `json:"restartAt,omitzero"`
 	// Streak is how many runs in a row were short.
@@ -41,9 +56,12 @@ type Run struct {
 
 // Exit is how a program ended.
 type Exit struct {
-	Code      int       `json:"code"`
-	OOMKilled bool      `json:"oomKilled,omitempty"`
-	At        time.Time `json:"at"`
+	Code      int  `json:"code"`
+	Signal    int  `json:"signal,omitempty"`
+	OOMKilled bool `json:"oomKilled,omitempty"`
+	// OOMAtLimit tells that the container's own limit was the cause.
+	OOMAtLimit bool      `json:"oomAtLimit,omitempty"`
+	At         time.Time `json:"at"`
 }
 
 // containerValue is a Record as it is stored. The domain type's field names
@@ -54,14 +72,6 @@ type containerValue struct {
 	// Problem is Container.Error, which cannot be unmarshalled in place.
 	Problem *apierr.Problem `json:"problem,omitempty"`
 	Run     Run             `json:"run"`
-}
-
-// keyValue is what an idempotency key points at.
-type keyValue struct {
-	versioned
-	Container string `json:"container"`
-	// Digest of the request that the key came with.
-	Digest string `json:"digest"`
 }
 
 func encodeRecord(rec Record) containerValue {
@@ -87,51 +97,21 @@ func decodeRecord(raw []byte) (Record, error) {
 	return Record{Container: v.Container, Run: v.Run}, nil
 }
 
-// Create records a new container and claims its name, and key if it is not
-// empty. request is what the user asked for, as a value whose JSON form is
-// the same whenever the request is. When key was used for the same request
-// before, Create returns the id of that container and changes nothing.
-//
-// Errors: name_taken, idempotency_key_reused.
-func (s *Store) Create(rec Record, key string, request any) (id string, err error) {
-	digest, err := digestOf(request)
-	if err != nil {
-		return "", fmt.Errorf("create container %s: %w", rec.Container.ID, err)
-	}
-	err = s.db.Update(func(tx *bbolt.Tx) error {
-		if key != "" {
-			if id, err = takeKey(tx, key, rec.Container.ID, digest); err != nil || id != rec.Container.ID {
+// Create records a new container and claims its name, with further changes in
+// the same transaction. It fails with name_taken.
+func (s *Store) Create(rec Record, changes ...Change) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if err := takeName(tx, rec.Container.Name, rec.Container.ID); err != nil {
+			return err
+		}
+		for _, change := range changes {
+			if err := change(tx); err != nil {
 				return err
 			}
 		}
-		id = rec.Container.ID
-		if err := takeName(tx, rec.Container.Name, id); err != nil {
-			return err
-		}
-		return put(tx.Bucket(bucketContainers), id, encodeRecord(rec))
+		return put(tx.Bucket(bucketContainers), rec.Container.ID, encodeRecord(rec))
 	})
-	return id, wrap(err, "create", rec.Container.ID)
-}
-
-// takeKey returns the container that key belongs to, which is id if it is new.
-func takeKey(tx *bbolt.Tx, key, id, digest string) (string, error) {
-	keys := tx.Bucket(bucketKeys)
-	raw := keys.Get([]byte(key))
-	if raw == nil {
-		return id, put(keys, key, keyValue{versioned{version}, id, digest})
-	}
-	var v keyValue
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return "", err
-	}
-	if err := v.checkVersion(); err != nil {
-		return "", err
-	}
-	if v.Digest != digest {
-		return "", apierr.New(apierr.FailedPrecondition, "idempotency_key_reused",
-			"the idempotency key %q was used for another request; use a new key for a new container", key)
-	}
-	return v.Container, nil
+	return wrap(err, "create", rec.Container.ID)
 }
 
 func takeName(tx *bbolt.Tx, name, id string) error {
@@ -148,6 +128,21 @@ func NameTaken(name, owner string) error {
 		"the name %q is taken by container %.12s; remove that container or choose another name", name, owner).At("/name")
 }
 
+// Rename replaces the record of a container, which has a new name in place of
+// old. It fails with name_taken.
+func (s *Store) Rename(rec Record, old string) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if err := takeName(tx, rec.Container.Name, rec.Container.ID); err != nil {
+			return err
+		}
+		if err := tx.Bucket(bucketNames).Delete([]byte(old)); err != nil {
+			return err
+		}
+		return put(tx.Bucket(bucketContainers), rec.Container.ID, encodeRecord(rec))
+	})
+	return wrap(err, "rename", rec.Container.ID)
+}
+
 // Save replaces the record of a container, with changes to the ledger in the
 // same transaction.
 func (s *Store) Save(rec Record, changes ...Change) error {
@@ -162,8 +157,8 @@ func (s *Store) Save(rec Record, changes ...Change) error {
 	return wrap(err, "save", rec.Container.ID)
 }
 
-// Remove forgets a container, its name, its idempotency keys and its execs.
-// It leaves the ledger as it is.
+// Remove forgets a container, its name and its execs. It leaves the ledger as
+// it is.
 func (s *Store) Remove(rec Record) error {
 	id := []byte(rec.Container.ID)
 	err := s.db.Update(func(tx *bbolt.Tx) error {
@@ -173,30 +168,12 @@ func (s *Store) Remove(rec Record) error {
 				return err
 			}
 		}
-		if err := removeKeys(tx, rec.Container.ID); err != nil {
-			return err
-		}
 		if err := removeExecs(tx, rec.Container.ID); err != nil {
 			return err
 		}
 		return tx.Bucket(bucketContainers).Delete(id)
 	})
 	return wrap(err, "remove", rec.Container.ID)
-}
-
-func removeKeys(tx *bbolt.Tx, id string) error {
-	c := tx.Bucket(bucketKeys).Cursor()
-	for k, raw := c.First(); k != nil; k, raw = c.Next() {
-		var v keyValue
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return err
-		}
-		if v.Container != id {
-			continue
-		}
-		return c.Delete() // a container has one key at most
-	}
-	return nil
 }
 
 // Load returns every container, ordered by id.
@@ -216,15 +193,6 @@ func (s *Store) Load() ([]Record, error) {
 		return nil, fmt.Errorf("load containers: %w", err)
 	}
 	return all, nil
-}
-
-func digestOf(request any) (string, error) {
-	raw, err := json.Marshal(request)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:]), nil
 }
 
 // wrap names the operation and the container, unless err is for the user.

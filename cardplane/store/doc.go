@@ -1,5 +1,6 @@
 // Package store is the card's durable state: containers with their private
-// run records, the names and idempotency keys that point at them, the ledger
+// run records, the names that point at them, what requests with
+// an idempotency key have made, the ledger
 // of what may exist on the compute host, and the epoch counter. It is one
 // bbolt file.
 //
@@ -24,7 +25,8 @@
 //	meta        format, store id, epoch
 //	containers  container id -> record
 //	names       container name -> container id
-//	keys        idempotency key -> container id and digest of the request
+//	answers     operation/idempotency key -> digest of the request, and what it made
+//	answer times  time and key of each answer -> the key, to find the oldest
 //	ledger      kind/resource id -> owner
 //	execs       container id/exec id -> exec
 package store

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -14,6 +15,7 @@ type Exec struct {
 	ID         string
 	Command    []string
 	TTY, Stdin bool
+	StartedAt  time.Time
 }
 
 type execValue struct {
@@ -21,13 +23,21 @@ type execValue struct {
 	Command []string `json:"command"`
 	TTY     bool     `json:"tty,omitempty"`
 	Stdin   bool     `json:"stdin,omitempty"`
+	// StartedAt came later than the rest.
+	StartedAt time.Time `json:"startedAt,omitzero"`
 }
 
-// SaveExec records an exec of a running container.
-func (s *Store) SaveExec(container string, e Exec) error {
+// SaveExec records an exec of a running container, with further changes in
+// the same transaction.
+func (s *Store) SaveExec(container string, e Exec, changes ...Change) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
+		for _, change := range changes {
+			if err := change(tx); err != nil {
+				return err
+			}
+		}
 		return put(tx.Bucket(bucketExecs), container+"/"+e.ID,
-			execValue{versioned{version}, e.Command, e.TTY, e.Stdin})
+			execValue{versioned{version}, e.Command, e.TTY, e.Stdin, e.StartedAt})
 	})
 	if err != nil {
 		return fmt.Errorf("save exec %s of container %s: %w", e.ID, container, err)
@@ -44,6 +54,18 @@ func (s *Store) RemoveExec(container, id string) error {
 		return fmt.Errorf("forget exec %s of container %s: %w", id, container, err)
 	}
 	return nil
+}
+
+// HasExec reports whether an exec is recorded.
+func (s *Store) HasExec(container, id string) (found bool, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		found = tx.Bucket(bucketExecs).Get([]byte(container+"/"+id)) != nil
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up exec %s of container %s: %w", id, container, err)
+	}
+	return found, nil
 }
 
 // DropExecs forgets every exec of a container.
@@ -65,7 +87,7 @@ func (s *Store) LoadExecs(container string) ([]Exec, error) {
 			if err := v.checkVersion(); err != nil {
 				return fmt.Errorf("%s: %w", k, err)
 			}
-			all = append(all, Exec{ID: string(k[len(prefix):]), Command: v.Command, TTY: v.TTY, Stdin: v.Stdin})
+			all = append(all, Exec{ID: string(k[len(prefix):]), Command: v.Command, TTY: v.TTY, Stdin: v.Stdin, StartedAt: v.StartedAt})
 		}
 		return nil
 	})

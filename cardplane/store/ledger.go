@@ -17,6 +17,8 @@ const (
 	VM   Kind = "vm"
 	Disk Kind = "disk"
 	Blob Kind = "blob"
+	// Snapshot is a template that machines are started from.
+	Snapshot Kind = "snapshot"
 )
 
 // Resource is something that may exist on the compute host because of us.
@@ -57,8 +59,11 @@ func Release(r Resource) Change {
 	return func(tx *bbolt.Tx) error { return tx.Bucket(bucketLedger).Delete(ledgerKey(r)) }
 }
 
-// Update makes changes of the ledger alone.
+// Update makes changes of the ledger or of answers alone.
 func (s *Store) Update(changes ...Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		for _, change := range changes {
 			if err := change(tx); err != nil {
@@ -68,7 +73,7 @@ func (s *Store) Update(changes ...Change) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("update ledger: %w", err)
+		return fmt.Errorf("update store: %w", err)
 	}
 	return nil
 }

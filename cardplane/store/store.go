@@ -18,9 +18,13 @@ var (
 	bucketMeta       = []byte("meta")
 	bucketContainers = []byte("containers")
 	bucketNames      = []byte("names")
-	bucketKeys       = []byte("keys")
+	bucketAnswers    = []byte("answers")
 	bucketLedger     = []byte("ledger")
 	bucketExecs      = []byte("execs")
+	bucketVolumes    = []byte("volumes")
+	bucketLeases     = []byte("leases")
+
+	bucketAnswerTimes = []byte("answer times")
 
 	keyID    = []byte("id")
 	keyEpoch = []byte("epoch")
@@ -67,7 +71,7 @@ func Open(path string) (*Store, error) {
 
 // begin makes the buckets and the id, and takes the next epoch.
 func (s *Store) begin(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketKeys, bucketLedger, bucketExecs} {
+	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketAnswers, bucketAnswerTimes, bucketLedger, bucketExecs, bucketVolumes, bucketLeases} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}

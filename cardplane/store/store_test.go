@@ -33,13 +33,11 @@ func record(id, name string) store.Record {
 	return store.Record{Container: cardplane.Container{ID: id, Name: name, State: cardplane.Created, CreatedAt: time.Unix(1700000000, 0).UTC()}}
 }
 
-func mustCreate(t *testing.T, s *store.Store, rec store.Record, key string, request any) string {
+func mustCreate(t *testing.T, s *store.Store, rec store.Record) {
 	t.Helper()
-	id, err := s.Create(rec, key, request)
-	if err != nil {
+	if err := s.Create(rec); err != nil {
 		t.Fatal(err)
 	}
-	return id
 }
 
 func TestEpochGrowsAndIDStays(t *testing.T) {
@@ -73,8 +71,8 @@ func TestSecondOpenIsRefused(t *testing.T) {
 func TestNames(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state.db"))
 	rec := record("a1", "web")
-	mustCreate(t, s, rec, "", 1)
-	if _, err := s.Create(record("b2", "web"), "", 1); !apierr.Is(err, "name_taken") {
+	mustCreate(t, s, rec)
+	if err := s.Create(record("b2", "web")); !apierr.Is(err, "name_taken") {
 		t.Fatalf("taken name: %v", err)
 	}
 	if all, err := s.Load(); err != nil || len(all) != 1 {
@@ -83,39 +81,14 @@ func TestNames(t *testing.T) {
 	if err := s.Remove(rec); err != nil {
 		t.Fatal(err)
 	}
-	mustCreate(t, s, record("b2", "web"), "", 1)
-}
-
-func TestIdempotencyKeys(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "state.db"))
-	rec := record("a1", "one")
-	mustCreate(t, s, rec, "key", "request")
-	if id := mustCreate(t, s, record("b2", "two"), "key", "request"); id != "a1" {
-		t.Fatalf("repeated create made %s", id)
-	}
-	if _, err := s.Create(record("c3", "three"), "key", "another"); !apierr.Is(err, "idempotency_key_reused") {
-		t.Fatalf("other request: %v", err)
-	}
-	// A create that fails must not use its key up.
-	if _, err := s.Create(record("d4", "one"), "key2", "request"); !apierr.Is(err, "name_taken") {
-		t.Fatal(err)
-	}
-	if id := mustCreate(t, s, record("e5", "five"), "key2", "request"); id != "e5" {
-		t.Fatalf("key of a failed create belongs to %s", id)
-	}
-	if err := s.Remove(rec); err != nil {
-		t.Fatal(err)
-	}
-	if id := mustCreate(t, s, record("f6", "six"), "key", "another"); id != "f6" {
-		t.Fatalf("key of a removed container belongs to %s", id)
-	}
+	mustCreate(t, s, record("b2", "web"))
 }
 
 func TestLedgerChangesWithTheRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
 	rec := record("a1", "web")
-	mustCreate(t, s, rec, "", 1)
+	mustCreate(t, s, rec)
 	vm := store.Resource{Kind: store.VM, ID: "x-1", Owner: "a1"}
 	disk := store.Resource{Kind: store.Disk, ID: "x-a1", Owner: "a1"}
 	rec.Container.State = cardplane.Starting
@@ -147,7 +120,7 @@ func TestLedgerChangesWithTheRecord(t *testing.T) {
 func TestExecs(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state.db"))
 	for _, id := range []string{"a1", "a11"} { // one a prefix of the other
-		mustCreate(t, s, record(id, id), "", 1)
+		mustCreate(t, s, record(id, id))
 		if err := s.SaveExec(id, store.Exec{ID: "e1", Command: []string{id}, TTY: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +166,7 @@ func full() store.Record {
 func TestFormatIsStable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path)
-	mustCreate(t, s, full(), "", 1)
+	mustCreate(t, s, full())
 	var raw []byte
 	err := s.DB().View(func(tx *bbolt.Tx) error {
 		raw = bytes.Clone(tx.Bucket([]byte("containers")).Get([]byte(full().Container.ID)))

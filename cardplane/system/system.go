@@ -41,6 +41,8 @@ type Config struct {
 	// DataDir is the card's data directory.
 	DataDir string
 	Epoch   int64
+	// DiskUsage looks at what the card keeps.
+	DiskUsage func(context.Context) ([]cardplane.DiskUsage, error)
 }
 
 // Service implements [cardplane.SystemService].
@@ -75,6 +77,11 @@ func (s *Service) hostVersion(ctx context.Context) cardplane.HostVersion {
 		v.VMM = string(*host.DefaultVmm)
 	}
 	return v
+}
+
+// DiskUsage implements [cardplane.SystemService].
+func (s *Service) DiskUsage(ctx context.Context) ([]cardplane.DiskUsage, error) {
+	return s.cfg.DiskUsage(ctx)
 }
 
 // Doctor implements [cardplane.SystemService].

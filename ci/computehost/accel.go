@@ -3,6 +3,7 @@ package computehost
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/cardplane/cardplane/vmm/kvm"
@@ -29,6 +30,17 @@ func ChooseAccel() Accel {
 		}
 	}
 	return Accel{Reason: "emulated, because this machine's KVM does not nest"}
+}
+
+// QEMU is the program that runs a host on a. Where it is emulated that is the
+// one that ci/host-qemu.sh builds below root, the top of the checkout: those of
+// distributions lose guests, for the reason that is told there.
+func (a Accel) QEMU(root string) string {
+	const name = "qemu-system-x86_64"
+	if a.KVM {
+		return name
+	}
+	return filepath.Join(root, "build", "qemu", name)
 }
 
 func (a Accel) arguments() []string {

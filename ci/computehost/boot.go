@@ -25,6 +25,8 @@ type Config struct {
 	CPUs, MemoryMiB int
 	// Accel is what runs its processors; see [ChooseAccel].
 	Accel Accel
+	// QEMU is the program; see [Accel.QEMU].
+	QEMU string
 	// Console gets the host's console as it is written; nil keeps it for
 	// failures.
 	Console io.Writer
@@ -73,7 +75,7 @@ func Boot(ctx context.Context, cfg Config) (h *Host, err error) {
 	if err := makeDataDisk(ctx, filepath.Join(dir, dataName)); err != nil {
 		return nil, err
 	}
-	if err := h.start(ctx, arguments(cfg, m, dir)); err != nil {
+	if err := h.start(ctx, cfg.QEMU, arguments(cfg, m, dir)); err != nil {
 		return nil, err
 	}
 	return h, h.await(ctx)
@@ -102,8 +104,9 @@ func makeDataDisk(ctx context.Context, path string) error {
 	return nil
 }
 
-// start starts the vsock device and QEMU, and watches over both.
-func (h *Host) start(ctx context.Context, args []string) (err error) {
+// start starts the vsock device and QEMU, which is program, and watches over
+// both.
+func (h *Host) start(ctx context.Context, program string, args []string) (err error) {
 	h.device, err = vhostvsock.Listen(vhostvsock.Config{
 		VhostSocket: filepath.Join(h.Dir, vhostName), HybridSocket: h.socket(), GuestCID: hostCID,
 	})
@@ -111,7 +114,7 @@ func (h *Host) start(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	h.served.Go(func() { h.serveErr = h.device.Serve(context.Background()) })
-	process, monitor, err := startQEMU(args, h.console)
+	process, monitor, err := startQEMU(program, args, h.console)
 	if err != nil {
 		return err
 	}

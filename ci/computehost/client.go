@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/cardplane/cardplane/ci/computehost/control"
 	"github.com/cardplane/cardplane/vmm/vsock"
@@ -41,10 +42,27 @@ func (c Client) Dial(ctx context.Context, port uint32) (net.Conn, error) {
 	return conn, nil
 }
 
+// Bounds of the attempts to give a host a command. One that is so busy that it
+// does not accept for seconds looks like one that refuses.
+const (
+	dialPatience = time.Minute
+	dialPause    = 100 * time.Millisecond
+)
+
+// dialBusy is Dial for a port that is always listened on.
+func (c Client) dialBusy(ctx context.Context, port uint32) (net.Conn, error) {
+	for deadline := time.Now().Add(dialPatience); ; time.Sleep(dialPause) {
+		conn, err := c.Dial(ctx, port)
+		if !errors.Is(err, vsock.ErrRefused) || ctx.Err() != nil || time.Now().After(deadline) {
+			return conn, err
+		}
+	}
+}
+
 // Run runs a shell script in the host, as root, and returns its exit status.
 // stdin may be nil; output gets both of the script's output streams.
 func (c Client) Run(ctx context.Context, script string, stdin io.Reader, output io.Writer) (int, error) {
-	conn, err := c.Dial(ctx, control.Port)
+	conn, err := c.dialBusy(ctx, control.Port)
 	if err != nil {
 		return 0, err
 	}

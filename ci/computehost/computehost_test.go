@@ -80,3 +80,13 @@ func TestMissingCloudHypervisorIsExplained(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A distribution's QEMU loses guests of an emulated host.
+func TestEmulatedHostTakesOurQEMU(t *testing.T) {
+	if got := (Accel{}).QEMU("/top"); got != "/top/build/qemu/qemu-system-x86_64" {
+		t.Errorf("emulated: %s", got)
+	}
+	if got := (Accel{KVM: true}).QEMU("/top"); got != "qemu-system-x86_64" {
+		t.Errorf("on KVM: %s", got)
+	}
+}

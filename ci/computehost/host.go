@@ -39,7 +39,7 @@ const (
 	// evidenceLines is how much of the console an error carries.
 	evidenceLines = 40
 	// shutdownTimeout bounds an orderly end.
-	shutdownTimeout = time.Minute
+	shutdownTimeout = 3 * time.Minute
 )
 
 // Endpoint is the address of the vmmd that the host starts by itself, for the

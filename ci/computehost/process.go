@@ -46,8 +46,8 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// startQEMU starts QEMU with args and returns it with our end of its monitor.
-func startQEMU(args []string, output io.Writer) (*process, net.Conn, error) {
+// startQEMU starts program with args and returns it with our end of its monitor.
+func startQEMU(program string, args []string, output io.Writer) (*process, net.Conn, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketpair: %w", err)
@@ -58,12 +58,12 @@ func startQEMU(args []string, output io.Writer) (*process, net.Conn, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("monitor: %w", err)
 	}
-	cmd := exec.Command("qemu-system-x86_64", args...)
+	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = output, output, []*os.File{theirs}
 	p, err := startProcess(cmd)
 	if err != nil {
 		_ = conn.Close()
-		return nil, nil, fmt.Errorf("start QEMU: %w (ci/setup.sh installs it)", err)
+		return nil, nil, fmt.Errorf("start QEMU: %w (make host-image sees to it)", err)
 	}
 	return p, conn, nil
 }

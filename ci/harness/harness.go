@@ -50,8 +50,14 @@ type Config struct {
 	ComputeHost string
 }
 
-// startTimeout bounds how long a daemon may take until it answers.
-const startTimeout = 30 * time.Second
+// These guard against what hangs. They are far beyond what anything takes on a
+// machine that is busy with other guests.
+const (
+	// startTimeout bounds how long a daemon may take until it answers, or ends.
+	startTimeout = 2 * time.Minute
+	// closeTimeout bounds the end of a stack with its containers.
+	closeTimeout = 5 * time.Minute
+)
 
 // Stack is a running Cardplane. It is for one goroutine at a time.
 type Stack struct {
@@ -110,6 +116,7 @@ func (s *Stack) prepare() (err error) {
 	}
 	s.card = &daemon{name: "cardplaned", dir: dir, path: filepath.Join(cfg.Bin, "cardplaned"), args: append([]string{
 		"--listen", s.Endpoint(), "--link", endpoint, "--data-dir", cardDir, "--guest", cfg.Guest,
+		"--templates", "0", // made behind a test's back, they would take its processors
 	}, cfg.CardArgs...)}
 	if cfg.ComputeHost != "" {
 		return nil // two machines need no curtain
@@ -151,6 +158,9 @@ func (s *Stack) KillVM(pid int) error { return s.host.killVM(pid) }
 // exit status other than 0 is an error.
 func (s *Stack) OnHost(script string) (string, error) { return s.host.run(script) }
 
+// HostData is vmmd's data directory, on the host's machine.
+func (s *Stack) HostData() string { return s.host.data() }
+
 // KillHost kills vmmd with SIGKILL and waits for its end.
 func (s *Stack) KillHost() error { return s.host.kill() }
 
@@ -170,13 +180,10 @@ func (s *Stack) Cardctl(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Logs returns what the daemons have logged, for a failed test's output.
-func (s *Stack) Logs() string { return s.host.log() + s.card.log() }
-
 // Close removes all containers, stops the daemons, deletes the directory and
 // reports what had been left behind.
 func (s *Stack) Close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	var errs []error
 	if s.Wire != nil {
@@ -209,7 +216,7 @@ func (s *Stack) removeContainers(ctx context.Context) error {
 	}
 	var errs []error
 	for _, c := range containers {
-		if err := s.Client.Containers().Remove(ctx, c.ID, true); err != nil {
+		if err := s.Client.Containers().Remove(ctx, c.ID, true, ""); err != nil {
 			errs = append(errs, fmt.Errorf("remove container %s: %w", c.Name, err))
 		}
 	}

@@ -26,12 +26,16 @@ type machine interface {
 	// pid is vmmd's process id on its machine, 0 when it does not run.
 	pid() int
 	log() string
+	// kernelLog is the end of the kernel's log of a machine that is not this.
+	kernelLog() string
 	// vms returns the process ids of the VMMs, and killVM kills one.
 	vms() []int
 	killVM(pid int) error
 	// run runs a shell script on the machine and returns its output; an exit
 	// status other than 0 is an error.
 	run(script string) (string, error)
+	// data is vmmd's data directory on its machine.
+	data() string
 	// clear removes what there is of the stack on another machine than this,
 	// and reports what should not have been left there.
 	clear() error
@@ -46,7 +50,7 @@ type here struct {
 func newHere(dir string, cfg Config) *here {
 	h := &here{stack: dir}
 	h.daemon = &daemon{name: "vmmd", dir: dir, path: filepath.Join(cfg.Bin, "vmmd"), env: cfg.HostEnv, args: append([]string{
-		"--listen", h.endpoint(), "--run-dir", filepath.Join(dir, "run"), "--data-dir", filepath.Join(dir, "host"),
+		"--listen", h.endpoint(), "--run-dir", filepath.Join(dir, "run"), "--data-dir", h.data(),
 	}, cfg.HostArgs...)}
 	return h
 }
@@ -54,6 +58,8 @@ func newHere(dir string, cfg Config) *here {
 func (h *here) socket() string      { return filepath.Join(h.stack, "vmmd.sock") }
 func (h *here) endpoint() string    { return "unix://" + h.socket() }
 func (h *here) dial() linktest.Dial { return linktest.Unix(h.socket()) }
+
+func (h *here) data() string { return filepath.Join(h.stack, "host") }
 
 func (h *here) start(ctx context.Context) error {
 	return h.daemon.start(ctx, socketAnswers(h.socket()))
@@ -79,5 +85,7 @@ func (h *here) run(script string) (string, error) {
 	}
 	return string(out), err
 }
+
+func (h *here) kernelLog() string { return "" }
 
 func (h *here) clear() error { return nil }

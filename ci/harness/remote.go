@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -34,7 +35,7 @@ type remote struct {
 }
 
 // commandTimeout bounds a command in the host.
-const commandTimeout = time.Minute
+const commandTimeout = 3 * time.Minute
 
 func newRemote(dir string, cfg Config) *remote {
 	// Ports of the host that nothing else there listens on.
@@ -51,8 +52,8 @@ func (r *remote) dial() linktest.Dial {
 	return func(ctx context.Context) (net.Conn, error) { return r.host.Dial(ctx, r.port) }
 }
 
-func (r *remote) runDir() string  { return "/run/" + r.name }
-func (r *remote) dataDir() string { return "/var/lib/cardplane/" + r.name }
+func (r *remote) runDir() string { return "/run/" + r.name }
+func (r *remote) data() string   { return "/var/lib/cardplane/" + r.name }
 
 // start runs vmmd as a command that lasts; its output is vmmd's log.
 func (r *remote) start(ctx context.Context) error {
@@ -60,7 +61,7 @@ func (r *remote) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--listen", fmt.Sprintf("vsock://:%d", r.port), "--run-dir", r.runDir(), "--data-dir", r.dataDir()}, r.args...)
+	args := append([]string{"--listen", fmt.Sprintf("vsock://:%d", r.port), "--run-dir", r.runDir(), "--data-dir", r.data()}, r.args...)
 	done := make(chan struct{})
 	r.mu.Lock()
 	r.process, r.done = 0, done
@@ -161,28 +162,43 @@ func (r *remote) log() string {
 	return fmt.Sprintf("--- vmmd in the compute host\n%s", text)
 }
 
+func (r *remote) kernelLog() string {
+	out, err := r.run("dmesg | tail -n 20")
+	if err != nil {
+		return fmt.Sprintf("--- kernel of the compute host: %v\n", err)
+	}
+	return fmt.Sprintf("--- kernel of the compute host\n%s", out)
+}
+
 // run runs a short script in the host, which has to succeed.
-func (r *remote) run(script string) (string, error) {
+func (r *remote) run(script string) (string, error) { return r.feed(script, nil) }
+
+// feed is run with an input.
+func (r *remote) feed(script string, input io.Reader) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
 	var out bytes.Buffer
-	status, err := r.host.Run(ctx, script, nil, &out)
+	status, err := r.host.Run(ctx, script, input, &out)
 	if err == nil && status != 0 {
 		err = fmt.Errorf("%s: exit status %d: %s", script, status, out.String())
 	}
 	return out.String(), err
 }
 
-// listProcesses prints a line for each process: its id, its VM's mark without
-// blanks, if it has one, and its command line.
-const listProcesses = `for p in /proc/[0-9]*; do
-	echo "${p#/proc/} $(tr '\0' '\n' <$p/environ 2>/dev/null | grep -m1 ^` + vmMark + ` || echo -) $(tr '\0' ' ' <$p/cmdline 2>/dev/null)"
+// listProcesses reads the name of a stack and prints a line for each process
+// that may be of it: its id, its VM's mark without blanks, if it has one, and
+// its command line. One program looks at all processes, because the host is
+// slow at starting programs.
+const listProcesses = `read -r name
+for p in $(grep -zlsF "/$name" /proc/[0-9]*/environ /proc/[0-9]*/cmdline | cut -d/ -f3 | sort -u); do
+	[ -d /proc/$p ] || continue
+	echo "$p $(tr '\0' '\n' </proc/$p/environ 2>/dev/null | grep -m1 ^` + vmMark + ` || echo -) $(tr '\0' ' ' </proc/$p/cmdline 2>/dev/null)"
 done`
 
 // find returns the processes of the host that run one of programs, or any for
 // none, and were started for the stack.
 func (r *remote) find(programs ...string) (pids []int, err error) {
-	out, err := r.run(listProcesses)
+	out, err := r.feed(listProcesses, strings.NewReader(r.name+"\n"))
 	if err != nil {
 		return nil, err
 	}
@@ -226,10 +242,10 @@ func (r *remote) clear() error {
 	for _, pid := range left {
 		errs = append(errs, fmt.Errorf("process %d was left behind in the compute host", pid), r.killVM(pid))
 	}
-	mounts, err := r.run(fmt.Sprintf("grep -F -e ' %s/' -e ' %s/' /proc/mounts || true", r.runDir(), r.dataDir()))
+	mounts, err := r.run(fmt.Sprintf("grep -F -e ' %s/' -e ' %s/' /proc/mounts || true", r.runDir(), r.data()))
 	if errs = append(errs, err); mounts != "" {
 		errs = append(errs, fmt.Errorf("mounts were left behind in the compute host: %s", mounts))
 	}
-	_, err = r.run(fmt.Sprintf("rm -rf %s %s", r.runDir(), r.dataDir()))
+	_, err = r.run(fmt.Sprintf("rm -rf %s %s", r.runDir(), r.data()))
 	return errors.Join(append(errs, err)...)
 }

@@ -73,7 +73,7 @@ func runningVMs(t *testing.T, s *harness.Stack) (a, b hostapi.VM) {
 	l, err := s.Link()
 	must(t, err)
 	defer l.Close()
-	vms, err := l.VMs(t.Context())
+	vms, err := l.VMs(patient(t))
 	must(t, err)
 	found := map[string]hostapi.VM{}
 	for _, vm := range vms {
@@ -85,6 +85,7 @@ func runningVMs(t *testing.T, s *harness.Stack) (a, b hostapi.VM) {
 // What a break-out from a guest would find, seen from outside: a user of the
 // VM's own, no privileges, filters, and nothing of another VM.
 func TestVMMsAreStrangers(t *testing.T) {
+	t.Parallel()
 	s := sharedStack(t)
 	if os.Geteuid() != 0 {
 		t.Skip("vmmd gives VMMs users of their own only as root")
@@ -129,12 +130,13 @@ func TestVMMsAreStrangers(t *testing.T) {
 
 // A VM is in a cgroup of its own, with what the host can limit and count.
 func TestVMHasItsOwnCgroup(t *testing.T) {
+	t.Parallel()
 	s := sharedStack(t)
 	a, b := runningVMs(t, s)
 	l, err := s.Link()
 	must(t, err)
 	defer l.Close()
-	a, err = l.VM(t.Context(), a.Id)
+	a, err = l.VM(patient(t), a.Id)
 	must(t, err)
 	if a.Usage == nil {
 		t.Skip("this host counts nothing; cardctl doctor says why")
@@ -165,6 +167,7 @@ func TestVMHasItsOwnCgroup(t *testing.T) {
 
 // Placement is asked for by the user and refused with what is wrong, or done.
 func TestPlacement(t *testing.T) {
+	t.Parallel()
 	s := sharedStack(t)
 	_, stderr := run(t, s, 125, "run", "--rm", "--cpuset-cpus", "8000", "demo/probe", "/probe", "exit", "0")
 	if !strings.Contains(stderr, "CPU 8000") {

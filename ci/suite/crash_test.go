@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -49,6 +48,7 @@ func tail(s string) string { return s[max(0, len(s)-40):] }
 
 // A program that runs on must not notice that the control plane dies.
 func TestContainerOutlivesControlPlane(t *testing.T) {
+	t.Parallel()
 	s, name := started(t, 300, "10ms")
 	must(t, s.KillCard())
 	must(t, s.StartCard(t.Context()))
@@ -58,6 +58,7 @@ func TestContainerOutlivesControlPlane(t *testing.T) {
 
 // A program may end while nobody watches; its exit code and output wait.
 func TestProgramEndsWhileControlPlaneIsAway(t *testing.T) {
+	t.Parallel()
 	s, name := started(t, 50, "10ms")
 	must(t, s.KillCard())
 	time.Sleep(2 * time.Second) // time for the program, not for us: it may or may not have ended
@@ -67,6 +68,7 @@ func TestProgramEndsWhileControlPlaneIsAway(t *testing.T) {
 
 // Output that nobody takes blocks the program by default; none is lost.
 func TestFullBufferBlocksTheProgram(t *testing.T) {
+	t.Parallel()
 	s := harness.ForTest(t, harness.DefaultConfig())
 	load(t, s, "probe")
 	name := unique(t)
@@ -77,17 +79,19 @@ func TestFullBufferBlocksTheProgram(t *testing.T) {
 }
 
 func TestContainerOutlivesHostDaemon(t *testing.T) {
+	t.Parallel()
 	s, name := started(t, 300, "10ms")
 	must(t, s.KillHost())
 	must(t, s.StartHost(t.Context()))
 	eventually(t, "exec works again", func() bool {
-		_, _, code := finish(t, s.Cardctl(t.Context(), "exec", name, "/probe", "exit", "0"))
+		_, _, code := finish(t, cardctl(t, s, "exec", name, "/probe", "exit", "0"))
 		return code == 0
 	})
 	ended(t, s, name, 300)
 }
 
 func TestContainerOutlivesBothDaemons(t *testing.T) {
+	t.Parallel()
 	s, name := started(t, 300, "10ms")
 	must(t, s.KillCard())
 	must(t, s.KillHost())
@@ -99,11 +103,12 @@ func TestContainerOutlivesBothDaemons(t *testing.T) {
 // However far a start has come when the control plane dies, the container
 // ends in a state that it can be removed from, and then nothing is left.
 func TestControlPlaneDiesDuringStart(t *testing.T) {
+	t.Parallel()
 	s := harness.ForTest(t, harness.DefaultConfig())
 	load(t, s, "probe")
 	for i := range 6 {
 		name := fmt.Sprintf("%s-%d", unique(t), i)
-		cmd := s.Cardctl(context.Background(), "run", "-d", "--name", name, "demo/probe", "/probe", "count", "3")
+		cmd := cardctl(t, s, "run", "-d", "--name", name, "demo/probe", "/probe", "count", "3")
 		must(t, cmd.Start())
 		time.Sleep(time.Duration(i) * 250 * time.Millisecond) // a different place in the start each time
 		must(t, s.KillCard())
@@ -119,6 +124,7 @@ func TestControlPlaneDiesDuringStart(t *testing.T) {
 
 // The VMM's death is the container's failure, with a reason, and no more.
 func TestMachineDies(t *testing.T) {
+	t.Parallel()
 	s, name := started(t, 1000, "100ms")
 	for _, pid := range s.VMs() {
 		must(t, s.KillVM(pid))
@@ -127,7 +133,7 @@ func TestMachineDies(t *testing.T) {
 		t.Errorf("wait does not say why there is no exit code: %s", stderr)
 	}
 	out, _ := run(t, s, 0, "inspect", name)
-	if !strings.Contains(out, `"state": "failed"`) || !strings.Contains(out, "vm_lost") {
+	if !strings.Contains(out, `"state": "failed"`) || !strings.Contains(out, `"endReason": "vmm_died"`) {
 		t.Errorf("inspect says %s", out)
 	}
 	run(t, s, 0, "rm", name)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cardplane/cardplane/ci/harness"
 	"github.com/cardplane/cardplane/vmm/link/linktest"
+	"github.com/cardplane/cardplane/vmm/pinned/pinnedtest"
 )
 
 // wired starts a stack whose link can be cut, with the small test image.
@@ -20,6 +21,29 @@ func wired(t *testing.T) *harness.Stack {
 	cfg := harness.DefaultConfig()
 	cfg.Relay = true
 	s := harness.ForTest(t, cfg)
+	load(t, s, "probe")
+	return s
+}
+
+// wiredOverTLS is wired with a link over TLS.
+func wiredOverTLS(t *testing.T) *harness.Stack {
+	t.Helper()
+	cfg := harness.DefaultConfig()
+	if cfg.ComputeHost != "" {
+		t.Skip("the emulated compute host has no network but its vsock")
+	}
+	dir, address := t.TempDir(), freePort(t)
+	for _, name := range []string{"host", "card"} {
+		pinnedtest.Identity(t, dir, name)
+	}
+	relay := freePort(t)
+	wire, err := linktest.NewTCP(relay, linktest.TCP(address))
+	must(t, err)
+	t.Cleanup(func() { _ = wire.Close() })
+	cfg.HostArgs = append(cfg.HostArgs, "--listen", pinnedtest.Endpoint(dir, address, "host", "card"))
+	cfg.CardArgs = append(cfg.CardArgs, "--link", pinnedtest.Endpoint(dir, relay, "card", "host"))
+	s := harness.ForTest(t, cfg)
+	s.Wire = wire
 	load(t, s, "probe")
 	return s
 }
@@ -38,6 +62,17 @@ func cutAt(t *testing.T, s *harness.Stack, d linktest.Direction, n int64) {
 		must(t, s.Wire.Up())
 		mended.Wait()
 	})
+}
+
+// awaitCut takes the link down after n more bytes in a direction, and returns
+// then.
+func (c *cutBed) awaitCut(d linktest.Direction, n int64) {
+	c.Helper()
+	select {
+	case <-c.s.Wire.DownAfter(d, n):
+	case <-patient(c.T).Done():
+		c.Fatalf("fewer than %d bytes have passed in %v", n, patience)
+	}
 }
 
 // started runs a program in the background and waits until it has written.
@@ -60,11 +95,9 @@ type cutBed struct {
 // Each command is cut at several places: not a byte of output is lost or
 // doubled, exit codes are right, and the stack's end finds nothing left.
 func TestLinkIsCut(t *testing.T) {
+	t.Parallel()
 	s := wired(t)
-	for _, tc := range []struct {
-		name string
-		fn   func(c *cutBed)
-	}{
+	for _, tc := range []cutCase{
 		{"upload", (*cutBed).upload},
 		{"life", (*cutBed).life},
 		{"exec", (*cutBed).exec},
@@ -73,13 +106,39 @@ func TestLinkIsCut(t *testing.T) {
 		{"hanging", (*cutBed).hanging},
 		{"adoption", (*cutBed).adoption},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			defer s.Wire.Resume()
-			defer func() { must(t, s.Wire.Up()) }()
-			tc.fn(&cutBed{t, s})
-		})
+		tc.run(t, s)
 	}
 	eventually(t, "no VM is left", func() bool { return len(s.VMs()) == 0 })
+}
+
+// Over TLS a cut falls into handshakes and records too.
+func TestTLSLinkIsCut(t *testing.T) {
+	t.Parallel()
+	harness.NeedGuests(t)
+	s := wiredOverTLS(t)
+	for _, tc := range []cutCase{
+		{"upload", (*cutBed).upload},
+		{"life", (*cutBed).life},
+		{"exec", (*cutBed).exec},
+		{"followers", (*cutBed).followers},
+	} {
+		tc.run(t, s)
+	}
+	eventually(t, "no VM is left", func() bool { return len(s.VMs()) == 0 })
+}
+
+// cutCase is something that is done while the link is cut.
+type cutCase struct {
+	name string
+	fn   func(c *cutBed)
+}
+
+func (tc cutCase) run(t *testing.T, s *harness.Stack) {
+	t.Run(tc.name, func(t *testing.T) {
+		defer s.Wire.Resume()
+		defer func() { must(t, s.Wire.Up()) }()
+		tc.fn(&cutBed{t, s})
+	})
 }
 
 // upload is the first start of an image, which brings all files to the host.
@@ -88,10 +147,10 @@ func TestLinkIsCut(t *testing.T) {
 func (c *cutBed) upload() {
 	before := c.s.Wire.Bytes(linktest.ToHost)
 	done := make(chan error, 1)
-	cmd := c.s.Cardctl(c.Context(), "run", "--rm", "demo/probe", "/probe", "exit", "3")
+	cmd := cardctl(c.T, c.s, "run", "--rm", "demo/probe", "/probe", "exit", "3")
 	go func() { done <- cmd.Run() }()
 	for i := range 3 {
-		<-c.s.Wire.DownAfter(linktest.ToHost, 4<<20)
+		c.awaitCut(linktest.ToHost, 4<<20)
 		if i == 1 {
 			must(c.T, c.s.KillHost())
 			must(c.T, c.s.StartHost(c.Context()))
@@ -155,7 +214,7 @@ func (c *cutBed) exec() {
 				t.Errorf("%d bytes of output, want %d", len(out), len(want))
 			}
 			cutAt(t, c.s, linktest.ToHost, n)
-			cmd := c.s.Cardctl(t.Context(), "exec", "-i", name, "/probe", "sink")
+			cmd := cardctl(t, c.s, "exec", "-i", name, "/probe", "sink")
 			cmd.Stdin = io.LimitReader(zeros{}, 3_000_000)
 			stdout, stderr, code := finish(t, cmd)
 			if code != 0 || strings.TrimSpace(stdout) != "3000000" {
@@ -177,8 +236,8 @@ type follower struct {
 
 func (c *cutBed) follow(args ...string) *follower {
 	c.Helper()
-	f := &follower{cmd: c.s.Cardctl(c.Context(), args...)}
-	f.cmd.Stdout = &f.out
+	f := &follower{cmd: cardctl(c.T, c.s, args...)}
+	f.cmd.Stdout, f.cmd.Stderr = &f.out, c.Output()
 	must(c.T, f.cmd.Start())
 	f.waited.Go(func() { _ = f.cmd.Wait() })
 	return f
@@ -192,7 +251,7 @@ func (c *cutBed) followers() {
 	wait := c.follow("wait", name)
 	attach := c.follow("attach", name)
 	for i := range int64(6) {
-		<-c.s.Wire.DownAfter(linktest.ToCard, 100+i*150)
+		c.awaitCut(linktest.ToCard, 100+i*150)
 		must(c.T, c.s.Wire.Up())
 	}
 	for _, f := range []*follower{logs, wait, attach} {
@@ -225,7 +284,7 @@ func (c *cutBed) commands() {
 	for _, command := range [][]string{
 		{"exec", name, "/probe", "exit", "0"}, {"kill", name}, {"stop", "-t", "1", name},
 	} {
-		_, stderr, code := finish(c.T, c.s.Cardctl(c.Context(), command...))
+		_, stderr, code := finish(c.T, cardctl(c.T, c.s, command...))
 		if code == 0 || !strings.Contains(stderr, "compute host") {
 			c.Errorf("%v: exit code %d, %s", command, code, stderr)
 		}

@@ -43,6 +43,7 @@ func brokenGuest(t *testing.T, guest string) string {
 }
 
 func TestGuestNeverComesUp(t *testing.T) {
+	t.Parallel()
 	cfg := harness.DefaultConfig()
 	harness.NeedGuests(t)
 	cfg.Guest = brokenGuest(t, cfg.Guest)
@@ -61,6 +62,7 @@ func TestGuestNeverComesUp(t *testing.T) {
 }
 
 func TestQEMUIsMissing(t *testing.T) {
+	t.Parallel()
 	cfg := harness.DefaultConfig()
 	if cfg.ComputeHost != "" || os.Getenv(harness.EnvVMM) == "cloud-hypervisor" {
 		t.Skip("is about ch-qemu")
@@ -73,13 +75,14 @@ func TestQEMUIsMissing(t *testing.T) {
 	if !strings.Contains(strings.ToLower(stderr), "qemu") {
 		t.Errorf("the error does not name QEMU: %s", stderr)
 	}
-	stdout, _, _ := finish(t, s.Cardctl(t.Context(), "doctor"))
+	stdout, _, _ := finish(t, cardctl(t, s, "doctor"))
 	if !strings.Contains(stdout, "qemu") || !strings.Contains(stdout, "fail") {
 		t.Errorf("doctor does not see it: %s", stdout)
 	}
 }
 
 func TestDiskFullWhileLoading(t *testing.T) {
+	t.Parallel()
 	harness.NeedGuests(t)
 	small := t.TempDir()
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=80m"); err != nil {
@@ -114,17 +117,48 @@ func freeBytes(t *testing.T, dir string) int64 {
 // A program that takes more memory than its machine has is killed, the
 // machine survives to tell.
 func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
 	s := sharedStack(t)
 	name := unique(t)
 	run(t, s, 137, "run", "--name", name, "-m", "128m", "demo/probe", "/probe", "eat", "1000")
-	if out, _ := run(t, s, 0, "inspect", name); !strings.Contains(out, `"oomKilled": true`) {
+	if out, _ := run(t, s, 0, "inspect", name); !strings.Contains(out, `"oomKilled": true`) || !strings.Contains(out, `"endReason": "guest_oom"`) {
 		t.Errorf("inspect does not say so: %s", out)
+	}
+	if out, _ := run(t, s, 0, "ps", "-a"); !strings.Contains(out, "Exited (137, guest_oom)") {
+		t.Errorf("ps does not say so: %s", out)
 	}
 	run(t, s, 0, "rm", name)
 }
 
+// A panic of the guest's kernel is told apart from all else that ends a
+// machine, and its last words are kept.
+func TestGuestPanics(t *testing.T) {
+	t.Parallel()
+	cfg := harness.DefaultConfig()
+	harness.NeedGuests(t)
+	cfg.Guest = changedGuest(t, cfg.Guest, func(manifest map[string]any) {
+		manifest["cmdline"] = manifest["cmdline"].(string) + " sysctl.vm.panic_on_oom=1"
+	})
+	s := harness.ForTest(t, cfg)
+	load(t, s, "probe")
+	run(t, s, 125, "run", "--name", "eater", "-m", "128m", "demo/probe", "/probe", "eat", "1000")
+	out, _ := run(t, s, 0, "inspect", "eater")
+	for _, want := range []string{`"state": "failed"`, `"endReason": "guest_panic"`, `"code": "guest_panic"`, "panic_on_oom"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("inspect does not say %s: %s", want, out)
+		}
+	}
+	if out, _ := run(t, s, 0, "events", "--since", "0", "--no-follow"); !strings.Contains(out, "reason=guest_panic") {
+		t.Errorf("no event says why: %s", out)
+	}
+	if out, _ := run(t, s, 0, "ps", "-a"); !strings.Contains(out, "Failed (guest_panic)") {
+		t.Errorf("ps does not say why: %s", out)
+	}
+}
+
 // Zombies that a container leaves are reaped, so that it can run for ever.
 func TestZombiesAreReaped(t *testing.T) {
+	t.Parallel()
 	s := sharedStack(t)
 	name := unique(t)
 	run(t, s, 0, "run", "-d", "--name", name, "demo/probe", "/probe", "forever")

@@ -52,6 +52,7 @@ func floodingGuest(t *testing.T, guest string) string {
 // A guest that writes to its console without end does not fill the host, and
 // its newest words can be read all the while.
 func TestGuestFloodsItsConsole(t *testing.T) {
+	t.Parallel()
 	harness.NeedGuests(t)
 	cfg := harness.DefaultConfig()
 	if cfg.ComputeHost != "" {
@@ -64,26 +65,29 @@ func TestGuestFloodsItsConsole(t *testing.T) {
 	l, err := s.Link()
 	must(t, err)
 	defer l.Close()
+	starts := cardctl(t, s, "run", "--name", "flood", "demo/probe", "/probe", "exit", "0")
+	starts.Stderr = t.Output()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = s.Cardctl(t.Context(), "run", "--name", "flood", "demo/probe", "/probe", "exit", "0").Run()
+		_ = starts.Run()
 	}()
+	ctx := patient(t)
 	written, held := int64(0), int64(0)
 	for written < flood {
 		select {
 		case <-ended:
-			t.Fatalf("the machine ended after %d bytes on its console", written)
+			t.Fatalf("the start ended after %d bytes on the console", written)
 		case <-time.After(200 * time.Millisecond):
 		}
-		vms, err := l.VMs(t.Context())
+		vms, err := l.VMs(ctx)
 		must(t, err)
 		if len(vms) == 0 {
 			continue
 		}
 		size, taken := sizeOf(t, s, vms[0].Paths.Console)
 		written, held = max(written, size), max(held, taken)
-		tail, err := l.ConsoleTail(t.Context(), vms[0].Id, 4096)
+		tail, err := l.ConsoleTail(ctx, vms[0].Id, 4096)
 		if err != nil || bytes.IndexByte(tail, 0) >= 0 || size > 4096 && len(tail) < 4096 {
 			t.Errorf("the console's last %d bytes: %q, %v", len(tail), tail, err)
 		}

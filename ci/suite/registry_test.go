@@ -16,6 +16,7 @@ import (
 
 // TestPull pulls from a registry on loopback and runs what it got.
 func TestPull(t *testing.T) {
+	t.Parallel()
 	s := sharedStack(t)
 	srv := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer srv.Close()
@@ -26,7 +27,9 @@ func TestPull(t *testing.T) {
 	must(t, err)
 	must(t, remote.Write(ref, image))
 
-	run(t, s, 0, "pull", repo+":v1")
+	if _, stderr := run(t, s, 0, "pull", repo+":v1"); !strings.Contains(stderr, "fetched") && !strings.Contains(stderr, "already there") {
+		t.Errorf("no progress: %s", stderr)
+	}
 	run(t, s, 11, "run", "--rm", repo+":v1", "/probe", "exit", "11")
 	digest, err := image.Digest()
 	must(t, err)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,9 +40,7 @@ func TestMain(m *testing.M) {
 func sharedStack(t *testing.T) *harness.Stack {
 	t.Helper()
 	harness.NeedGuests(t)
-	shared.once.Do(func() {
-		shared.stack, shared.err = harness.Start(context.Background(), harness.DefaultConfig())
-	})
+	shared.once.Do(func() { shared.stack, shared.err = startShared() })
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
@@ -50,26 +49,34 @@ func sharedStack(t *testing.T) *harness.Stack {
 			t.Log(shared.stack.Logs())
 		}
 	})
-	for _, archive := range []string{"probe", "python", "services"} {
-		load(t, shared.stack, archive)
-	}
 	return shared.stack
 }
 
-// load loads one of the test images unless the stack has it.
+func startShared() (*harness.Stack, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s, err := harness.Start(ctx, harness.DefaultConfig())
+	if err != nil {
+		return nil, err
+	}
+	for _, archive := range []string{"probe", "python", "services"} {
+		if out, err := impatient(s.Cardctl(ctx, "load", harness.Archive(archive))).CombinedOutput(); err != nil {
+			return s, fmt.Errorf("load %s: %w: %s", archive, err, out)
+		}
+	}
+	return s, nil
+}
+
+// load loads one of the test images.
 func load(t *testing.T, s *harness.Stack, name string) {
 	t.Helper()
-	if out, _ := s.Cardctl(context.Background(), "images").Output(); bytes.Contains(out, []byte("demo/"+name)) {
-		return
-	}
 	run(t, s, 0, "load", harness.Archive(name))
 }
 
 // run runs cardctl, checks its exit code and returns what it printed.
 func run(t *testing.T, s *harness.Stack, want int, args ...string) (stdout, stderr string) {
 	t.Helper()
-	cmd := s.Cardctl(context.Background(), args...)
-	stdout, stderr, code := finish(t, cmd)
+	stdout, stderr, code := finish(t, cardctl(t, s, args...))
 	if code != want {
 		t.Fatalf("cardctl %s: exit code %d, want %d\nstdout: %s\nstderr: %s", strings.Join(args, " "), code, want, stdout, stderr)
 	}
@@ -83,9 +90,33 @@ func finish(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%s: %v", filepath.Base(cmd.Path), err)
+		t.Fatalf("%s: %v\n%s", filepath.Base(cmd.Path), err, &e)
 	}
 	return o.String(), e.String(), cmd.ProcessState.ExitCode()
+}
+
+// patience is how long a test waits for anything: far more than anything
+// takes, so that what hangs is a failure that tells where it hangs.
+const patience = 5 * time.Minute
+
+// patient returns a context for one wait of a test, its cleanup included.
+func patient(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// cardctl returns a cardctl command that ends when it hangs.
+func cardctl(t *testing.T, s *harness.Stack, args ...string) *exec.Cmd {
+	return impatient(s.Cardctl(patient(t), args...))
+}
+
+// impatient has a command print its goroutines and end when its context does,
+// by a signal that cardctl does not pass on.
+func impatient(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGABRT) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
 }
 
 // unique makes a container name that no other test uses.
@@ -97,7 +128,7 @@ func unique(t *testing.T) string {
 // eventually polls for something that the public API has no wait for.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)
 		}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/cardplane/cardplane/guest-agent/container"
 	"github.com/cardplane/cardplane/guest-agent/server"
+	"github.com/cardplane/cardplane/guest-agent/sysctl"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/guestwire"
 )
@@ -38,6 +39,7 @@ type Agent struct {
 	cancel     context.CancelFunc
 	done       chan error
 	poweredOff atomic.Bool
+	renewals   atomic.Int64
 	off        chan struct{}
 	offOnce    sync.Once
 }
@@ -53,7 +55,7 @@ func Start(tb testing.TB) *Agent {
 		tb.Fatal(err)
 	}
 	a := &Agent{Socket: filepath.Join(dir, "vsock"), done: make(chan error, 1), off: make(chan struct{})}
-	a.Containers = container.NewManager(log, identity, newRuntime(), roots{dir: dir})
+	a.Containers = container.NewManager(log, func() guestapi.Machine { return identity }, newRuntime(dir), roots{dir: dir}, sysctl.Dir(dir))
 	if a.mux, err = listenMux(a.Socket); err != nil {
 		tb.Fatal(err)
 	}
@@ -81,6 +83,23 @@ func (a *Agent) Dial(ctx context.Context, port uint32) (net.Conn, error) {
 // CutStreams breaks every connection there is at this moment, to both ports,
 // as a controller that is killed does.
 func (a *Agent) CutStreams() { a.mux.cut() }
+
+// AwaitHealth waits until the health check of the container id says status.
+func (a *Agent) AwaitHealth(tb testing.TB, id string, status guestapi.HealthStatus) {
+	tb.Helper()
+	for known := int64(-1); ; {
+		h, err := a.Containers.Health(tb.Context(), id, known)
+		if err != nil || tb.Context().Err() != nil {
+			tb.Fatalf("the health of %s: %v", id, err)
+		}
+		if known = h.Probes; h.Status == status {
+			return
+		}
+	}
+}
+
+// Renewals is how often the machine was renewed.
+func (a *Agent) Renewals() int { return int(a.renewals.Load()) }
 
 // PoweredOff is closed once a power-off was asked for and has ended every
 // container.
@@ -120,6 +139,12 @@ var identity = guestapi.Machine{AgentVersion: "test", KernelRelease: "6.12.0-tes
 // Memory implements server.Machine with made-up figures.
 func (m machine) Memory() (guestapi.Memory, error) {
 	return guestapi.Memory{TotalBytes: 256 << 20, AvailableBytes: 200 << 20, AgentResidentBytes: 10 << 20}, nil
+}
+
+// Renew implements server.Machine by counting.
+func (m machine) Renew([]byte, time.Time) error {
+	m.agent.renewals.Add(1)
+	return nil
 }
 
 // PowerOff implements server.Machine.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -20,31 +21,55 @@ import (
 
 // runtime implements container.Runtime with plain processes.
 type runtime struct {
-	mu sync.Mutex
+	dir string // where the root directories are
+	mu  sync.Mutex
 	// running holds the processes of each container, its own first.
 	running map[string][]*process
 }
 
 var _ container.Runtime = (*runtime)(nil)
 
-func newRuntime() *runtime { return &runtime{running: map[string][]*process{}} }
+func newRuntime(dir string) *runtime { return &runtime{dir: dir, running: map[string][]*process{}} }
 
 // Run implements container.Runtime.
 func (r *runtime) Run(_ context.Context, id string, spec *specs.Spec, io container.IO) (container.Process, error) {
-	return r.start(id, spec.Process, io)
+	return r.start(id, "", spec.Process, io)
 }
 
 // Exec implements container.Runtime.
-func (r *runtime) Exec(_ context.Context, id string, p *specs.Process, io container.IO) (container.Process, error) {
-	return r.start(id, p, io)
+func (r *runtime) Exec(_ context.Context, id, group string, p *specs.Process, io container.IO) (container.Process, error) {
+	return r.start(id, group, p, io)
 }
 
-func (r *runtime) start(id string, spec *specs.Process, io container.IO) (container.Process, error) {
+// EndGroup implements container.Runtime, for groups of one process group.
+func (r *runtime) EndGroup(_ context.Context, id, group string) error {
+	for _, p := range r.leave(id, group) {
+		// A group that has ended is no error.
+		_ = syscall.Kill(-p.Pid(), syscall.SIGKILL)
+		<-p.done
+	}
+	return nil
+}
+
+// leave takes the processes of a group from those of the container.
+func (r *runtime) leave(id, group string) (left []*process) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running[id] = slices.DeleteFunc(r.running[id], func(p *process) bool {
+		if p.group == group {
+			left = append(left, p)
+		}
+		return p.group == group
+	})
+	return left
+}
+
+func (r *runtime) start(id, group string, spec *specs.Process, io container.IO) (container.Process, error) {
 	path, err := exec.LookPath(spec.Args[0])
 	if err != nil {
 		return nil, startError(spec.Args[0], err)
 	}
-	p := &process{runtime: r, id: id, done: make(chan struct{}), cmd: &exec.Cmd{
+	p := &process{runtime: r, id: id, group: group, done: make(chan struct{}), cmd: &exec.Cmd{
 		Path: path, Args: spec.Args, Env: spec.Env,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}}
@@ -100,8 +125,46 @@ func (r *runtime) SignalAll(id string, sig syscall.Signal) error {
 	return nil
 }
 
+// Freeze implements container.Runtime.
+func (r *runtime) Freeze(_ context.Context, id string, frozen bool) error {
+	sig := syscall.SIGCONT
+	if frozen {
+		sig = syscall.SIGSTOP
+	}
+	return r.SignalAll(id, sig)
+}
+
+// Usage implements container.Runtime with made-up figures.
+func (r *runtime) Usage(id string) (guestapi.Stats, error) {
+	pids, err := r.Pids(id)
+	return guestapi.Stats{
+		CpuMicroseconds: 1000, UserMicroseconds: 600, SystemMicroseconds: 400, MemoryBytes: 1 << 20, MemoryCacheBytes: 1 << 12,
+		Processes: int32(len(pids)), ReadBytes: 4096, Reads: 1,
+	}, err
+}
+
+// Pids implements container.Runtime.
+func (r *runtime) Pids(id string) ([]int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var pids []int
+	for _, p := range r.running[id] {
+		pids = append(pids, p.Pid())
+	}
+	return pids, nil
+}
+
+// Limit implements container.Runtime. A limit of one process is more than it
+// can keep, for tests of refusals.
+func (r *runtime) Limit(_ string, limits guestapi.Limits) error {
+	if limits.Pids == 1 {
+		return apierr.New(apierr.FailedPrecondition, "memory_in_use", "the limits cannot be kept")
+	}
+	return nil
+}
+
 // OOMKilled implements container.Runtime.
-func (r *runtime) OOMKilled(string) bool { return false }
+func (r *runtime) OOMKilled(string) (killed, atLimit bool) { return false, false }
 
 // Delete implements container.Runtime.
 func (r *runtime) Delete(_ context.Context, id string) error {
@@ -118,6 +181,7 @@ func (r *runtime) Delete(_ context.Context, id string) error {
 type process struct {
 	runtime *runtime
 	id      string
+	group   string
 	cmd     *exec.Cmd
 	done    chan struct{}
 	exit    container.Exit
@@ -145,6 +209,10 @@ func (p *process) Pid() int { return p.cmd.Process.Pid }
 // Done implements container.Process.
 func (p *process) Done() <-chan struct{} { return p.done }
 
+// OpenRoot implements container.Process with the directory that Prepare made,
+// although the process sees that of the machine.
+func (p *process) OpenRoot() (*os.File, error) { return os.Open(rootPath(p.runtime.dir, p.id)) }
+
 // Exit implements container.Process.
 func (p *process) Exit() container.Exit { return p.exit }
 
@@ -157,12 +225,17 @@ type roots struct{ dir string }
 var _ container.Roots = roots{}
 
 // Prepare implements container.Roots.
+// GrowVolume implements container.Roots. There are no volumes to grow.
+func (r roots) GrowVolume(context.Context, string, int64) error { return nil }
+
 func (r roots) Prepare(_ context.Context, id string, _ *guestapi.ContainerConfig) (container.Root, error) {
-	path := filepath.Join(r.dir, "root-"+id)
+	path := rootPath(r.dir, id)
 	return container.Root{Path: path}, os.MkdirAll(path, 0o700)
 }
 
 // Release implements container.Roots.
 func (r roots) Release(_ context.Context, id string) error {
-	return os.RemoveAll(filepath.Join(r.dir, "root-"+id))
+	return os.RemoveAll(rootPath(r.dir, id))
 }
+
+func rootPath(dir, id string) string { return filepath.Join(dir, "root-"+id) }

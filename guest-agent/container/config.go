@@ -3,6 +3,7 @@ package container
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -18,10 +19,14 @@ const (
 	maxOutputBuffer     = 1 << 30
 	maxFiles            = 64
 	maxFileBytes        = 1 << 20
+	maxVolumes          = 16
 	maxSerial           = 20 // virtio specification 1.2, section 5.2.6.1
 	maxTerminal         = 0xffff
 	maxFileMode         = 0o777
 	maxID               = 64
+	// minHealthSeconds and maxHealthSeconds bound the times of a health check.
+	minHealthSeconds = 0.001
+	maxHealthSeconds = 31536000
 )
 
 func invalid(field, format string, args ...any) error {
@@ -56,7 +61,42 @@ func checkContainer(c *guestapi.ContainerConfig) error {
 	if err := checkFiles(c.Files); err != nil {
 		return err
 	}
+	if err := checkVolumes(c.Volumes); err != nil {
+		return err
+	}
+	if err := checkHealth(c.Healthcheck); err != nil {
+		return err
+	}
 	return checkStreams(c.Stdin, c.OutputBufferBytes, c.WhenFull, c.Terminal)
+}
+
+// checkHealth checks a health check. One without a command is none.
+func checkHealth(h guestapi.Healthcheck) error {
+	if len(h.Command) == 0 {
+		return nil
+	}
+	if h.Command[0] == "" {
+		return invalid("/healthcheck/command", "the health check has no program")
+	}
+	for _, d := range []struct {
+		field   string
+		seconds float64
+		zero    bool
+	}{
+		{"intervalSeconds", h.IntervalSeconds, false}, {"timeoutSeconds", h.TimeoutSeconds, false},
+		{"startPeriodSeconds", h.StartPeriodSeconds, true}, {"startIntervalSeconds", h.StartIntervalSeconds, false},
+	} {
+		if d.zero && d.seconds == 0 {
+			continue
+		}
+		if !(d.seconds >= minHealthSeconds && d.seconds <= maxHealthSeconds) {
+			return invalid("/healthcheck/"+d.field, "%v seconds are not possible; give %v to %v", d.seconds, minHealthSeconds, maxHealthSeconds)
+		}
+	}
+	if h.Retries < 1 {
+		return invalid("/healthcheck/retries", "%d retries are not possible; give a number from 1", h.Retries)
+	}
+	return nil
 }
 
 func checkProcess(field string, p *specs.Process) error {
@@ -101,8 +141,8 @@ func checkFiles(files []guestapi.File) error {
 	total := 0
 	for i, f := range files {
 		field := fmt.Sprintf("/files/%d", i)
-		if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" {
-			return invalid(field+"/path", "%q is not a clean absolute path of a file", f.Path)
+		if err := checkPath(field+"/path", f.Path); err != nil {
+			return err
 		}
 		if f.Mode < 0 || f.Mode > maxFileMode {
 			return invalid(field+"/mode", "%d is no file mode; it is 0 to %d (0777)", f.Mode, maxFileMode)
@@ -111,6 +151,33 @@ func checkFiles(files []guestapi.File) error {
 	}
 	if total > maxFileBytes {
 		return invalid("/files", "%d bytes of files are too many; there may be %d", total, maxFileBytes)
+	}
+	return nil
+}
+
+func checkVolumes(volumes []guestapi.Volume) error {
+	if len(volumes) > maxVolumes {
+		return invalid("/volumes", "%d volumes are too many; there may be %d", len(volumes), maxVolumes)
+	}
+	for i, v := range volumes {
+		field := fmt.Sprintf("/volumes/%d", i)
+		if err := checkSerial(field+"/device", v.Device); err != nil {
+			return err
+		}
+		if err := checkPath(field+"/path", v.Path); err != nil {
+			return err
+		}
+		if v.Subpath != "" && !filepath.IsLocal(v.Subpath) {
+			return invalid(field+"/subpath", "%q is not a path within a volume", v.Subpath)
+		}
+	}
+	return nil
+}
+
+// checkPath checks a place in a container.
+func checkPath(field, p string) error {
+	if !path.IsAbs(p) || path.Clean(p) != p || p == "/" {
+		return invalid(field, "%q is not a clean absolute path below /", p)
 	}
 	return nil
 }
@@ -167,5 +234,24 @@ func runtimeSpec(id string, config *guestapi.ContainerConfig, root Root) *specs.
 	linux.CgroupsPath = "/containers/" + id
 	spec.Linux = &linux
 	spec.Process = consoleSize(*config.Spec.Process, config.Terminal)
+	if config.Init {
+		underInit(&spec)
+	}
 	return &spec
+}
+
+const (
+	// initProgram is the guest's small init.
+	initProgram = "/usr/bin/tini-static"
+	// initPath is where a container finds it: in a file system of its own, so
+	// that no trace of it is left in the writable layer.
+	initPath = "/dev/init"
+)
+
+// underInit has the process run by the guest's init.
+func underInit(spec *specs.Spec) {
+	spec.Mounts = append(spec.Mounts, specs.Mount{
+		Destination: initPath, Type: "bind", Source: initProgram, Options: []string{"bind", "rprivate", "nosuid", "nodev", "ro"},
+	})
+	spec.Process.Args = append([]string{initPath, "--"}, spec.Process.Args...)
 }

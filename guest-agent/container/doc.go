@@ -3,6 +3,8 @@
 //
 //	PUT ─► created ─► running ─► exited ─► DELETE
 //
+// What runs may be paused: its processes stand still, and it exits as before.
+//
 // A Manager owns them all. It asks a Runtime to start and clean up processes
 // and Roots to make root directories, and connects their streams. It keeps an
 // exit status until the container is deleted, and never loses one: a process
@@ -33,13 +35,27 @@ type Runtime interface {
 	// Run creates the container id from spec and starts it. It returns when
 	// the program was executed, which may have ended since.
 	Run(ctx context.Context, id string, spec *specs.Spec, io IO) (Process, error)
-	// Exec starts a further process in the running container id.
-	Exec(ctx context.Context, id string, process *specs.Process, io IO) (Process, error)
+	// Exec starts a further process in the running container id. Unless group
+	// is empty, the process and all that it starts are a group of that name.
+	Exec(ctx context.Context, id, group string, process *specs.Process, io IO) (Process, error)
+	// EndGroup kills every process of a group of the container, and returns
+	// when they are gone, or with ctx. It may be repeated.
+	EndGroup(ctx context.Context, id, group string) error
 	// SignalAll sends sig to every process of the container.
 	SignalAll(id string, sig syscall.Signal) error
+	// Freeze makes every process of the container stand still, and returns
+	// when they do, or lets them go on. It may be repeated.
+	Freeze(ctx context.Context, id string, frozen bool) error
+	// Usage returns what the container's cgroup counts.
+	Usage(id string) (guestapi.Stats, error)
+	// Pids returns the processes of the container, in the agent's PID namespace.
+	Pids(id string) ([]int, error)
+	// Limit bounds what the container may use. After an error nothing has
+	// changed.
+	Limit(id string, limits guestapi.Limits) error
 	// OOMKilled reports whether the kernel's OOM killer has killed a process
-	// of the container.
-	OOMKilled(id string) bool
+	// of the container, and whether that was at the container's own limit.
+	OOMKilled(id string) (killed, atLimit bool)
 	// Delete removes what is left of a container whose process has ended. It
 	// kills what still runs in it. It may be repeated.
 	Delete(ctx context.Context, id string) error
@@ -68,6 +84,9 @@ type Process interface {
 	Done() <-chan struct{}
 	// Exit returns how it ended, once Done is closed.
 	Exit() Exit
+	// OpenRoot opens its root directory, with all mounts as it sees them. After
+	// the end it fails.
+	OpenRoot() (*os.File, error)
 	// Signal sends sig, never to another process. After the end it fails.
 	Signal(sig syscall.Signal) error
 }
@@ -89,6 +108,17 @@ type Roots interface {
 	Prepare(ctx context.Context, id string, config *guestapi.ContainerConfig) (Root, error)
 	// Release undoes Prepare. It may be repeated.
 	Release(ctx context.Context, id string) error
+	// GrowVolume grows the file system of a volume that is mounted to write to
+	// its disk, which is about to have at least size bytes. device is the
+	// disk's serial. It may be repeated. Errors: device_not_found, grow_failed.
+	GrowVolume(ctx context.Context, device string, size int64) error
+}
+
+// Kernel is the machine's kernel.
+type Kernel interface {
+	// SetParameters sets parameters by name. Its errors have the code
+	// invalid_sysctl.
+	SetParameters(params map[string]string) error
 }
 
 // Root is a prepared root directory.

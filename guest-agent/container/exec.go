@@ -55,6 +55,9 @@ func (m *Manager) claimExec(id, exec string, config *guestapi.ExecConfig) (*proc
 	if _, err := c.running(); err != nil {
 		return nil, false, err
 	}
+	if c.paused {
+		return nil, false, errPaused(c.name)
+	}
 	if m.closing {
 		return nil, false, errShuttingDown()
 	}
@@ -76,7 +79,7 @@ func (m *Manager) claimExec(id, exec string, config *guestapi.ExecConfig) (*proc
 func (m *Manager) startExec(ctx context.Context, id, exec string, e *process, config *guestapi.ExecConfig) error {
 	ctx, cancel := cleanUpContext(ctx)
 	defer cancel()
-	handle, err := m.runtime.Exec(ctx, id, consoleSize(config.Process, config.Terminal), e.io())
+	handle, err := m.runtime.Exec(ctx, id, "", consoleSize(config.Process, config.Terminal), e.io())
 	e.streams.CloseChildFiles()
 	if err != nil {
 		m.forgetExec(id, exec)
@@ -85,7 +88,7 @@ func (m *Manager) startExec(ctx context.Context, id, exec string, e *process, co
 		return err
 	}
 	e.started(handle, nil)
-	m.watch(e, handle, func() bool { return false })
+	m.watch(e, handle, func() (killed, atLimit bool) { return false, false })
 	return nil
 }
 
@@ -154,18 +157,22 @@ func (m *Manager) WaitExec(ctx context.Context, id, exec string) (guestapi.Exec,
 }
 
 // WatchExec reports the exec now and whenever an output has its first byte or
-// its end or the process has exited, until all have ended. It returns the
-// error of report, or ctx's.
+// the process has exited, and from then on also when an output ends, until all
+// have ended. It returns the error of report, or ctx's.
 func (m *Manager) WatchExec(ctx context.Context, id, exec string, report func(guestapi.Exec) error) error {
 	e, err := m.findExec(id, exec)
 	if err != nil {
 		return err
 	}
+	var told *guestapi.Exec
 	for {
 		next := e.news.next()
 		view := execView(id, exec, e)
-		if err := report(view); err != nil {
-			return err
+		if told == nil || worthTelling(*told, view) {
+			if err := report(view); err != nil {
+				return err
+			}
+			told = &view
 		}
 		if view.State == guestapi.StateExited && view.Stdout.Ended && view.Stderr.Ended {
 			return nil
@@ -176,6 +183,15 @@ func (m *Manager) WatchExec(ctx context.Context, id, exec string, report func(gu
 			return ctx.Err()
 		}
 	}
+}
+
+// worthTelling reports whether a watcher has to know how an exec went on. That
+// a process which still runs has closed an output can wait for its exit, which
+// mostly comes in the same moment: each report costs the guest an exit or two.
+func worthTelling(before, now guestapi.Exec) bool {
+	first := func(before, now guestapi.Output) bool { return before.Written == 0 && now.Written > 0 }
+	return now.State == guestapi.StateExited ||
+		first(before.Stdout, now.Stdout) || first(before.Stderr, now.Stderr)
 }
 
 // KillExec sends a signal to the exec's process.
@@ -216,4 +232,30 @@ func (m *Manager) DeleteExec(ctx context.Context, id, exec string, force bool) e
 	m.forgetExec(id, exec)
 	e.streams.Close()
 	return nil
+}
+
+// ForgetExecs forgets those of the execs that have exited.
+func (m *Manager) ForgetExecs(id string, execs []string) error {
+	c, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	for _, e := range m.takeExited(c, execs) {
+		e.streams.Close()
+	}
+	return nil
+}
+
+// takeExited takes those of the execs that have exited out of c.
+func (m *Manager) takeExited(c *container, execs []string) []*process {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var taken []*process
+	for _, exec := range execs {
+		if e, ok := c.execs[exec]; ok && e.hasExited() {
+			delete(c.execs, exec)
+			taken = append(taken, e)
+		}
+	}
+	return taken
 }

@@ -27,9 +27,10 @@ const (
 // Manager owns every container of the machine.
 type Manager struct {
 	log     logrus.FieldLogger
-	machine guestapi.Machine
+	machine func() guestapi.Machine
 	runtime Runtime
 	roots   Roots
+	kernel  Kernel
 	pool    stdio.Pool
 	// watchers wait for the ends of processes.
 	watchers sync.WaitGroup
@@ -37,21 +38,30 @@ type Manager struct {
 	mu         sync.Mutex
 	containers map[string]*container
 	closing    bool
+	copies     int // of files, under way
 }
 
 // container is one container and its execs.
 type container struct {
 	*process
 	id string
+	// health is nil where there is no health check.
+	health *health
 
-	// execs is under the Manager's lock.
-	execs map[string]*process
+	// freezing is held while the runtime freezes or thaws.
+	freezing sync.Mutex
+	// limiting is held while the runtime changes limits.
+	limiting sync.Mutex
+
+	// These are under the Manager's lock.
+	execs  map[string]*process
+	paused bool
 }
 
 // NewManager returns a Manager without containers. Each container will say
-// that it runs on machine.
-func NewManager(log logrus.FieldLogger, machine guestapi.Machine, runtime Runtime, roots Roots) *Manager {
-	return &Manager{log: log, machine: machine, runtime: runtime, roots: roots, containers: map[string]*container{}}
+// that it runs on what machine returns.
+func NewManager(log logrus.FieldLogger, machine func() guestapi.Machine, runtime Runtime, roots Roots, kernel Kernel) *Manager {
+	return &Manager{log: log, machine: machine, runtime: runtime, roots: roots, kernel: kernel, containers: map[string]*container{}}
 }
 
 // List returns all containers, ordered by id.
@@ -68,7 +78,7 @@ func (m *Manager) List() []guestapi.Container {
 
 func (m *Manager) view(c *container) guestapi.Container {
 	out := c.snapshot()
-	out.Id, out.Machine = c.id, m.machine
+	out.Id, out.Machine = c.id, m.machine()
 	return out
 }
 
@@ -141,12 +151,24 @@ func (m *Manager) Streams(id, exec string) (*stdio.Streams, error) {
 	return e.streams, nil
 }
 
+// CheckRunning fails unless the container id runs: container_not_found,
+// container_not_running.
+func (m *Manager) CheckRunning(id string) error {
+	c, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	_, err = c.running()
+	return err
+}
+
 // watch records the end of p when it comes.
-func (m *Manager) watch(p *process, handle Process, oomKilled func() bool) {
+func (m *Manager) watch(p *process, handle Process, oom func() (killed, atLimit bool)) {
 	m.watchers.Go(func() {
 		<-handle.Done()
 		exit := handle.Exit()
-		p.ended(exit, oomKilled())
+		killed, atLimit := oom()
+		p.ended(exit, killed, atLimit)
 		m.log.WithFields(logrus.Fields{"process": p.name, "code": exit.Code}).Info("exited")
 	})
 }

@@ -3,6 +3,9 @@ package container_test
 import (
 	"context"
 	"errors"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -25,10 +28,11 @@ type fakeProcess struct {
 	exit container.Exit
 }
 
-func (p *fakeProcess) Pid() int                { return 42 }
-func (p *fakeProcess) Done() <-chan struct{}   { return p.done }
-func (p *fakeProcess) Exit() container.Exit    { return p.exit }
-func (p *fakeProcess) end(exit container.Exit) { p.once.Do(func() { p.exit = exit; close(p.done) }) }
+func (p *fakeProcess) Pid() int                    { return 42 }
+func (p *fakeProcess) Done() <-chan struct{}       { return p.done }
+func (p *fakeProcess) Exit() container.Exit        { return p.exit }
+func (p *fakeProcess) OpenRoot() (*os.File, error) { return nil, os.ErrNotExist }
+func (p *fakeProcess) end(exit container.Exit)     { p.once.Do(func() { p.exit = exit; close(p.done) }) }
 func (p *fakeProcess) Signal(sig syscall.Signal) error {
 	p.end(container.Exit{Code: 128 + int(sig), Signal: int(sig)})
 	return nil
@@ -43,6 +47,8 @@ type fakeWorld struct {
 	prepared  map[string]bool
 	deleted   int
 	oom       bool
+	frozen    bool
+	limits    guestapi.Limits
 	begun     chan struct{} // Run signals it, if set,
 	goOn      chan struct{} // and waits for this
 }
@@ -74,9 +80,14 @@ func (w *fakeWorld) Run(ctx context.Context, _ string, spec *specs.Spec, _ conta
 	return w.start("run")
 }
 
-func (w *fakeWorld) Exec(context.Context, string, *specs.Process, container.IO) (container.Process, error) {
+func (w *fakeWorld) Exec(_ context.Context, _, group string, _ *specs.Process, _ container.IO) (container.Process, error) {
+	if group != "" {
+		return w.start("probe")
+	}
 	return w.start("exec")
 }
+
+func (w *fakeWorld) EndGroup(context.Context, string, string) error { return w.fail["end"] }
 
 func (w *fakeWorld) SignalAll(_ string, sig syscall.Signal) error {
 	w.mu.Lock()
@@ -87,12 +98,30 @@ func (w *fakeWorld) SignalAll(_ string, sig syscall.Signal) error {
 	return nil
 }
 
-func (w *fakeWorld) OOMKilled(string) bool { return w.oom }
+func (w *fakeWorld) Freeze(_ context.Context, _ string, frozen bool) error {
+	if err := w.fail["freeze"]; err != nil {
+		return err
+	}
+	w.frozen = frozen
+	return nil
+}
+
+func (w *fakeWorld) Usage(string) (guestapi.Stats, error) { return guestapi.Stats{}, nil }
+func (w *fakeWorld) Pids(string) ([]int, error)           { return nil, nil }
+
+func (w *fakeWorld) Limit(_ string, limits guestapi.Limits) error {
+	w.limits = limits
+	return w.fail["limit"]
+}
+
+func (w *fakeWorld) OOMKilled(string) (killed, atLimit bool) { return w.oom, w.oom }
 
 func (w *fakeWorld) Delete(context.Context, string) error {
 	w.deleted++
 	return w.fail["delete"]
 }
+
+func (w *fakeWorld) GrowVolume(context.Context, string, int64) error { return nil }
 
 func (w *fakeWorld) Prepare(_ context.Context, id string, _ *guestapi.ContainerConfig) (container.Root, error) {
 	if err := w.fail["prepare"]; err != nil {
@@ -100,6 +129,13 @@ func (w *fakeWorld) Prepare(_ context.Context, id string, _ *guestapi.ContainerC
 	}
 	w.prepared[id] = true
 	return container.Root{Path: "/root/" + id, Mounts: []specs.Mount{{Destination: "/etc/hosts"}}}, nil
+}
+
+func (w *fakeWorld) SetParameters(params map[string]string) error {
+	if params["vm.bad"] != "" {
+		return apierr.New(apierr.InvalidArgument, "invalid_sysctl", "vm.bad")
+	}
+	return nil
 }
 
 func (w *fakeWorld) Release(_ context.Context, id string) error {
@@ -114,7 +150,7 @@ func newManager(t *testing.T, w *fakeWorld) *container.Manager {
 	t.Helper()
 	log := logrus.New()
 	log.SetOutput(t.Output())
-	m := container.NewManager(log, guestapi.Machine{}, w, w)
+	m := container.NewManager(log, func() guestapi.Machine { return guestapi.Machine{} }, w, w, w)
 	t.Cleanup(func() {
 		if err := m.Close(context.Background()); err != nil {
 			t.Error(err)
@@ -156,6 +192,37 @@ func TestRuntimeSpec(t *testing.T) {
 	}
 	if c.Spec.Root != nil || len(c.Spec.Mounts) != 1 || c.Spec.Linux != nil || c.Spec.Process.ConsoleSize != nil {
 		t.Errorf("the request was changed: %+v", c.Spec)
+	}
+}
+
+// Under the init the program is the init's to start.
+func TestInit(t *testing.T) {
+	w := newWorld()
+	m := newManager(t, w)
+	c := config()
+	c.Init = true
+	if _, _, err := m.Put(t.Context(), "c1", c); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(w.spec.Process.Args, " "); got != "/dev/init -- x" {
+		t.Errorf("runs %s", got)
+	}
+	if last := w.spec.Mounts[len(w.spec.Mounts)-1]; last.Destination != "/dev/init" || !slices.Contains(last.Options, "ro") {
+		t.Errorf("mount %+v", last)
+	}
+	if len(c.Spec.Process.Args) != 1 || len(c.Spec.Mounts) != 1 {
+		t.Errorf("the request was changed: %+v", c.Spec)
+	}
+}
+
+// A parameter that the kernel refuses keeps the program from starting.
+func TestBadParameter(t *testing.T) {
+	w := newWorld()
+	m := newManager(t, w)
+	c := config()
+	c.Sysctls = map[string]string{"vm.bad": "1"}
+	if _, _, err := m.Put(t.Context(), "c1", c); !apierr.Is(err, "invalid_sysctl") || len(m.List()) > 0 {
+		t.Errorf("got %v, left %v", err, m.List())
 	}
 }
 
@@ -244,8 +311,74 @@ func TestOOM(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.processes[0].end(container.Exit{Code: 137, Signal: 9})
-	if view, err := m.Wait(t.Context(), "c1"); err != nil || !view.OomKilled || view.Signal != 9 {
+	if view, err := m.Wait(t.Context(), "c1"); err != nil || !view.OomKilled || !view.OomAtLimit || view.Signal != 9 {
 		t.Fatalf("%+v, %v", view, err)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	w := newWorld()
+	m := newManager(t, w)
+	limits := guestapi.Limits{MemoryBytes: 1 << 20, Cpus: 2, Pids: 3}
+	if err := m.Limit("c1", limits); !apierr.Is(err, "container_not_found") {
+		t.Fatal(err)
+	}
+	if _, _, err := m.Put(t.Context(), "c1", config()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Limit("c1", limits); err != nil || w.limits != limits {
+		t.Fatalf("%+v, %v", w.limits, err)
+	}
+	for _, bad := range []guestapi.Limits{{MemoryBytes: -1}, {Cpus: -1}, {Cpus: 1025}, {Pids: -1}} {
+		if err := m.Limit("c1", bad); !apierr.Is(err, "invalid_config") {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	w.processes[0].end(container.Exit{})
+	if _, err := m.Wait(t.Context(), "c1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Limit("c1", limits); !apierr.Is(err, "container_not_running") {
+		t.Fatal(err)
+	}
+}
+
+// What is paused takes no exec, and what cannot be paused is not.
+func TestPause(t *testing.T) {
+	w := newWorld()
+	m := newManager(t, w)
+	if err := m.Pause(t.Context(), "c1"); !apierr.Is(err, "container_not_found") {
+		t.Fatal(err)
+	}
+	if _, _, err := m.Put(t.Context(), "c1", config()); err != nil {
+		t.Fatal(err)
+	}
+	exec := &guestapi.ExecConfig{Process: specs.Process{Args: []string{"x"}, Cwd: "/"}}
+	for range 2 {
+		if err := m.Pause(t.Context(), "c1"); err != nil || !w.frozen {
+			t.Fatalf("frozen %v, %v", w.frozen, err)
+		}
+		if _, err := m.PutExec(t.Context(), "c1", "e1", exec); !apierr.Is(err, "container_paused") {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Unpause(t.Context(), "c1"); err != nil || w.frozen {
+		t.Fatalf("frozen %v, %v", w.frozen, err)
+	}
+	w.fail["freeze"] = errors.New("no")
+	if err := m.Pause(t.Context(), "c1"); !errors.Is(err, w.fail["freeze"]) {
+		t.Fatal(err)
+	}
+	delete(w.fail, "freeze")
+	if _, err := m.PutExec(t.Context(), "c1", "e1", exec); err != nil {
+		t.Fatal(err)
+	}
+	w.processes[0].end(container.Exit{})
+	if _, err := m.Wait(t.Context(), "c1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Pause(t.Context(), "c1"); !apierr.Is(err, "container_not_running") {
+		t.Fatal(err)
 	}
 }
 

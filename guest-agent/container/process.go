@@ -27,13 +27,13 @@ type process struct {
 	// exited is closed after the end was recorded.
 	exited chan struct{}
 
-	mu        sync.Mutex
-	startErr  error
-	handle    Process
-	startedAt time.Time
-	exit      *Exit
-	oomKilled bool
-	deleting  bool
+	mu                    sync.Mutex
+	startErr              error
+	handle                Process
+	startedAt             time.Time
+	exit                  *Exit
+	oomKilled, oomAtLimit bool
+	deleting              bool
 }
 
 func newProcess(name string, config any, streams *stdio.Streams, news *news) *process {
@@ -63,11 +63,11 @@ func (p *process) started(handle Process, err error) {
 }
 
 // ended records the end.
-func (p *process) ended(exit Exit, oomKilled bool) {
+func (p *process) ended(exit Exit, oomKilled, oomAtLimit bool) {
 	p.streams.ProcessExited()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.exit, p.oomKilled = &exit, oomKilled
+	p.exit, p.oomKilled, p.oomAtLimit = &exit, oomKilled, oomAtLimit
 	close(p.exited)
 	p.news.announce()
 }
@@ -182,7 +182,8 @@ func (p *process) snapshot() guestapi.Container {
 	}
 	if p.exit != nil {
 		out.State, out.FinishedAt = guestapi.StateExited, p.exit.At
-		out.ExitCode, out.Signal, out.OomKilled = p.exit.Code, p.exit.Signal, p.oomKilled
+		out.ExitCode, out.Signal = p.exit.Code, p.exit.Signal
+		out.OomKilled, out.OomAtLimit = p.oomKilled, p.oomAtLimit
 	}
 	return out
 }

@@ -57,6 +57,7 @@ func (m *Manager) claim(id string, config *guestapi.ContainerConfig) (*container
 		return nil, false, err
 	}
 	c := &container{process: newProcess(name, config, streams, news), id: id, execs: map[string]*process{}}
+	c.health = m.healthOf(c, config)
 	m.containers[id] = c
 	return c, true, nil
 }
@@ -77,14 +78,18 @@ func (m *Manager) start(ctx context.Context, c *container, config *guestapi.Cont
 		c.started(nil, err)
 		return err
 	}
+	c.health.resume() // before a pause can be asked for
 	c.started(handle, nil)
-	m.watch(c.process, handle, func() bool { return m.runtime.OOMKilled(c.id) })
+	m.watch(c.process, handle, func() (killed, atLimit bool) { return m.runtime.OOMKilled(c.id) })
 	m.log.WithField("process", c.name).WithField("pid", handle.Pid()).Info("started")
 	return nil
 }
 
 // run prepares c's root and runs it.
 func (m *Manager) run(ctx context.Context, c *container, config *guestapi.ContainerConfig) (Process, error) {
+	if err := m.kernel.SetParameters(config.Sysctls); err != nil {
+		return nil, err
+	}
 	root, err := m.roots.Prepare(ctx, c.id, config)
 	if err != nil {
 		return nil, err

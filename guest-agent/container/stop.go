@@ -52,6 +52,7 @@ func (m *Manager) remove(ctx context.Context, c *container) error {
 			}
 		}
 	}
+	c.health.close()
 	if err := m.runtime.Delete(ctx, c.id); err != nil {
 		return err
 	}
@@ -117,6 +118,9 @@ func (m *Manager) stop(ctx context.Context, c *container, grace time.Duration) {
 		return
 	}
 	log := m.log.WithField("process", c.name)
+	if err := m.Unpause(ctx, c.id); err != nil {
+		log.WithError(err).Debug("not unpaused at power-off")
+	}
 	// A failing signal means that it has ended; if not, SIGKILL follows.
 	_ = c.signal(syscall.SIGTERM)
 	graceful, cancel := context.WithTimeout(ctx, grace)
@@ -125,6 +129,7 @@ func (m *Manager) stop(ctx context.Context, c *container, grace time.Duration) {
 	if err := killAndWait(ctx, c.process, func() error { return m.runtime.SignalAll(c.id, syscall.SIGKILL) }); err != nil {
 		log.WithError(err).Error("still there at power-off")
 	}
+	c.health.close()
 	drain, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	c.streams.Stdout.Drain(drain)

@@ -69,18 +69,24 @@ func (r *Runtime) pids(id string) ([]int, error) {
 	return pids, nil
 }
 
-// OOMKilled implements container.Runtime.
-func (r *Runtime) OOMKilled(id string) bool {
+// OOMKilled implements container.Runtime. The kernel counts in oom how often
+// the cgroup itself had no memory left, and in oom_kill every process killed.
+func (r *Runtime) OOMKilled(id string) (killed, atLimit bool) {
 	text, err := os.ReadFile(filepath.Join(r.cgroup(id), "memory.events"))
 	if err != nil {
-		return false // no memory controller, so no count
+		return false, false // no memory controller, so no count
 	}
 	for line := range bytes.Lines(text) {
-		if count, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("oom_kill ")); ok {
-			return string(count) != "0"
+		key, count, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
+		some := string(count) != "0"
+		switch string(key) {
+		case "oom":
+			atLimit = some
+		case "oom_kill":
+			killed = some
 		}
 	}
-	return false
+	return killed, killed && atLimit
 }
 
 // removeCgroup removes the container's cgroup where crun has left it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -70,9 +71,13 @@ func (r *Runtime) Run(ctx context.Context, id string, spec *specs.Spec, io conta
 }
 
 // Exec implements container.Runtime.
-func (r *Runtime) Exec(ctx context.Context, id string, p *specs.Process, io container.IO) (container.Process, error) {
+func (r *Runtime) Exec(ctx context.Context, id, group string, p *specs.Process, io container.IO) (container.Process, error) {
+	options, err := r.makeGroup(id, group)
+	if err != nil {
+		return nil, err
+	}
 	process, err := r.start(ctx, io, "process.json", p, func(dir string) []string {
-		return []string{"exec", "--detach", "--process", filepath.Join(dir, "process.json"), id}
+		return slices.Concat([]string{"exec", "--detach", "--process", filepath.Join(dir, "process.json")}, options, []string{id})
 	})
 	if err != nil {
 		return nil, r.startError(id, p.Args[0], err)

@@ -18,6 +18,7 @@ import (
 	"github.com/cardplane/cardplane/guest-agent/container"
 	"github.com/cardplane/cardplane/guest-agent/reap"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
 )
 
 // TestMain makes this process inherit orphans, as PID 1 does. With fakeEnv
@@ -108,7 +109,7 @@ func (f *fixture) runIt(t *testing.T, ctx context.Context) (container.Process, e
 
 func (f *fixture) execIt(t *testing.T) (container.Process, error) {
 	t.Helper()
-	return f.Exec(t.Context(), "c1", &specs.Process{Args: []string{"prog"}}, f.io(t))
+	return f.Exec(t.Context(), "c1", "", &specs.Process{Args: []string{"prog"}}, f.io(t))
 }
 
 // noLeftovers checks that no directory of a start is left.
@@ -276,11 +277,67 @@ func TestCgroup(t *testing.T) {
 	if err := f.SignalAll("gone", unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for events, want := range map[string]bool{"": false, "oom 3\noom_kill 0\n": false, "oom 3\noom_kill 2\n": true} {
+	for events, want := range map[string][2]bool{
+		"": {false, false}, "oom 3\noom_kill 0\n": {false, false},
+		"oom 3\noom_kill 2\n": {true, true}, "oom 0\noom_kill 2\n": {true, false},
+	} {
 		f.write(t, "cgroup/containers/c1/memory.events", events)
-		if got := f.OOMKilled("c1"); got != want {
-			t.Errorf("%q: %v", events, got)
+		if killed, atLimit := f.OOMKilled("c1"); killed != want[0] || atLimit != want[1] {
+			t.Errorf("%q: %v, %v", events, killed, atLimit)
 		}
+	}
+}
+
+// Limits hold together or not at all.
+func TestLimit(t *testing.T) {
+	f := newFixture(t, nil)
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(f.cgroup("c1"), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	f.write(t, "cgroup/containers/c1/memory.stat", "anon 5000\nfile 1\n")
+	f.write(t, "cgroup/containers/c1/memory.max", "max")
+	f.write(t, "cgroup/containers/c1/cpu.max", "max 100000")
+	if err := f.Limit("c1", guestapi.Limits{MemoryBytes: 6000, Cpus: 2, Pids: 7}); err == nil || read("memory.max") != "max" || read("cpu.max") != "max 100000" {
+		t.Errorf("without pids.max: %v, %q, %q", err, read("memory.max"), read("cpu.max"))
+	}
+	f.write(t, "cgroup/containers/c1/pids.max", "max")
+	if err := f.Limit("c1", guestapi.Limits{MemoryBytes: 4000}); !apierr.Is(err, "memory_in_use") || read("memory.max") != "max" {
+		t.Errorf("%v, %q", err, read("memory.max"))
+	}
+	if err := f.Limit("c1", guestapi.Limits{MemoryBytes: 6000, Cpus: 2, Pids: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if got := read("memory.max") + " " + read("cpu.max") + " " + read("pids.max"); got != "6000 200000 100000 7" {
+		t.Errorf("wrote %q", got)
+	}
+	if err := f.Limit("c1", guestapi.Limits{}); err != nil || read("memory.max") != "max" || read("cpu.max") != "max 100000" || read("pids.max") != "max" {
+		t.Errorf("%v: %q %q %q", err, read("memory.max"), read("cpu.max"), read("pids.max"))
+	}
+}
+
+// A freeze waits until the cgroup stands still, and is taken back where it
+// does not.
+func TestFreeze(t *testing.T) {
+	f := newFixture(t, nil)
+	freeze := filepath.Join(f.cgroup("c1"), "cgroup.freeze")
+	for events, want := range map[string]string{"populated 1\nfrozen 1\n": "1", "populated 1\nfrozen 0\n": "0"} {
+		f.write(t, "cgroup/containers/c1/cgroup.events", events)
+		ctx, cancel := context.WithCancel(t.Context())
+		if want == "0" {
+			cancel()
+		}
+		err := f.Freeze(ctx, "c1", true)
+		cancel()
+		if text, readErr := os.ReadFile(freeze); (err == nil) != (want == "1") || readErr != nil || string(text) != want {
+			t.Errorf("%q: %v; wrote %q, %v", events, err, text, readErr)
+		}
+	}
+	if err := f.Freeze(t.Context(), "c1", false); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -101,10 +102,20 @@ func TestClaimOfAnExitedOrphan(t *testing.T) {
 	hold := r.Hold()
 	defer hold.Release()
 	pidFile := filepath.Join(t.TempDir(), "pid")
-	launcher := sh(t, r, "sh -c 'exit 42' & echo $! > "+pidFile)
+	// It ends after its launcher, which would otherwise wait for it now and then.
+	gate, open, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	launcher, err := r.Start([]string{"/bin/sh", "-c", "sh -c 'read x <&3; exit 42' & echo $! > " + pidFile},
+		&syscall.ProcAttr{Files: []uintptr{0, 1, 2, gate.Fd()}, Env: os.Environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := launcher.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	_, _ = gate.Close(), open.Close()
 	text, err := os.ReadFile(pidFile)
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +123,9 @@ func TestClaimOfAnExitedOrphan(t *testing.T) {
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		time.Sleep(time.Millisecond)
 	}
 	child, err := hold.Claim(pid)
 	if err != nil {

@@ -41,20 +41,28 @@ type devices struct {
 
 // wait returns the device with the serial, which may take a while to appear.
 func (d devices) wait(ctx context.Context, serial string) (blockDevice, error) {
+	return d.waitFor(ctx, serial, 0)
+}
+
+// waitFor is wait for a device that has at least size bytes.
+func (d devices) waitFor(ctx context.Context, serial string, size uint64) (blockDevice, error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceTimeout)
 	defer cancel()
 	ticker := time.NewTicker(devicePoll)
 	defer ticker.Stop()
 	for {
 		device, err := d.find(serial)
-		if !errors.Is(err, os.ErrNotExist) {
-			return device, err
+		if err == nil && device.size >= size {
+			return device, nil
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return blockDevice{}, err
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return blockDevice{}, apierr.New(apierr.InvalidArgument, "device_not_found",
-				"no virtio-blk device with the serial %q appeared within %s; plug it in first", serial, deviceTimeout)
+				"no virtio-blk device with the serial %q and at least %d bytes appeared within %s; plug it in, or make it larger, first", serial, size, deviceTimeout)
 		}
 	}
 }

@@ -3,6 +3,8 @@
 // writable layer above, an ext4 disk or memory.
 //
 //	<dir>/images/<serial>             the image's mount
+//	<dir>/volumes/<serial>            a volume's mount: data/ is what containers see
+//	<dir>/containers/<id>/volumes/<n> what of its n-th volume the container sees
 //	<dir>/containers/<id>/layer       the writable file system: upper/ and work/
 //	<dir>/containers/<id>/root        the overlay, the container's root
 //	<dir>/containers/<id>/files       small files to be bind-mounted

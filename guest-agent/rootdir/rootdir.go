@@ -38,8 +38,9 @@ type Roots struct {
 
 	mu      sync.Mutex
 	images  map[string]*image
-	used    map[string]*image  // by container id
-	growths map[string]*growth // by container id
+	used    map[string]*image    // by container id
+	growths map[string][]*growth // by container id
+	volumes volumes
 }
 
 var _ container.Roots = (*Roots)(nil)
@@ -54,7 +55,8 @@ type image struct {
 func New(dir string, system System, log logrus.FieldLogger) *Roots {
 	return &Roots{
 		dir: dir, system: system, devices: devices{sysBlock: "/sys/block", dev: "/dev"}, log: log,
-		images: map[string]*image{}, used: map[string]*image{}, growths: map[string]*growth{},
+		images: map[string]*image{}, used: map[string]*image{}, growths: map[string][]*growth{},
+		volumes: volumes{mounted: map[string]*mounted{}, used: map[string][]*mounted{}},
 	}
 }
 
@@ -79,11 +81,15 @@ func (r *Roots) Prepare(ctx context.Context, id string, config *guestapi.Contain
 	if err != nil {
 		return container.Root{}, err
 	}
-	mounts, err := writeFiles(filepath.Join(r.containerDir(id), "files"), config.Files)
+	mounts, err := r.bindVolumes(ctx, id, lower, config.Volumes)
 	if err != nil {
 		return container.Root{}, err
 	}
-	return container.Root{Path: root, Mounts: mounts, Started: func() { r.grow(id) }}, nil
+	files, err := writeFiles(filepath.Join(r.containerDir(id), "files"), config.Files)
+	if err != nil {
+		return container.Root{}, err
+	}
+	return container.Root{Path: root, Mounts: append(mounts, files...), Started: func() { r.grow(id) }}, nil
 }
 
 // Release implements container.Roots.
@@ -94,6 +100,9 @@ func (r *Roots) Release(_ context.Context, id string) error {
 		if err := r.system.Unmount(filepath.Join(dir, name), 0); err != nil {
 			return fmt.Errorf("unmount %s of container %q: %w", name, id, err)
 		}
+	}
+	if err := r.releaseVolumes(id); err != nil {
+		return err
 	}
 	// Only this tmpfs's own files are left now.
 	if err := os.RemoveAll(dir); err != nil {
@@ -170,7 +179,7 @@ func (r *Roots) mountLayer(ctx context.Context, id string, w *guestapi.Writable)
 	target := filepath.Join(r.containerDir(id), "layer")
 	switch w.Kind {
 	case guestapi.WritableDisk:
-		return target, r.mountDisk(ctx, id, target, w.Device)
+		return target, r.mountDisk(ctx, id, "/rootfs/writable/device", target, w.Device)
 	case guestapi.WritableTmpfs:
 		return target, r.mountTmpfs(target, w.SizeBytes)
 	default:
@@ -187,9 +196,8 @@ func (r *Roots) mountTmpfs(target string, size int64) error {
 }
 
 // mountDisk mounts an ext4 disk and grows its file system to the disk's size,
-// what is beyond grownAtOnce in the background.
-func (r *Roots) mountDisk(ctx context.Context, id, target, serial string) error {
-	const field = "/rootfs/writable/device"
+// what is beyond grownAtOnce in the background of the container id.
+func (r *Roots) mountDisk(ctx context.Context, id, field, target, serial string) error {
 	device, err := r.devices.wait(ctx, serial)
 	if err != nil {
 		return err
@@ -224,32 +232,30 @@ type growth struct {
 func (r *Roots) growLater(id, target string, blocks uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.growths[id] = &growth{target: target, blocks: blocks}
+	r.growths[id] = append(r.growths[id], &growth{target: target, blocks: blocks})
 }
 
-// grow grows the container's file system in the background. A failure leaves
-// it smaller than its disk; the next start tries again.
+// grow grows the container's file systems in the background. A failure leaves
+// one smaller than its disk; the next start tries again.
 func (r *Roots) grow(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g := r.growths[id]
-	if g == nil {
-		return
+	for _, g := range r.growths[id] {
+		g.work.Go(func() {
+			if err := r.system.ResizeExt4(g.target, g.blocks); err != nil {
+				r.log.WithField("container", id).WithError(err).Error("a disk's file system keeps less than its full size")
+			}
+		})
 	}
-	g.work.Go(func() {
-		if err := r.system.ResizeExt4(g.target, g.blocks); err != nil {
-			r.log.WithField("container", id).WithError(err).Error("the writable layer keeps less than its full size")
-		}
-	})
 }
 
-// awaitGrowth waits until the container's file system no longer grows.
+// awaitGrowth waits until none of the container's file systems grows.
 func (r *Roots) awaitGrowth(id string) {
 	r.mu.Lock()
-	g := r.growths[id]
+	growths := r.growths[id]
 	delete(r.growths, id)
 	r.mu.Unlock()
-	if g != nil {
+	for _, g := range growths {
 		g.work.Wait()
 	}
 }

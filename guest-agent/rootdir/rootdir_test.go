@@ -28,6 +28,7 @@ type fakeSystem struct {
 	options map[string]string
 	resized []string
 	fail    map[string]error // by file system, "unmount" or "resize"
+	busy    int              // so many growths fail with EBUSY
 }
 
 var _ System = (*fakeSystem)(nil)
@@ -56,7 +57,8 @@ func (f *fakeSystem) Unmount(target string, _ int) error {
 	for i, mount := range f.mounts {
 		if mount == f.name(target) {
 			f.mounts = append(f.mounts[:i], f.mounts[i+1:]...)
-			return nil
+			// What was in the file system goes with it.
+			return errors.Join(os.RemoveAll(target), os.Mkdir(target, 0o755))
 		}
 	}
 	return nil
@@ -64,6 +66,10 @@ func (f *fakeSystem) Unmount(target string, _ int) error {
 
 func (f *fakeSystem) ResizeExt4(path string, blocks uint64) error {
 	f.resized = append(f.resized, fmt.Sprint(f.name(path), " ", blocks))
+	if f.busy > 0 {
+		f.busy--
+		return unix.EBUSY
+	}
 	return f.fail["resize"]
 }
 

@@ -13,6 +13,9 @@ import (
 const (
 	maxWaitSeconds = 3600
 	maxSignal      = 64
+	// minEntropy and maxEntropy bound what a renewal brings, in bytes.
+	minEntropy = 32
+	maxEntropy = 512
 )
 
 // Handler returns the HTTP API.
@@ -31,7 +34,7 @@ func (s *Server) Handler() http.Handler {
 		apierr.Write(w, apierr.New(apierr.NotFound, "bad_request", "there is no %s %s", r.Method, r.URL.Path))
 	})
 	api := guestapi.HandlerWithOptions(strict, guestapi.StdHTTPServerOptions{BaseRouter: mux, ErrorHandlerFunc: badRequest})
-	return s.epoch.middleware(http.MaxBytesHandler(api, maxBody))
+	return s.epoch.middleware(limitBodies(api))
 }
 
 func badRequest(w http.ResponseWriter, r *http.Request, err error) {
@@ -60,6 +63,22 @@ func (c *control) GetMemory(context.Context, guestapi.GetMemoryRequestObject) (g
 	return guestapi.GetMemory200JSONResponse(memory), nil
 }
 
+func (c *control) Renew(_ context.Context, req guestapi.RenewRequestObject) (guestapi.RenewResponseObject, error) {
+	entropy := req.Body.EntropyBase64
+	if len(entropy) < minEntropy || len(entropy) > maxEntropy {
+		return nil, apierr.New(apierr.InvalidArgument, "bad_request",
+			"entropyBase64 has %d bytes; give %d to %d", len(entropy), minEntropy, maxEntropy).At("/entropyBase64")
+	}
+	if req.Body.Time.Before(time.Unix(0, 0)) {
+		return nil, apierr.New(apierr.InvalidArgument, "bad_request",
+			"time is %s; a clock begins in 1970", req.Body.Time.Format(time.RFC3339)).At("/time")
+	}
+	if err := c.machine.Renew(entropy, req.Body.Time); err != nil {
+		return nil, err
+	}
+	return guestapi.Renew204Response{}, nil
+}
+
 func (c *control) PowerOff(_ context.Context, req guestapi.PowerOffRequestObject) (guestapi.PowerOffResponseObject, error) {
 	seconds := req.Body.GraceSeconds
 	if seconds < 0 || seconds > maxWaitSeconds {
@@ -67,6 +86,16 @@ func (c *control) PowerOff(_ context.Context, req guestapi.PowerOffRequestObject
 	}
 	c.machine.PowerOff(time.Duration(seconds) * time.Second)
 	return guestapi.PowerOff202Response{}, nil
+}
+
+func (c *control) GrowVolume(ctx context.Context, req guestapi.GrowVolumeRequestObject) (guestapi.GrowVolumeResponseObject, error) {
+	if req.Body.SizeBytes < 1 {
+		return nil, apierr.New(apierr.InvalidArgument, "bad_request", "sizeBytes is %d; give the disk's size", req.Body.SizeBytes).At("/sizeBytes")
+	}
+	if err := c.manager.GrowVolume(ctx, req.Device, req.Body.SizeBytes); err != nil {
+		return nil, err
+	}
+	return guestapi.GrowVolume204Response{}, nil
 }
 
 func (c *control) ListContainers(context.Context, guestapi.ListContainersRequestObject) (guestapi.ListContainersResponseObject, error) {
@@ -121,6 +150,27 @@ func (c *control) KillContainer(_ context.Context, req guestapi.KillContainerReq
 		return nil, err
 	}
 	return guestapi.KillContainer204Response{}, nil
+}
+
+func (c *control) PutLimits(_ context.Context, req guestapi.PutLimitsRequestObject) (guestapi.PutLimitsResponseObject, error) {
+	if err := c.manager.Limit(req.ContainerId, *req.Body); err != nil {
+		return nil, err
+	}
+	return guestapi.PutLimits204Response{}, nil
+}
+
+func (c *control) PauseContainer(ctx context.Context, req guestapi.PauseContainerRequestObject) (guestapi.PauseContainerResponseObject, error) {
+	if err := c.manager.Pause(ctx, req.ContainerId); err != nil {
+		return nil, err
+	}
+	return guestapi.PauseContainer204Response{}, nil
+}
+
+func (c *control) UnpauseContainer(ctx context.Context, req guestapi.UnpauseContainerRequestObject) (guestapi.UnpauseContainerResponseObject, error) {
+	if err := c.manager.Unpause(ctx, req.ContainerId); err != nil {
+		return nil, err
+	}
+	return guestapi.UnpauseContainer204Response{}, nil
 }
 
 func (c *control) ResizeContainer(_ context.Context, req guestapi.ResizeContainerRequestObject) (guestapi.ResizeContainerResponseObject, error) {

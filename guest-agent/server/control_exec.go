@@ -67,6 +67,13 @@ func (c *control) DeleteExec(ctx context.Context, req guestapi.DeleteExecRequest
 	return guestapi.DeleteExec204Response{}, nil
 }
 
+func (c *control) ForgetExecs(_ context.Context, req guestapi.ForgetExecsRequestObject) (guestapi.ForgetExecsResponseObject, error) {
+	if err := c.manager.ForgetExecs(req.ContainerId, req.Params.Id); err != nil {
+		return nil, err
+	}
+	return guestapi.ForgetExecs204Response{}, nil
+}
+
 func (c *control) WaitExec(ctx context.Context, req guestapi.WaitExecRequestObject) (guestapi.WaitExecResponseObject, error) {
 	ctx, cancel, err := waitContext(ctx, req.Params.TimeoutSeconds)
 	if err != nil {

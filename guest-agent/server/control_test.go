@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/guestapi"
@@ -314,6 +315,26 @@ func TestExecsEndWithTheContainer(t *testing.T) {
 	}
 	if view := c.waitExec("c1", "e1"); view.Signal != 9 {
 		t.Fatalf("%+v", view)
+	}
+}
+
+func TestRenew(t *testing.T) {
+	c := start(t)
+	renew := func(bytes int, now time.Time) error {
+		return apierr.Done(c.api.Renew(t.Context(), &guestapi.RenewParams{CardplaneEpoch: 1}, guestapi.Renewal{EntropyBase64: make([]byte, bytes), Time: now}))
+	}
+	for range 2 {
+		if err := renew(64, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := c.agent.Renewals(); n != 2 {
+		t.Errorf("renewed %d times", n)
+	}
+	for _, err := range []error{renew(31, time.Now()), renew(513, time.Now()), renew(64, time.Unix(-1, 0))} {
+		if !apierr.Is(err, "bad_request") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

@@ -38,6 +38,8 @@ type Machine interface {
 	Info() (guestapi.Info, error)
 	// Memory returns what memory is in use.
 	Memory() (guestapi.Memory, error)
+	// Renew gives a restored machine entropy of its own and the time.
+	Renew(entropy []byte, now time.Time) error
 	// PowerOff begins to stop everything and returns at once.
 	PowerOff(grace time.Duration)
 }

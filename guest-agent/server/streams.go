@@ -19,6 +19,7 @@ type streamServer struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
+	ports int // connections to ports
 }
 
 func (s *Server) serveStreams(ctx context.Context, l net.Listener) error {
@@ -108,6 +109,9 @@ func readRequest(conn net.Conn, r *bufio.Reader) (guestwire.StreamRequest, error
 func (ss *streamServer) find(req guestwire.StreamRequest) (func(net.Conn, *bufio.Reader) error, error) {
 	if err := ss.epoch.admit(req.Epoch); err != nil {
 		return nil, err
+	}
+	if req.Stream == guestwire.Port {
+		return ss.dialPort(req)
 	}
 	streams, err := ss.manager.Streams(req.Container, req.Exec)
 	if err != nil {

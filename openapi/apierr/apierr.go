@@ -56,13 +56,28 @@ type Error struct {
 	// Message is one sentence that names the field or object, the value and
 	// the remedy. It is shown to the user as it is.
 	Message string
-	// Field is the JSON pointer (RFC 6901) of the offending request field, or "".
+	// Field is the JSON pointer (RFC 6901) of the offending request field, the
+	// name of the offending parameter, or "".
 	Field string
+	// Faults is all that is wrong with a request, where that is more than one
+	// thing. Code, Message and Field tell of the first.
+	Faults []Fault
 	// Evidence holds the last lines of a console or log that explain the
 	// failure, oldest first. It may be empty.
 	Evidence []string
 	// Cause is the wrapped error. It is logged and not shown. It may be nil.
 	Cause error
+}
+
+// Fault is one of several things that are wrong with a request.
+type Fault struct {
+	// Field is as in [Error].
+	Field string
+	// Code and Message are as those of an error about this alone.
+	Code, Message string
+	// Value is what was given, shortened; empty where that tells nothing or
+	// must not be repeated.
+	Value string
 }
 
 // New returns an Error of class with a stable code and a formatted message.

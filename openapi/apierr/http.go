@@ -1,9 +1,11 @@
 package apierr
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // ContentType is the media type of a problem document (RFC 9457 section 3).
@@ -27,17 +29,40 @@ var classTable = map[Class]struct {
 	NotSupported:       {"not_supported", http.StatusNotImplemented},
 }
 
+// statusOfCode holds the codes for which HTTP has a status of its own (RFC
+// 9110, RFC 6585), which goes before the one of their class.
+var statusOfCode = map[string]int{
+	"method_not_allowed":     http.StatusMethodNotAllowed,
+	"request_timeout":        http.StatusRequestTimeout,
+	"revision_mismatch":      http.StatusPreconditionFailed,
+	"body_too_large":         http.StatusRequestEntityTooLarge,
+	"unsupported_media_type": http.StatusUnsupportedMediaType,
+	"upgrade_required":       http.StatusUpgradeRequired,
+	"too_many_requests":      http.StatusTooManyRequests,
+}
+
 // Problem is the body of every error response (RFC 9457 section 3.1), with
-// our extension members class, code, field and evidence.
+// our extension members class, code, field, errors and evidence.
 type Problem struct {
-	Type     string   `json:"type"`
-	Title    string   `json:"title"`
-	Status   int      `json:"status"`
-	Detail   string   `json:"detail"`
-	Class    string   `json:"class"`
-	Code     string   `json:"code"`
-	Field    string   `json:"field,omitempty"`
-	Evidence []string `json:"evidence,omitempty"`
+	Type     string       `json:"type"`
+	Title    string       `json:"title"`
+	Status   int          `json:"status"`
+	Detail   string       `json:"detail"`
+	Class    string       `json:"class"`
+	Code     string       `json:"code"`
+	Field    string       `json:"field,omitempty"`
+	Errors   []FieldError `json:"errors,omitempty"`
+	Evidence []string     `json:"evidence,omitempty"`
+}
+
+// FieldError is a Fault in a problem document. It has a pointer or a
+// parameter, or neither where the request body as a whole is meant.
+type FieldError struct {
+	Pointer   string `json:"pointer,omitempty"`
+	Parameter string `json:"parameter,omitempty"`
+	Code      string `json:"code"`
+	Detail    string `json:"detail"`
+	Value     string `json:"value,omitempty"`
 }
 
 // ToProblem returns the problem document for err.
@@ -47,22 +72,48 @@ func ToProblem(err error) Problem {
 	if !ok {
 		row = classTable[Internal]
 	}
+	status := cmp.Or(statusOfCode[e.Code], row.status)
 	return Problem{
 		Type:     "about:blank",
-		Title:    http.StatusText(row.status),
-		Status:   row.status,
+		Title:    http.StatusText(status),
+		Status:   status,
 		Detail:   e.Message,
 		Class:    row.name,
 		Code:     e.Code,
 		Field:    e.Field,
+		Errors:   fieldErrors(e),
 		Evidence: e.Evidence,
 	}
+}
+
+// fieldErrors lists the faults of a request, also where there is but one.
+func fieldErrors(e *Error) []FieldError {
+	faults := e.Faults
+	if len(faults) == 0 && e.Field != "" {
+		faults = []Fault{{Field: e.Field, Code: e.Code, Message: e.Message}}
+	}
+	var out []FieldError
+	for _, f := range faults {
+		listed := FieldError{Code: f.Code, Detail: f.Message, Value: f.Value}
+		if strings.HasPrefix(f.Field, "/") {
+			listed.Pointer = f.Field
+		} else {
+			listed.Parameter = f.Field
+		}
+		out = append(out, listed)
+	}
+	return out
 }
 
 // FromProblem returns the error that p describes. A class this build does not
 // know falls back to the class of the status.
 func FromProblem(p Problem) *Error {
 	e := &Error{Class: classOfStatus(p.Status), Code: p.Code, Message: p.Detail, Field: p.Field, Evidence: p.Evidence}
+	if len(p.Errors) > 1 {
+		for _, f := range p.Errors {
+			e.Faults = append(e.Faults, Fault{Field: f.Pointer + f.Parameter, Code: f.Code, Message: f.Detail, Value: f.Value})
+		}
+	}
 	for class, row := range classTable {
 		if row.name == p.Class {
 			e.Class = class

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/cardapi"
 )
 
@@ -100,6 +101,35 @@ func ParseStatus(payload []byte) (cardapi.StreamStatus, error) {
 		return status, errors.New("status message: exactly one of exitCode and error must be present")
 	}
 	return status, nil
+}
+
+// Error returns the error that a problem in a JSON value describes.
+func Error(p cardapi.Problem) *apierr.Error {
+	out := apierr.Problem{Type: p.Type, Title: p.Title, Status: p.Status, Detail: p.Detail, Class: string(p.Class), Code: p.Code}
+	if p.Field != nil {
+		out.Field = *p.Field
+	}
+	if p.Evidence != nil {
+		out.Evidence = *p.Evidence
+	}
+	if p.Errors != nil {
+		out.Errors = fieldErrors(*p.Errors)
+	}
+	return apierr.FromProblem(out)
+}
+
+func fieldErrors(list []cardapi.FieldError) []apierr.FieldError {
+	text := func(p *string) string {
+		if p == nil {
+			return ""
+		}
+		return *p
+	}
+	out := make([]apierr.FieldError, len(list))
+	for i, f := range list {
+		out[i] = apierr.FieldError{Pointer: text(f.Pointer), Parameter: text(f.Parameter), Code: f.Code, Detail: f.Detail, Value: text(f.Value)}
+	}
+	return out
 }
 
 // StatusMessage returns the Status message for status. An error's evidence is

@@ -22,6 +22,57 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
+// Defines values for FileType.
+const (
+	FileTypeDevice    FileType = "device"
+	FileTypeDirectory FileType = "directory"
+	FileTypeFifo      FileType = "fifo"
+	FileTypeFile      FileType = "file"
+	FileTypeSocket    FileType = "socket"
+	FileTypeSymlink   FileType = "symlink"
+)
+
+// Valid indicates whether the value is a known member of the FileType enum.
+func (e FileType) Valid() bool {
+	switch e {
+	case FileTypeDevice:
+		return true
+	case FileTypeDirectory:
+		return true
+	case FileTypeFifo:
+		return true
+	case FileTypeFile:
+		return true
+	case FileTypeSocket:
+		return true
+	case FileTypeSymlink:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HealthStatus.
+const (
+	HealthHealthy   HealthStatus = "healthy"
+	HealthStarting  HealthStatus = "starting"
+	HealthUnhealthy HealthStatus = "unhealthy"
+)
+
+// Valid indicates whether the value is a known member of the HealthStatus enum.
+func (e HealthStatus) Valid() bool {
+	switch e {
+	case HealthHealthy:
+		return true
+	case HealthStarting:
+		return true
+	case HealthUnhealthy:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for State.
 const (
 	StateCreated State = "created"
@@ -119,6 +170,9 @@ type Container struct {
 	Id         Id         `json:"id"`
 	Machine    Machine    `json:"machine"`
 
+	// OomAtLimit That was because the container had reached the memory limit of its cgroup, and not for lack of memory in the whole guest.
+	OomAtLimit bool `json:"oomAtLimit,omitempty,omitzero"`
+
 	// OomKilled The kernel's OOM killer has killed a process of the container.
 	OomKilled bool `json:"oomKilled"`
 
@@ -144,6 +198,20 @@ type ContainerConfig struct {
 	// Files Small files that the agent keeps in memory and bind-mounts into the container after the spec's own mounts, such as /etc/hosts.
 	Files []File `json:"files,omitempty,omitzero"`
 
+	// Healthcheck A program that the agent runs again and again in the running container,
+	// as its first process is run but for the command and the terminal. Exit
+	// code 0 is a success, anything else a failure. Whether a controller is
+	// connected makes no difference. A paused container is not probed: the
+	// probe under way is given up and does not count, and the next one comes
+	// an interval after the pause.
+	//
+	// A probe and all that it has started are killed at its timeout and when
+	// its program has ended. It is no exec.
+	Healthcheck Healthcheck `json:"healthcheck,omitempty,omitzero"`
+
+	// Init The process is run by the guest's small init, which passes signals on and reaps orphans.
+	Init bool `json:"init,omitempty,omitzero"`
+
 	// OutputBufferBytes How many unacknowledged bytes are kept, per stream. 0 is the default.
 	OutputBufferBytes OutputBufferBytes `json:"outputBufferBytes,omitempty,omitzero"`
 	Rootfs            Rootfs            `json:"rootfs"`
@@ -157,8 +225,16 @@ type ContainerConfig struct {
 	// Stdin closed: the program reads /dev/null. open: it reads what the stdin stream brings.
 	Stdin StdinMode `json:"stdin,omitempty,omitzero"`
 
+	// Sysctls Kernel parameters of the machine by name, such as
+	// `vm.max_map_count`, which are set before the process is started
+	// and stay. Those of a namespace belong in `spec.linux.sysctl`.
+	Sysctls map[string]string `json:"sysctls,omitempty,omitzero"`
+
 	// Terminal In characters. Only looked at where the process has a terminal.
 	Terminal TerminalSize `json:"terminal,omitempty,omitzero"`
+
+	// Volumes File systems that outlive the container, mounted into it after the spec's own mounts.
+	Volumes []Volume `json:"volumes,omitempty,omitzero"`
 
 	// WhenFull What happens when a stream's buffer is full.
 	WhenFull WhenFull `json:"whenFull,omitempty,omitzero"`
@@ -235,8 +311,93 @@ type File struct {
 	Writable bool `json:"writable,omitempty,omitzero"`
 }
 
+// FileStat defines model for FileStat.
+type FileStat struct {
+	// IsDirectory It is a directory, or a symbolic link that leads to one.
+	IsDirectory bool `json:"isDirectory"`
+
+	// LinkTarget What a symbolic link holds.
+	LinkTarget string `json:"linkTarget,omitempty,omitzero"`
+
+	// Mode Permissions with the set-id and sticky bits, 0 to 4095.
+	Mode       int32     `json:"mode"`
+	ModifiedAt time.Time `json:"modifiedAt"`
+
+	// Name The path's last element.
+	Name      string   `json:"name"`
+	SizeBytes int64    `json:"sizeBytes"`
+	Type      FileType `json:"type"`
+}
+
+// FileType defines model for FileType.
+type FileType string
+
 // FinishedAt By the guest's clock. Absent before the exit.
 type FinishedAt = time.Time
+
+// Health defines model for Health.
+type Health struct {
+	// Changed How often the status has changed since the start.
+	Changed int64 `json:"changed"`
+
+	// Changes What it has changed to, the newest, oldest first.
+	Changes []HealthStatus `json:"changes"`
+
+	// FailingStreak How many probes have failed since the last success.
+	FailingStreak int `json:"failingStreak"`
+
+	// Probes How many probes have ended since the start.
+	Probes int64 `json:"probes"`
+
+	// Results The newest, oldest first.
+	Results []HealthResult `json:"results"`
+
+	// Status starting: neither a success nor enough failures so far.
+	Status HealthStatus `json:"status"`
+}
+
+// HealthResult defines model for HealthResult.
+type HealthResult struct {
+	// ExitCode -1 where the program could not be started or was killed at the timeout.
+	ExitCode   int       `json:"exitCode"`
+	FinishedAt time.Time `json:"finishedAt"`
+
+	// Output The first 4096 bytes of what it wrote to its standard output and error, after the reason where there is no exit code.
+	Output    string    `json:"output"`
+	StartedAt time.Time `json:"startedAt"`
+}
+
+// HealthStatus starting: neither a success nor enough failures so far.
+type HealthStatus string
+
+// Healthcheck A program that the agent runs again and again in the running container,
+// as its first process is run but for the command and the terminal. Exit
+// code 0 is a success, anything else a failure. Whether a controller is
+// connected makes no difference. A paused container is not probed: the
+// probe under way is given up and does not count, and the next one comes
+// an interval after the pause.
+//
+// A probe and all that it has started are killed at its timeout and when
+// its program has ended. It is no exec.
+type Healthcheck struct {
+	// Command The program and its arguments.
+	Command []string `json:"command"`
+
+	// IntervalSeconds From the start, or the end of a probe, to the next probe.
+	IntervalSeconds float64 `json:"intervalSeconds"`
+
+	// Retries How many failures in a row make the container unhealthy.
+	Retries int `json:"retries"`
+
+	// StartIntervalSeconds The interval in that time.
+	StartIntervalSeconds float64 `json:"startIntervalSeconds"`
+
+	// StartPeriodSeconds Time after the start in which failures do not count while there was no success.
+	StartPeriodSeconds float64 `json:"startPeriodSeconds"`
+
+	// TimeoutSeconds Time for a probe from when its program runs.
+	TimeoutSeconds float64 `json:"timeoutSeconds"`
+}
 
 // Id defines model for Id.
 type Id = string
@@ -281,6 +442,16 @@ type KillExec struct {
 	Signal Signal `json:"signal"`
 }
 
+// Limits What all processes of a container together may use. 0 is no limit but the guest's own.
+type Limits struct {
+	// Cpus How many processors' time.
+	Cpus        int   `json:"cpus"`
+	MemoryBytes int64 `json:"memoryBytes"`
+
+	// Pids Processes and threads.
+	Pids int64 `json:"pids"`
+}
+
 // Machine defines model for Machine.
 type Machine struct {
 	// AgentVersion Example: v0.1.0
@@ -313,6 +484,16 @@ type Memory struct {
 	TotalBytes int64 `json:"totalBytes"`
 }
 
+// NetworkStats defines model for NetworkStats.
+type NetworkStats struct {
+	// Name The interface in the container.
+	Name            string `json:"name"`
+	ReceivedBytes   int64  `json:"receivedBytes"`
+	ReceivedPackets int64  `json:"receivedPackets"`
+	SentBytes       int64  `json:"sentBytes"`
+	SentPackets     int64  `json:"sentPackets"`
+}
+
 // Output An output stream's counters, in bytes since the start.
 type Output struct {
 	// Acknowledged The oldest offset still kept; what is before it was acknowledged or dropped.
@@ -343,6 +524,36 @@ type Problem = apierr.Problem
 // Process The process object of the OCI runtime spec (process.json of crun exec).
 type Process = specs.Process
 
+// ProcessInfo defines model for ProcessInfo.
+type ProcessInfo struct {
+	// Command The first 256 bytes of the command line; the name in brackets where there is none.
+	Command         string `json:"command"`
+	CpuMicroseconds int64  `json:"cpuMicroseconds"`
+
+	// MemoryBytes What is resident.
+	MemoryBytes int64 `json:"memoryBytes"`
+
+	// ParentPid 0 where the parent is not in the container.
+	ParentPid int32 `json:"parentPid"`
+
+	// Pid In the container; 1 is its first process.
+	Pid int32 `json:"pid"`
+
+	// State One letter, as in proc(5).
+	State   string `json:"state"`
+	Threads int32  `json:"threads"`
+	Uid     int64  `json:"uid"`
+}
+
+// Renewal defines model for Renewal.
+type Renewal struct {
+	// EntropyBase64 32 to 512 bytes that nobody else knows.
+	EntropyBase64 []byte `json:"entropyBase64"`
+
+	// Time What time it is.
+	Time time.Time `json:"time"`
+}
+
 // Rootfs defines model for Rootfs.
 type Rootfs struct {
 	// Image A block device with an EROFS file system, mounted read-only once however many containers use it.
@@ -372,6 +583,30 @@ type StartedAt = time.Time
 // State defines model for State.
 type State string
 
+// Stats From the container's cgroup; 0 where the kernel does not count.
+type Stats struct {
+	CpuMicroseconds int64 `json:"cpuMicroseconds"`
+
+	// MemoryBytes With the page cache of its files.
+	MemoryBytes int64 `json:"memoryBytes"`
+
+	// MemoryCacheBytes The part of it that is inactive page cache.
+	MemoryCacheBytes int64 `json:"memoryCacheBytes"`
+
+	// MemoryLimitBytes The machine's memory.
+	MemoryLimitBytes   int64          `json:"memoryLimitBytes"`
+	Networks           []NetworkStats `json:"networks"`
+	OnlineCpus         int32          `json:"onlineCpus"`
+	Processes          int32          `json:"processes"`
+	ReadBytes          int64          `json:"readBytes"`
+	Reads              int64          `json:"reads"`
+	SystemMicroseconds int64          `json:"systemMicroseconds"`
+	Time               time.Time      `json:"time"`
+	UserMicroseconds   int64          `json:"userMicroseconds"`
+	Writes             int64          `json:"writes"`
+	WrittenBytes       int64          `json:"writtenBytes"`
+}
+
 // StdinMode closed: the program reads /dev/null. open: it reads what the stdin stream brings.
 type StdinMode string
 
@@ -379,6 +614,40 @@ type StdinMode string
 type TerminalSize struct {
 	Cols int `json:"cols"`
 	Rows int `json:"rows"`
+}
+
+// Volume A block device with an ext4 file system, grown to the device's size when
+// smaller, and mounted once however many containers use it. What containers
+// see is a directory in it. At the first use that directory is made as a
+// copy of the directory at `path` in the image, with its owner and mode, or
+// empty where the image has none.
+type Volume struct {
+	// Device The serial of a virtio-blk device (/sys/block/*/serial).
+	//
+	// Example: img-3f5a9c
+	Device Serial `json:"device"`
+
+	// Path Clean absolute path in the container.
+	//
+	// Example: /var/lib/postgresql
+	Path string `json:"path"`
+
+	// ReadOnly The container cannot write to it.
+	ReadOnly bool `json:"readOnly,omitempty,omitzero"`
+
+	// ReadOnlyDevice The device cannot be written to either, so other machines may read it at the same time. It must have been used, and unmounted, before.
+	ReadOnlyDevice bool `json:"readOnlyDevice,omitempty,omitzero"`
+
+	// Subpath A directory of the volume to mount in place of all of it. It must exist, and no symbolic link may lead out of the volume.
+	//
+	// Example: main
+	Subpath string `json:"subpath,omitempty,omitzero"`
+}
+
+// VolumeGrowth defines model for VolumeGrowth.
+type VolumeGrowth struct {
+	// SizeBytes The disk's new size.
+	SizeBytes int64 `json:"sizeBytes"`
 }
 
 // WhenFull What happens when a stream's buffer is full.
@@ -417,6 +686,9 @@ type ExecId = Id
 // Force defines model for Force.
 type Force = bool
 
+// Path defines model for Path.
+type Path = string
+
 // TimeoutSeconds defines model for TimeoutSeconds.
 type TimeoutSeconds = int
 
@@ -431,6 +703,30 @@ type DeleteContainerParams struct {
 
 // PutContainerParams defines parameters for PutContainer.
 type PutContainerParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
+// ReadArchiveParams defines parameters for ReadArchive.
+type ReadArchiveParams struct {
+	// Path Absolute, in the container.
+	Path Path `form:"path" json:"path"`
+}
+
+// WriteArchiveParams defines parameters for WriteArchive.
+type WriteArchiveParams struct {
+	// Path Absolute, in the container.
+	Path Path `form:"path" json:"path"`
+
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
+// ForgetExecsParams defines parameters for ForgetExecs.
+type ForgetExecsParams struct {
+	// Id Which ones.
+	Id []Id `form:"id" json:"id"`
+
 	// CardplaneEpoch The controller's epoch.
 	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
 }
@@ -468,14 +764,47 @@ type WaitExecParams struct {
 	TimeoutSeconds TimeoutSeconds `form:"timeoutSeconds" json:"timeoutSeconds"`
 }
 
+// StatFileParams defines parameters for StatFile.
+type StatFileParams struct {
+	// Path Absolute, in the container.
+	Path Path `form:"path" json:"path"`
+}
+
+// GetHealthParams defines parameters for GetHealth.
+type GetHealthParams struct {
+	// After How many ended probes the client knows of; -1 answers at once.
+	After int64 `form:"after" json:"after"`
+
+	// TimeoutSeconds How long to wait, in seconds.
+	TimeoutSeconds TimeoutSeconds `form:"timeoutSeconds" json:"timeoutSeconds"`
+}
+
 // KillContainerParams defines parameters for KillContainer.
 type KillContainerParams struct {
 	// CardplaneEpoch The controller's epoch.
 	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
 }
 
+// PutLimitsParams defines parameters for PutLimits.
+type PutLimitsParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
+// PauseContainerParams defines parameters for PauseContainer.
+type PauseContainerParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
 // ResizeContainerParams defines parameters for ResizeContainer.
 type ResizeContainerParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
+// UnpauseContainerParams defines parameters for UnpauseContainer.
+type UnpauseContainerParams struct {
 	// CardplaneEpoch The controller's epoch.
 	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
 }
@@ -488,6 +817,18 @@ type WaitContainerParams struct {
 
 // PowerOffParams defines parameters for PowerOff.
 type PowerOffParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
+// RenewParams defines parameters for Renew.
+type RenewParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
+// GrowVolumeParams defines parameters for GrowVolume.
+type GrowVolumeParams struct {
 	// CardplaneEpoch The controller's epoch.
 	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
 }
@@ -507,11 +848,20 @@ type ResizeExecJSONRequestBody = TerminalSize
 // KillContainerJSONRequestBody defines body for KillContainer for application/json ContentType.
 type KillContainerJSONRequestBody = Kill
 
+// PutLimitsJSONRequestBody defines body for PutLimits for application/json ContentType.
+type PutLimitsJSONRequestBody = Limits
+
 // ResizeContainerJSONRequestBody defines body for ResizeContainer for application/json ContentType.
 type ResizeContainerJSONRequestBody = TerminalSize
 
 // PowerOffJSONRequestBody defines body for PowerOff for application/json ContentType.
 type PowerOffJSONRequestBody = PowerOff
+
+// RenewJSONRequestBody defines body for Renew for application/json ContentType.
+type RenewJSONRequestBody = Renewal
+
+// GrowVolumeJSONRequestBody defines body for GrowVolume for application/json ContentType.
+type GrowVolumeJSONRequestBody = VolumeGrowth
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -627,6 +977,34 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/containers/{containerId} (the `PutContainer` operationId).
 	PutContainer(ctx context.Context, containerId ContainerId, params *PutContainerParams, body PutContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ReadArchive The file at a path in a running container, with all below it, as a tar
+	//
+	// The entries' names begin with the path's last element, or are
+	// relative to the directory where the path ends in `/` or `/.`. Paths are resolved as the
+	// container's first process sees them. What cannot be read breaks the
+	// answer off, so that it is not taken for a whole one.
+	//
+	// Corresponds with GET /v1/containers/{containerId}/archive (the `ReadArchive` operationId).
+	ReadArchive(ctx context.Context, containerId ContainerId, params *ReadArchiveParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WriteArchiveWithBody Write the files of a tar to a directory of a running container
+	//
+	// Each file takes the place of another of its name at once and whole;
+	// directories are merged. After an error what was written before stays.
+	// Nothing is written outside the directory, whatever the tar has.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/archive (the `WriteArchive` operationId).
+	WriteArchiveWithBody(ctx context.Context, containerId ContainerId, params *WriteArchiveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ForgetExecs Forget exited execs
+	//
+	// Those that run, and those that are not there, stay as they are.
+	//
+	// Corresponds with DELETE /v1/containers/{containerId}/execs (the `ForgetExecs` operationId).
+	ForgetExecs(ctx context.Context, containerId ContainerId, params *ForgetExecsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListExecs Every exec of a container that was started and not deleted
 	//
 	// Corresponds with GET /v1/containers/{containerId}/execs (the `ListExecs` operationId).
@@ -645,9 +1023,9 @@ type ClientInterface interface {
 	// PutExecWithBody Start a further process in a running container, and watch it
 	//
 	// Answers when the program runs, and goes on to tell of it: a line when an
-	// output has its first byte, when one has ended, and when the process has
-	// exited. The answer ends when the process has exited and its outputs have
-	// ended. What happens at about the same time is told in one line. Who
+	// output has its first byte, when the process has exited, and after that
+	// when an output has ended. The answer ends when the process has exited and
+	// its outputs have ended. What happens at about the same time is told in one line. Who
 	// watches needs no further request for an exec that writes nothing.
 	//
 	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -661,9 +1039,9 @@ type ClientInterface interface {
 	// PutExec Start a further process in a running container, and watch it
 	//
 	// Answers when the program runs, and goes on to tell of it: a line when an
-	// output has its first byte, when one has ended, and when the process has
-	// exited. The answer ends when the process has exited and its outputs have
-	// ended. What happens at about the same time is told in one line. Who
+	// output has its first byte, when the process has exited, and after that
+	// when an output has ended. The answer ends when the process has exited and
+	// its outputs have ended. What happens at about the same time is told in one line. Who
 	// watches needs no further request for an exec that writes nothing.
 	//
 	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -709,6 +1087,19 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/containers/{containerId}/execs/{execId}/wait (the `WaitExec` operationId).
 	WaitExec(ctx context.Context, containerId ContainerId, execId ExecId, params *WaitExecParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// StatFile What a path in a running container is
+	//
+	// Corresponds with GET /v1/containers/{containerId}/file (the `StatFile` operationId).
+	StatFile(ctx context.Context, containerId ContainerId, params *StatFileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetHealth What a container's health check has found
+	//
+	// Answers once more than `after` probes have ended, or the container has
+	// exited, or with the present state when the time is over.
+	//
+	// Corresponds with GET /v1/containers/{containerId}/health (the `GetHealth` operationId).
+	GetHealth(ctx context.Context, containerId ContainerId, params *GetHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// KillContainerWithBody Send a signal to a container
 	//
 	// Refused with `container_not_running` once it has exited.
@@ -727,6 +1118,38 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/containers/{containerId}/kill (the `KillContainer` operationId).
 	KillContainer(ctx context.Context, containerId ContainerId, params *KillContainerParams, body KillContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PutLimitsWithBody Change what the processes of a running container may use
+	//
+	// All of it or, after an error, nothing. Idempotent.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+	PutLimitsWithBody(ctx context.Context, containerId ContainerId, params *PutLimitsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutLimits Change what the processes of a running container may use
+	//
+	// All of it or, after an error, nothing. Idempotent.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+	PutLimits(ctx context.Context, containerId ContainerId, params *PutLimitsParams, body PutLimitsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PauseContainer Freeze every process of a container
+	//
+	// Answers when all of them stand still. Idempotent. The agent and other
+	// containers go on. SIGKILL ends a frozen process; other signals reach
+	// it when it is thawed.
+	//
+	// Corresponds with POST /v1/containers/{containerId}/pause (the `PauseContainer` operationId).
+	PauseContainer(ctx context.Context, containerId ContainerId, params *PauseContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProcesses The processes in a running container
+	//
+	// Corresponds with GET /v1/containers/{containerId}/processes (the `ListProcesses` operationId).
+	ListProcesses(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ResizeContainerWithBody Set the size of a container's terminal
 	//
 	// Takes any type of body and a specified content type.
@@ -740,6 +1163,18 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/containers/{containerId}/resize (the `ResizeContainer` operationId).
 	ResizeContainer(ctx context.Context, containerId ContainerId, params *ResizeContainerParams, body ResizeContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStats What a running container has used
+	//
+	// Corresponds with GET /v1/containers/{containerId}/stats (the `GetStats` operationId).
+	GetStats(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UnpauseContainer Let the processes of a container go on
+	//
+	// Idempotent.
+	//
+	// Corresponds with POST /v1/containers/{containerId}/unpause (the `UnpauseContainer` operationId).
+	UnpauseContainer(ctx context.Context, containerId ContainerId, params *UnpauseContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WaitContainer Wait until a container has exited
 	//
@@ -779,6 +1214,60 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/poweroff (the `PowerOff` operationId).
 	PowerOff(ctx context.Context, params *PowerOffParams, body PowerOffJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenewWithBody Give a machine that was restored from a snapshot a life of its own
+	//
+	// Machines that were restored from one snapshot begin with the same
+	// random generator and the time at which it was taken. This mixes
+	// `entropyBase64` into the kernel's generator, credits it, has the
+	// generator reseeded at once, and sets the clock. It comes before any
+	// container. To repeat it does no harm.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/renew (the `Renew` operationId).
+	RenewWithBody(ctx context.Context, params *RenewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Renew Give a machine that was restored from a snapshot a life of its own
+	//
+	// Machines that were restored from one snapshot begin with the same
+	// random generator and the time at which it was taken. This mixes
+	// `entropyBase64` into the kernel's generator, credits it, has the
+	// generator reseeded at once, and sets the clock. It comes before any
+	// container. To repeat it does no harm.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/renew (the `Renew` operationId).
+	Renew(ctx context.Context, params *RenewParams, body RenewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GrowVolumeWithBody Grow a mounted volume's file system to its disk
+	//
+	// Comes after the disk was made larger. It waits until the device has at
+	// least `sizeBytes`, and answers once the file system fills the device.
+	// To repeat it does no harm.
+	//
+	// Errors: `device_not_found` (no container has a volume on it mounted to
+	// write, or it did not grow in time), `grow_failed`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+	GrowVolumeWithBody(ctx context.Context, device Serial, params *GrowVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GrowVolume Grow a mounted volume's file system to its disk
+	//
+	// Comes after the disk was made larger. It waits until the device has at
+	// least `sizeBytes`, and answers once the file system fills the device.
+	// To repeat it does no harm.
+	//
+	// Errors: `device_not_found` (no container has a volume on it mounted to
+	// write, or it did not grow in time), `grow_failed`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+	GrowVolume(ctx context.Context, device Serial, params *GrowVolumeParams, body GrowVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListContainers Every container that was started and not deleted
@@ -871,6 +1360,64 @@ func (c *Client) PutContainer(ctx context.Context, containerId ContainerId, para
 	return c.Client.Do(req)
 }
 
+// ReadArchive The file at a path in a running container, with all below it, as a tar
+//
+// The entries' names begin with the path's last element, or are
+// relative to the directory where the path ends in `/` or `/.`. Paths are resolved as the
+// container's first process sees them. What cannot be read breaks the
+// answer off, so that it is not taken for a whole one.
+//
+// Corresponds with GET /v1/containers/{containerId}/archive (the `ReadArchive` operationId).
+func (c *Client) ReadArchive(ctx context.Context, containerId ContainerId, params *ReadArchiveParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadArchiveRequest(c.Server, containerId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WriteArchiveWithBody Write the files of a tar to a directory of a running container
+//
+// Each file takes the place of another of its name at once and whole;
+// directories are merged. After an error what was written before stays.
+// Nothing is written outside the directory, whatever the tar has.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/containers/{containerId}/archive (the `WriteArchive` operationId).
+func (c *Client) WriteArchiveWithBody(ctx context.Context, containerId ContainerId, params *WriteArchiveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWriteArchiveRequestWithBody(c.Server, containerId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ForgetExecs Forget exited execs
+//
+// Those that run, and those that are not there, stay as they are.
+//
+// Corresponds with DELETE /v1/containers/{containerId}/execs (the `ForgetExecs` operationId).
+func (c *Client) ForgetExecs(ctx context.Context, containerId ContainerId, params *ForgetExecsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewForgetExecsRequest(c.Server, containerId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListExecs Every exec of a container that was started and not deleted
 //
 // Corresponds with GET /v1/containers/{containerId}/execs (the `ListExecs` operationId).
@@ -919,9 +1466,9 @@ func (c *Client) GetExec(ctx context.Context, containerId ContainerId, execId Ex
 // PutExecWithBody Start a further process in a running container, and watch it
 //
 // Answers when the program runs, and goes on to tell of it: a line when an
-// output has its first byte, when one has ended, and when the process has
-// exited. The answer ends when the process has exited and its outputs have
-// ended. What happens at about the same time is told in one line. Who
+// output has its first byte, when the process has exited, and after that
+// when an output has ended. The answer ends when the process has exited and
+// its outputs have ended. What happens at about the same time is told in one line. Who
 // watches needs no further request for an exec that writes nothing.
 //
 // Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -945,9 +1492,9 @@ func (c *Client) PutExecWithBody(ctx context.Context, containerId ContainerId, e
 // PutExec Start a further process in a running container, and watch it
 //
 // Answers when the program runs, and goes on to tell of it: a line when an
-// output has its first byte, when one has ended, and when the process has
-// exited. The answer ends when the process has exited and its outputs have
-// ended. What happens at about the same time is told in one line. Who
+// output has its first byte, when the process has exited, and after that
+// when an output has ended. The answer ends when the process has exited and
+// its outputs have ended. What happens at about the same time is told in one line. Who
 // watches needs no further request for an exec that writes nothing.
 //
 // Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -1053,6 +1600,39 @@ func (c *Client) WaitExec(ctx context.Context, containerId ContainerId, execId E
 	return c.Client.Do(req)
 }
 
+// StatFile What a path in a running container is
+//
+// Corresponds with GET /v1/containers/{containerId}/file (the `StatFile` operationId).
+func (c *Client) StatFile(ctx context.Context, containerId ContainerId, params *StatFileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStatFileRequest(c.Server, containerId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetHealth What a container's health check has found
+//
+// Answers once more than `after` probes have ended, or the container has
+// exited, or with the present state when the time is over.
+//
+// Corresponds with GET /v1/containers/{containerId}/health (the `GetHealth` operationId).
+func (c *Client) GetHealth(ctx context.Context, containerId ContainerId, params *GetHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetHealthRequest(c.Server, containerId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // KillContainerWithBody Send a signal to a container
 //
 // Refused with `container_not_running` once it has exited.
@@ -1091,6 +1671,78 @@ func (c *Client) KillContainer(ctx context.Context, containerId ContainerId, par
 	return c.Client.Do(req)
 }
 
+// PutLimitsWithBody Change what the processes of a running container may use
+//
+// All of it or, after an error, nothing. Idempotent.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+func (c *Client) PutLimitsWithBody(ctx context.Context, containerId ContainerId, params *PutLimitsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutLimitsRequestWithBody(c.Server, containerId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutLimits Change what the processes of a running container may use
+//
+// All of it or, after an error, nothing. Idempotent.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+func (c *Client) PutLimits(ctx context.Context, containerId ContainerId, params *PutLimitsParams, body PutLimitsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutLimitsRequest(c.Server, containerId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PauseContainer Freeze every process of a container
+//
+// Answers when all of them stand still. Idempotent. The agent and other
+// containers go on. SIGKILL ends a frozen process; other signals reach
+// it when it is thawed.
+//
+// Corresponds with POST /v1/containers/{containerId}/pause (the `PauseContainer` operationId).
+func (c *Client) PauseContainer(ctx context.Context, containerId ContainerId, params *PauseContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseContainerRequest(c.Server, containerId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProcesses The processes in a running container
+//
+// Corresponds with GET /v1/containers/{containerId}/processes (the `ListProcesses` operationId).
+func (c *Client) ListProcesses(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProcessesRequest(c.Server, containerId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ResizeContainerWithBody Set the size of a container's terminal
 //
 // Takes any type of body and a specified content type.
@@ -1115,6 +1767,38 @@ func (c *Client) ResizeContainerWithBody(ctx context.Context, containerId Contai
 // Corresponds with POST /v1/containers/{containerId}/resize (the `ResizeContainer` operationId).
 func (c *Client) ResizeContainer(ctx context.Context, containerId ContainerId, params *ResizeContainerParams, body ResizeContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewResizeContainerRequest(c.Server, containerId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStats What a running container has used
+//
+// Corresponds with GET /v1/containers/{containerId}/stats (the `GetStats` operationId).
+func (c *Client) GetStats(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStatsRequest(c.Server, containerId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UnpauseContainer Let the processes of a container go on
+//
+// Idempotent.
+//
+// Corresponds with POST /v1/containers/{containerId}/unpause (the `UnpauseContainer` operationId).
+func (c *Client) UnpauseContainer(ctx context.Context, containerId ContainerId, params *UnpauseContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUnpauseContainerRequest(c.Server, containerId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1204,6 +1888,100 @@ func (c *Client) PowerOffWithBody(ctx context.Context, params *PowerOffParams, c
 // Corresponds with POST /v1/poweroff (the `PowerOff` operationId).
 func (c *Client) PowerOff(ctx context.Context, params *PowerOffParams, body PowerOffJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPowerOffRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenewWithBody Give a machine that was restored from a snapshot a life of its own
+//
+// Machines that were restored from one snapshot begin with the same
+// random generator and the time at which it was taken. This mixes
+// `entropyBase64` into the kernel's generator, credits it, has the
+// generator reseeded at once, and sets the clock. It comes before any
+// container. To repeat it does no harm.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/renew (the `Renew` operationId).
+func (c *Client) RenewWithBody(ctx context.Context, params *RenewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Renew Give a machine that was restored from a snapshot a life of its own
+//
+// Machines that were restored from one snapshot begin with the same
+// random generator and the time at which it was taken. This mixes
+// `entropyBase64` into the kernel's generator, credits it, has the
+// generator reseeded at once, and sets the clock. It comes before any
+// container. To repeat it does no harm.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/renew (the `Renew` operationId).
+func (c *Client) Renew(ctx context.Context, params *RenewParams, body RenewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenewRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GrowVolumeWithBody Grow a mounted volume's file system to its disk
+//
+// Comes after the disk was made larger. It waits until the device has at
+// least `sizeBytes`, and answers once the file system fills the device.
+// To repeat it does no harm.
+//
+// Errors: `device_not_found` (no container has a volume on it mounted to
+// write, or it did not grow in time), `grow_failed`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+func (c *Client) GrowVolumeWithBody(ctx context.Context, device Serial, params *GrowVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGrowVolumeRequestWithBody(c.Server, device, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GrowVolume Grow a mounted volume's file system to its disk
+//
+// Comes after the disk was made larger. It waits until the device has at
+// least `sizeBytes`, and answers once the file system fills the device.
+// To repeat it does no harm.
+//
+// Errors: `device_not_found` (no container has a volume on it mounted to
+// write, or it did not grow in time), `grow_failed`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+func (c *Client) GrowVolume(ctx context.Context, device Serial, params *GrowVolumeParams, body GrowVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGrowVolumeRequest(c.Server, device, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1388,6 +2166,209 @@ func NewPutContainerRequestWithBody(server string, containerId ContainerId, para
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewReadArchiveRequest constructs an http.Request for the ReadArchive method
+func NewReadArchiveRequest(server string, containerId ContainerId, params *ReadArchiveParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "path", params.Path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWriteArchiveRequestWithBody constructs an http.Request for the WriteArchive method, with any body, and a specified content type
+func NewWriteArchiveRequestWithBody(server string, containerId ContainerId, params *WriteArchiveParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "path", params.Path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewForgetExecsRequest constructs an http.Request for the ForgetExecs method
+func NewForgetExecsRequest(server string, containerId ContainerId, params *ForgetExecsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/execs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Id != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "id", params.Id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	if params != nil {
 
@@ -1822,6 +2803,128 @@ func NewWaitExecRequest(server string, containerId ContainerId, execId ExecId, p
 	return req, nil
 }
 
+// NewStatFileRequest constructs an http.Request for the StatFile method
+func NewStatFileRequest(server string, containerId ContainerId, params *StatFileParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/file", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "path", params.Path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetHealthRequest constructs an http.Request for the GetHealth method
+func NewGetHealthRequest(server string, containerId ContainerId, params *GetHealthParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/health", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "timeoutSeconds", params.TimeoutSeconds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewKillContainerRequest calls the generic KillContainer builder with application/json body
 func NewKillContainerRequest(server string, containerId ContainerId, params *KillContainerParams, body KillContainerJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -1882,6 +2985,147 @@ func NewKillContainerRequestWithBody(server string, containerId ContainerId, par
 	return req, nil
 }
 
+// NewPutLimitsRequest calls the generic PutLimits builder with application/json body
+func NewPutLimitsRequest(server string, containerId ContainerId, params *PutLimitsParams, body PutLimitsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutLimitsRequestWithBody(server, containerId, params, "application/json", bodyReader)
+}
+
+// NewPutLimitsRequestWithBody constructs an http.Request for the PutLimits method, with any body, and a specified content type
+func NewPutLimitsRequestWithBody(server string, containerId ContainerId, params *PutLimitsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/limits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPauseContainerRequest constructs an http.Request for the PauseContainer method
+func NewPauseContainerRequest(server string, containerId ContainerId, params *PauseContainerParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/pause", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListProcessesRequest constructs an http.Request for the ListProcesses method
+func NewListProcessesRequest(server string, containerId ContainerId) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/processes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewResizeContainerRequest calls the generic ResizeContainer builder with application/json body
 func NewResizeContainerRequest(server string, containerId ContainerId, params *ResizeContainerParams, body ResizeContainerJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -1925,6 +3169,87 @@ func NewResizeContainerRequestWithBody(server string, containerId ContainerId, p
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetStatsRequest constructs an http.Request for the GetStats method
+func NewGetStatsRequest(server string, containerId ContainerId) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/stats", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUnpauseContainerRequest constructs an http.Request for the UnpauseContainer method
+func NewUnpauseContainerRequest(server string, containerId ContainerId, params *UnpauseContainerParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/unpause", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	if params != nil {
 
@@ -2106,6 +3431,119 @@ func NewPowerOffRequestWithBody(server string, params *PowerOffParams, contentTy
 	return req, nil
 }
 
+// NewRenewRequest calls the generic Renew builder with application/json body
+func NewRenewRequest(server string, params *RenewParams, body RenewJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenewRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewRenewRequestWithBody constructs an http.Request for the Renew method, with any body, and a specified content type
+func NewRenewRequestWithBody(server string, params *RenewParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/renew")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGrowVolumeRequest calls the generic GrowVolume builder with application/json body
+func NewGrowVolumeRequest(server string, device Serial, params *GrowVolumeParams, body GrowVolumeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGrowVolumeRequestWithBody(server, device, params, "application/json", bodyReader)
+}
+
+// NewGrowVolumeRequestWithBody constructs an http.Request for the GrowVolume method, with any body, and a specified content type
+func NewGrowVolumeRequestWithBody(server string, device Serial, params *GrowVolumeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device", device, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/volumes/%s/grow", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2196,6 +3634,38 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/containers/{containerId} (the `PutContainer` operationId).
 	PutContainerWithResponse(ctx context.Context, containerId ContainerId, params *PutContainerParams, body PutContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*PutContainerResponse, error)
 
+	// ReadArchiveWithResponse The file at a path in a running container, with all below it, as a tar
+	//
+	// The entries' names begin with the path's last element, or are
+	// relative to the directory where the path ends in `/` or `/.`. Paths are resolved as the
+	// container's first process sees them. What cannot be read breaks the
+	// answer off, so that it is not taken for a whole one.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/containers/{containerId}/archive (the `ReadArchive` operationId).
+	ReadArchiveWithResponse(ctx context.Context, containerId ContainerId, params *ReadArchiveParams, reqEditors ...RequestEditorFn) (*ReadArchiveResponse, error)
+
+	// WriteArchiveWithBodyWithResponse Write the files of a tar to a directory of a running container
+	//
+	// Each file takes the place of another of its name at once and whole;
+	// directories are merged. After an error what was written before stays.
+	// Nothing is written outside the directory, whatever the tar has.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/archive (the `WriteArchive` operationId).
+	WriteArchiveWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *WriteArchiveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WriteArchiveResponse, error)
+
+	// ForgetExecsWithResponse Forget exited execs
+	//
+	// Those that run, and those that are not there, stay as they are.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/containers/{containerId}/execs (the `ForgetExecs` operationId).
+	ForgetExecsWithResponse(ctx context.Context, containerId ContainerId, params *ForgetExecsParams, reqEditors ...RequestEditorFn) (*ForgetExecsResponse, error)
+
 	// ListExecsWithResponse Every exec of a container that was started and not deleted
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2220,9 +3690,9 @@ type ClientWithResponsesInterface interface {
 	// PutExecWithBodyWithResponse Start a further process in a running container, and watch it
 	//
 	// Answers when the program runs, and goes on to tell of it: a line when an
-	// output has its first byte, when one has ended, and when the process has
-	// exited. The answer ends when the process has exited and its outputs have
-	// ended. What happens at about the same time is told in one line. Who
+	// output has its first byte, when the process has exited, and after that
+	// when an output has ended. The answer ends when the process has exited and
+	// its outputs have ended. What happens at about the same time is told in one line. Who
 	// watches needs no further request for an exec that writes nothing.
 	//
 	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -2236,9 +3706,9 @@ type ClientWithResponsesInterface interface {
 	// PutExecWithResponse Start a further process in a running container, and watch it
 	//
 	// Answers when the program runs, and goes on to tell of it: a line when an
-	// output has its first byte, when one has ended, and when the process has
-	// exited. The answer ends when the process has exited and its outputs have
-	// ended. What happens at about the same time is told in one line. Who
+	// output has its first byte, when the process has exited, and after that
+	// when an output has ended. The answer ends when the process has exited and
+	// its outputs have ended. What happens at about the same time is told in one line. Who
 	// watches needs no further request for an exec that writes nothing.
 	//
 	// Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -2286,6 +3756,23 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/containers/{containerId}/execs/{execId}/wait (the `WaitExec` operationId).
 	WaitExecWithResponse(ctx context.Context, containerId ContainerId, execId ExecId, params *WaitExecParams, reqEditors ...RequestEditorFn) (*WaitExecResponse, error)
 
+	// StatFileWithResponse What a path in a running container is
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/containers/{containerId}/file (the `StatFile` operationId).
+	StatFileWithResponse(ctx context.Context, containerId ContainerId, params *StatFileParams, reqEditors ...RequestEditorFn) (*StatFileResponse, error)
+
+	// GetHealthWithResponse What a container's health check has found
+	//
+	// Answers once more than `after` probes have ended, or the container has
+	// exited, or with the present state when the time is over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/containers/{containerId}/health (the `GetHealth` operationId).
+	GetHealthWithResponse(ctx context.Context, containerId ContainerId, params *GetHealthParams, reqEditors ...RequestEditorFn) (*GetHealthResponse, error)
+
 	// KillContainerWithBodyWithResponse Send a signal to a container
 	//
 	// Refused with `container_not_running` once it has exited.
@@ -2304,6 +3791,42 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/containers/{containerId}/kill (the `KillContainer` operationId).
 	KillContainerWithResponse(ctx context.Context, containerId ContainerId, params *KillContainerParams, body KillContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*KillContainerResponse, error)
 
+	// PutLimitsWithBodyWithResponse Change what the processes of a running container may use
+	//
+	// All of it or, after an error, nothing. Idempotent.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+	PutLimitsWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *PutLimitsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutLimitsResponse, error)
+
+	// PutLimitsWithResponse Change what the processes of a running container may use
+	//
+	// All of it or, after an error, nothing. Idempotent.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+	PutLimitsWithResponse(ctx context.Context, containerId ContainerId, params *PutLimitsParams, body PutLimitsJSONRequestBody, reqEditors ...RequestEditorFn) (*PutLimitsResponse, error)
+
+	// PauseContainerWithResponse Freeze every process of a container
+	//
+	// Answers when all of them stand still. Idempotent. The agent and other
+	// containers go on. SIGKILL ends a frozen process; other signals reach
+	// it when it is thawed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/containers/{containerId}/pause (the `PauseContainer` operationId).
+	PauseContainerWithResponse(ctx context.Context, containerId ContainerId, params *PauseContainerParams, reqEditors ...RequestEditorFn) (*PauseContainerResponse, error)
+
+	// ListProcessesWithResponse The processes in a running container
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/containers/{containerId}/processes (the `ListProcesses` operationId).
+	ListProcessesWithResponse(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*ListProcessesResponse, error)
+
 	// ResizeContainerWithBodyWithResponse Set the size of a container's terminal
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2317,6 +3840,22 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/containers/{containerId}/resize (the `ResizeContainer` operationId).
 	ResizeContainerWithResponse(ctx context.Context, containerId ContainerId, params *ResizeContainerParams, body ResizeContainerJSONRequestBody, reqEditors ...RequestEditorFn) (*ResizeContainerResponse, error)
+
+	// GetStatsWithResponse What a running container has used
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/containers/{containerId}/stats (the `GetStats` operationId).
+	GetStatsWithResponse(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*GetStatsResponse, error)
+
+	// UnpauseContainerWithResponse Let the processes of a container go on
+	//
+	// Idempotent.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/containers/{containerId}/unpause (the `UnpauseContainer` operationId).
+	UnpauseContainerWithResponse(ctx context.Context, containerId ContainerId, params *UnpauseContainerParams, reqEditors ...RequestEditorFn) (*UnpauseContainerResponse, error)
 
 	// WaitContainerWithResponse Wait until a container has exited
 	//
@@ -2362,6 +3901,60 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/poweroff (the `PowerOff` operationId).
 	PowerOffWithResponse(ctx context.Context, params *PowerOffParams, body PowerOffJSONRequestBody, reqEditors ...RequestEditorFn) (*PowerOffResponse, error)
+
+	// RenewWithBodyWithResponse Give a machine that was restored from a snapshot a life of its own
+	//
+	// Machines that were restored from one snapshot begin with the same
+	// random generator and the time at which it was taken. This mixes
+	// `entropyBase64` into the kernel's generator, credits it, has the
+	// generator reseeded at once, and sets the clock. It comes before any
+	// container. To repeat it does no harm.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/renew (the `Renew` operationId).
+	RenewWithBodyWithResponse(ctx context.Context, params *RenewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewResponse, error)
+
+	// RenewWithResponse Give a machine that was restored from a snapshot a life of its own
+	//
+	// Machines that were restored from one snapshot begin with the same
+	// random generator and the time at which it was taken. This mixes
+	// `entropyBase64` into the kernel's generator, credits it, has the
+	// generator reseeded at once, and sets the clock. It comes before any
+	// container. To repeat it does no harm.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/renew (the `Renew` operationId).
+	RenewWithResponse(ctx context.Context, params *RenewParams, body RenewJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewResponse, error)
+
+	// GrowVolumeWithBodyWithResponse Grow a mounted volume's file system to its disk
+	//
+	// Comes after the disk was made larger. It waits until the device has at
+	// least `sizeBytes`, and answers once the file system fills the device.
+	// To repeat it does no harm.
+	//
+	// Errors: `device_not_found` (no container has a volume on it mounted to
+	// write, or it did not grow in time), `grow_failed`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+	GrowVolumeWithBodyWithResponse(ctx context.Context, device Serial, params *GrowVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GrowVolumeResponse, error)
+
+	// GrowVolumeWithResponse Grow a mounted volume's file system to its disk
+	//
+	// Comes after the disk was made larger. It waits until the device has at
+	// least `sizeBytes`, and answers once the file system fills the device.
+	// To repeat it does no harm.
+	//
+	// Errors: `device_not_found` (no container has a volume on it mounted to
+	// write, or it did not grow in time), `grow_failed`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+	GrowVolumeWithResponse(ctx context.Context, device Serial, params *GrowVolumeParams, body GrowVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*GrowVolumeResponse, error)
 }
 
 type ListContainersResponse struct {
@@ -2550,6 +4143,129 @@ func (r PutContainerResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutContainerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadArchiveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadArchiveResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadArchiveResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadArchiveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadArchiveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadArchiveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WriteArchiveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WriteArchiveResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WriteArchiveResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WriteArchiveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WriteArchiveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WriteArchiveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ForgetExecsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ForgetExecsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ForgetExecsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ForgetExecsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ForgetExecsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ForgetExecsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2864,6 +4580,102 @@ func (r WaitExecResponse) ContentType() string {
 	return ""
 }
 
+type StatFileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FileStat
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r StatFileResponse) GetJSON200() *FileStat {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StatFileResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StatFileResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StatFileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StatFileResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StatFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetHealthResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Health
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetHealthResponse) GetJSON200() *Health {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetHealthResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetHealthResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetHealthResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetHealthResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetHealthResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type KillContainerResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2905,6 +4717,136 @@ func (r KillContainerResponse) ContentType() string {
 	return ""
 }
 
+type PutLimitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutLimitsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutLimitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutLimitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutLimitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutLimitsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PauseContainerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PauseContainerResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PauseContainerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PauseContainerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PauseContainerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PauseContainerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListProcessesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *[]ProcessInfo
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProcessesResponse) GetJSON200() *[]ProcessInfo {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListProcessesResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProcessesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProcessesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProcessesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProcessesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ResizeContainerResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2940,6 +4882,95 @@ func (r ResizeContainerResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ResizeContainerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetStatsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Stats
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStatsResponse) GetJSON200() *Stats {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetStatsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStatsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStatsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStatsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStatsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UnpauseContainerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UnpauseContainerResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UnpauseContainerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UnpauseContainerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UnpauseContainerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UnpauseContainerResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3131,6 +5162,88 @@ func (r PowerOffResponse) ContentType() string {
 	return ""
 }
 
+type RenewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RenewResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RenewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RenewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RenewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RenewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GrowVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GrowVolumeResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GrowVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GrowVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GrowVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GrowVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListContainersWithResponse Every container that was started and not deleted
 //
 // Returns a wrapper object for the known response body format(s).
@@ -3207,6 +5320,56 @@ func (c *ClientWithResponses) PutContainerWithResponse(ctx context.Context, cont
 	return ParsePutContainerResponse(rsp)
 }
 
+// ReadArchiveWithResponse The file at a path in a running container, with all below it, as a tar
+//
+// The entries' names begin with the path's last element, or are
+// relative to the directory where the path ends in `/` or `/.`. Paths are resolved as the
+// container's first process sees them. What cannot be read breaks the
+// answer off, so that it is not taken for a whole one.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/containers/{containerId}/archive (the `ReadArchive` operationId).
+func (c *ClientWithResponses) ReadArchiveWithResponse(ctx context.Context, containerId ContainerId, params *ReadArchiveParams, reqEditors ...RequestEditorFn) (*ReadArchiveResponse, error) {
+	rsp, err := c.ReadArchive(ctx, containerId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadArchiveResponse(rsp)
+}
+
+// WriteArchiveWithBodyWithResponse Write the files of a tar to a directory of a running container
+//
+// Each file takes the place of another of its name at once and whole;
+// directories are merged. After an error what was written before stays.
+// Nothing is written outside the directory, whatever the tar has.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/containers/{containerId}/archive (the `WriteArchive` operationId).
+func (c *ClientWithResponses) WriteArchiveWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *WriteArchiveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WriteArchiveResponse, error) {
+	rsp, err := c.WriteArchiveWithBody(ctx, containerId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWriteArchiveResponse(rsp)
+}
+
+// ForgetExecsWithResponse Forget exited execs
+//
+// Those that run, and those that are not there, stay as they are.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/containers/{containerId}/execs (the `ForgetExecs` operationId).
+func (c *ClientWithResponses) ForgetExecsWithResponse(ctx context.Context, containerId ContainerId, params *ForgetExecsParams, reqEditors ...RequestEditorFn) (*ForgetExecsResponse, error) {
+	rsp, err := c.ForgetExecs(ctx, containerId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseForgetExecsResponse(rsp)
+}
+
 // ListExecsWithResponse Every exec of a container that was started and not deleted
 //
 // Returns a wrapper object for the known response body format(s).
@@ -3249,9 +5412,9 @@ func (c *ClientWithResponses) GetExecWithResponse(ctx context.Context, container
 // PutExecWithBodyWithResponse Start a further process in a running container, and watch it
 //
 // Answers when the program runs, and goes on to tell of it: a line when an
-// output has its first byte, when one has ended, and when the process has
-// exited. The answer ends when the process has exited and its outputs have
-// ended. What happens at about the same time is told in one line. Who
+// output has its first byte, when the process has exited, and after that
+// when an output has ended. The answer ends when the process has exited and
+// its outputs have ended. What happens at about the same time is told in one line. Who
 // watches needs no further request for an exec that writes nothing.
 //
 // Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -3271,9 +5434,9 @@ func (c *ClientWithResponses) PutExecWithBodyWithResponse(ctx context.Context, c
 // PutExecWithResponse Start a further process in a running container, and watch it
 //
 // Answers when the program runs, and goes on to tell of it: a line when an
-// output has its first byte, when one has ended, and when the process has
-// exited. The answer ends when the process has exited and its outputs have
-// ended. What happens at about the same time is told in one line. Who
+// output has its first byte, when the process has exited, and after that
+// when an output has ended. The answer ends when the process has exited and
+// its outputs have ended. What happens at about the same time is told in one line. Who
 // watches needs no further request for an exec that writes nothing.
 //
 // Idempotent, as putContainer is. A failed start leaves nothing behind. A
@@ -3357,6 +5520,35 @@ func (c *ClientWithResponses) WaitExecWithResponse(ctx context.Context, containe
 	return ParseWaitExecResponse(rsp)
 }
 
+// StatFileWithResponse What a path in a running container is
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/containers/{containerId}/file (the `StatFile` operationId).
+func (c *ClientWithResponses) StatFileWithResponse(ctx context.Context, containerId ContainerId, params *StatFileParams, reqEditors ...RequestEditorFn) (*StatFileResponse, error) {
+	rsp, err := c.StatFile(ctx, containerId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStatFileResponse(rsp)
+}
+
+// GetHealthWithResponse What a container's health check has found
+//
+// Answers once more than `after` probes have ended, or the container has
+// exited, or with the present state when the time is over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/containers/{containerId}/health (the `GetHealth` operationId).
+func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, containerId ContainerId, params *GetHealthParams, reqEditors ...RequestEditorFn) (*GetHealthResponse, error) {
+	rsp, err := c.GetHealth(ctx, containerId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetHealthResponse(rsp)
+}
+
 // KillContainerWithBodyWithResponse Send a signal to a container
 //
 // Refused with `container_not_running` once it has exited.
@@ -3387,6 +5579,66 @@ func (c *ClientWithResponses) KillContainerWithResponse(ctx context.Context, con
 	return ParseKillContainerResponse(rsp)
 }
 
+// PutLimitsWithBodyWithResponse Change what the processes of a running container may use
+//
+// All of it or, after an error, nothing. Idempotent.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+func (c *ClientWithResponses) PutLimitsWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *PutLimitsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutLimitsResponse, error) {
+	rsp, err := c.PutLimitsWithBody(ctx, containerId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutLimitsResponse(rsp)
+}
+
+// PutLimitsWithResponse Change what the processes of a running container may use
+//
+// All of it or, after an error, nothing. Idempotent.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/containers/{containerId}/limits (the `PutLimits` operationId).
+func (c *ClientWithResponses) PutLimitsWithResponse(ctx context.Context, containerId ContainerId, params *PutLimitsParams, body PutLimitsJSONRequestBody, reqEditors ...RequestEditorFn) (*PutLimitsResponse, error) {
+	rsp, err := c.PutLimits(ctx, containerId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutLimitsResponse(rsp)
+}
+
+// PauseContainerWithResponse Freeze every process of a container
+//
+// Answers when all of them stand still. Idempotent. The agent and other
+// containers go on. SIGKILL ends a frozen process; other signals reach
+// it when it is thawed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/containers/{containerId}/pause (the `PauseContainer` operationId).
+func (c *ClientWithResponses) PauseContainerWithResponse(ctx context.Context, containerId ContainerId, params *PauseContainerParams, reqEditors ...RequestEditorFn) (*PauseContainerResponse, error) {
+	rsp, err := c.PauseContainer(ctx, containerId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseContainerResponse(rsp)
+}
+
+// ListProcessesWithResponse The processes in a running container
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/containers/{containerId}/processes (the `ListProcesses` operationId).
+func (c *ClientWithResponses) ListProcessesWithResponse(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*ListProcessesResponse, error) {
+	rsp, err := c.ListProcesses(ctx, containerId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProcessesResponse(rsp)
+}
+
 // ResizeContainerWithBodyWithResponse Set the size of a container's terminal
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3411,6 +5663,34 @@ func (c *ClientWithResponses) ResizeContainerWithResponse(ctx context.Context, c
 		return nil, err
 	}
 	return ParseResizeContainerResponse(rsp)
+}
+
+// GetStatsWithResponse What a running container has used
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/containers/{containerId}/stats (the `GetStats` operationId).
+func (c *ClientWithResponses) GetStatsWithResponse(ctx context.Context, containerId ContainerId, reqEditors ...RequestEditorFn) (*GetStatsResponse, error) {
+	rsp, err := c.GetStats(ctx, containerId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStatsResponse(rsp)
+}
+
+// UnpauseContainerWithResponse Let the processes of a container go on
+//
+// Idempotent.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/containers/{containerId}/unpause (the `UnpauseContainer` operationId).
+func (c *ClientWithResponses) UnpauseContainerWithResponse(ctx context.Context, containerId ContainerId, params *UnpauseContainerParams, reqEditors ...RequestEditorFn) (*UnpauseContainerResponse, error) {
+	rsp, err := c.UnpauseContainer(ctx, containerId, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUnpauseContainerResponse(rsp)
 }
 
 // WaitContainerWithResponse Wait until a container has exited
@@ -3486,6 +5766,84 @@ func (c *ClientWithResponses) PowerOffWithResponse(ctx context.Context, params *
 		return nil, err
 	}
 	return ParsePowerOffResponse(rsp)
+}
+
+// RenewWithBodyWithResponse Give a machine that was restored from a snapshot a life of its own
+//
+// Machines that were restored from one snapshot begin with the same
+// random generator and the time at which it was taken. This mixes
+// `entropyBase64` into the kernel's generator, credits it, has the
+// generator reseeded at once, and sets the clock. It comes before any
+// container. To repeat it does no harm.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/renew (the `Renew` operationId).
+func (c *ClientWithResponses) RenewWithBodyWithResponse(ctx context.Context, params *RenewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RenewResponse, error) {
+	rsp, err := c.RenewWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewResponse(rsp)
+}
+
+// RenewWithResponse Give a machine that was restored from a snapshot a life of its own
+//
+// Machines that were restored from one snapshot begin with the same
+// random generator and the time at which it was taken. This mixes
+// `entropyBase64` into the kernel's generator, credits it, has the
+// generator reseeded at once, and sets the clock. It comes before any
+// container. To repeat it does no harm.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/renew (the `Renew` operationId).
+func (c *ClientWithResponses) RenewWithResponse(ctx context.Context, params *RenewParams, body RenewJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewResponse, error) {
+	rsp, err := c.Renew(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRenewResponse(rsp)
+}
+
+// GrowVolumeWithBodyWithResponse Grow a mounted volume's file system to its disk
+//
+// Comes after the disk was made larger. It waits until the device has at
+// least `sizeBytes`, and answers once the file system fills the device.
+// To repeat it does no harm.
+//
+// Errors: `device_not_found` (no container has a volume on it mounted to
+// write, or it did not grow in time), `grow_failed`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+func (c *ClientWithResponses) GrowVolumeWithBodyWithResponse(ctx context.Context, device Serial, params *GrowVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GrowVolumeResponse, error) {
+	rsp, err := c.GrowVolumeWithBody(ctx, device, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGrowVolumeResponse(rsp)
+}
+
+// GrowVolumeWithResponse Grow a mounted volume's file system to its disk
+//
+// Comes after the disk was made larger. It waits until the device has at
+// least `sizeBytes`, and answers once the file system fills the device.
+// To repeat it does no harm.
+//
+// Errors: `device_not_found` (no container has a volume on it mounted to
+// write, or it did not grow in time), `grow_failed`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/volumes/{device}/grow (the `GrowVolume` operationId).
+func (c *ClientWithResponses) GrowVolumeWithResponse(ctx context.Context, device Serial, params *GrowVolumeParams, body GrowVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*GrowVolumeResponse, error) {
+	rsp, err := c.GrowVolume(ctx, device, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGrowVolumeResponse(rsp)
 }
 
 // ParseListContainersResponse parses an HTTP response from a ListContainersWithResponse call
@@ -3610,6 +5968,90 @@ func ParsePutContainerResponse(rsp *http.Response) (*PutContainerResponse, error
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadArchiveResponse parses an HTTP response from a ReadArchiveWithResponse call
+func ParseReadArchiveResponse(rsp *http.Response) (*ReadArchiveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadArchiveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWriteArchiveResponse parses an HTTP response from a WriteArchiveWithResponse call
+func ParseWriteArchiveResponse(rsp *http.Response) (*WriteArchiveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WriteArchiveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseForgetExecsResponse parses an HTTP response from a ForgetExecsWithResponse call
+func ParseForgetExecsResponse(rsp *http.Response) (*ForgetExecsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ForgetExecsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -3835,6 +6277,72 @@ func ParseWaitExecResponse(rsp *http.Response) (*WaitExecResponse, error) {
 	return response, nil
 }
 
+// ParseStatFileResponse parses an HTTP response from a StatFileWithResponse call
+func ParseStatFileResponse(rsp *http.Response) (*StatFileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StatFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FileStat
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
+func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetHealthResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Health
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseKillContainerResponse parses an HTTP response from a KillContainerWithResponse call
 func ParseKillContainerResponse(rsp *http.Response) (*KillContainerResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3864,6 +6372,97 @@ func ParseKillContainerResponse(rsp *http.Response) (*KillContainerResponse, err
 	return response, nil
 }
 
+// ParsePutLimitsResponse parses an HTTP response from a PutLimitsWithResponse call
+func ParsePutLimitsResponse(rsp *http.Response) (*PutLimitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutLimitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePauseContainerResponse parses an HTTP response from a PauseContainerWithResponse call
+func ParsePauseContainerResponse(rsp *http.Response) (*PauseContainerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PauseContainerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListProcessesResponse parses an HTTP response from a ListProcessesWithResponse call
+func ParseListProcessesResponse(rsp *http.Response) (*ListProcessesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProcessesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest []ProcessInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseResizeContainerResponse parses an HTTP response from a ResizeContainerWithResponse call
 func ParseResizeContainerResponse(rsp *http.Response) (*ResizeContainerResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3873,6 +6472,68 @@ func ParseResizeContainerResponse(rsp *http.Response) (*ResizeContainerResponse,
 	}
 
 	response := &ResizeContainerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetStatsResponse parses an HTTP response from a GetStatsWithResponse call
+func ParseGetStatsResponse(rsp *http.Response) (*GetStatsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStatsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Stats
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUnpauseContainerResponse parses an HTTP response from a UnpauseContainerWithResponse call
+func ParseUnpauseContainerResponse(rsp *http.Response) (*UnpauseContainerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UnpauseContainerResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -4021,6 +6682,64 @@ func ParsePowerOffResponse(rsp *http.Response) (*PowerOffResponse, error) {
 	return response, nil
 }
 
+// ParseRenewResponse parses an HTTP response from a RenewWithResponse call
+func ParseRenewResponse(rsp *http.Response) (*RenewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RenewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGrowVolumeResponse parses an HTTP response from a GrowVolumeWithResponse call
+func ParseGrowVolumeResponse(rsp *http.Response) (*GrowVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GrowVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// ListContainers Every container that was started and not deleted
@@ -4035,6 +6754,15 @@ type ServerInterface interface {
 	// PutContainer Create a container and start it
 	// (PUT /v1/containers/{containerId})
 	PutContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params PutContainerParams)
+	// ReadArchive The file at a path in a running container, with all below it, as a tar
+	// (GET /v1/containers/{containerId}/archive)
+	ReadArchive(w http.ResponseWriter, r *http.Request, containerId ContainerId, params ReadArchiveParams)
+	// WriteArchive Write the files of a tar to a directory of a running container
+	// (PUT /v1/containers/{containerId}/archive)
+	WriteArchive(w http.ResponseWriter, r *http.Request, containerId ContainerId, params WriteArchiveParams)
+	// ForgetExecs Forget exited execs
+	// (DELETE /v1/containers/{containerId}/execs)
+	ForgetExecs(w http.ResponseWriter, r *http.Request, containerId ContainerId, params ForgetExecsParams)
 	// ListExecs Every exec of a container that was started and not deleted
 	// (GET /v1/containers/{containerId}/execs)
 	ListExecs(w http.ResponseWriter, r *http.Request, containerId ContainerId)
@@ -4056,12 +6784,33 @@ type ServerInterface interface {
 	// WaitExec Wait until an exec has exited
 	// (GET /v1/containers/{containerId}/execs/{execId}/wait)
 	WaitExec(w http.ResponseWriter, r *http.Request, containerId ContainerId, execId ExecId, params WaitExecParams)
+	// StatFile What a path in a running container is
+	// (GET /v1/containers/{containerId}/file)
+	StatFile(w http.ResponseWriter, r *http.Request, containerId ContainerId, params StatFileParams)
+	// GetHealth What a container's health check has found
+	// (GET /v1/containers/{containerId}/health)
+	GetHealth(w http.ResponseWriter, r *http.Request, containerId ContainerId, params GetHealthParams)
 	// KillContainer Send a signal to a container
 	// (POST /v1/containers/{containerId}/kill)
 	KillContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params KillContainerParams)
+	// PutLimits Change what the processes of a running container may use
+	// (PUT /v1/containers/{containerId}/limits)
+	PutLimits(w http.ResponseWriter, r *http.Request, containerId ContainerId, params PutLimitsParams)
+	// PauseContainer Freeze every process of a container
+	// (POST /v1/containers/{containerId}/pause)
+	PauseContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params PauseContainerParams)
+	// ListProcesses The processes in a running container
+	// (GET /v1/containers/{containerId}/processes)
+	ListProcesses(w http.ResponseWriter, r *http.Request, containerId ContainerId)
 	// ResizeContainer Set the size of a container's terminal
 	// (POST /v1/containers/{containerId}/resize)
 	ResizeContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params ResizeContainerParams)
+	// GetStats What a running container has used
+	// (GET /v1/containers/{containerId}/stats)
+	GetStats(w http.ResponseWriter, r *http.Request, containerId ContainerId)
+	// UnpauseContainer Let the processes of a container go on
+	// (POST /v1/containers/{containerId}/unpause)
+	UnpauseContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params UnpauseContainerParams)
 	// WaitContainer Wait until a container has exited
 	// (GET /v1/containers/{containerId}/wait)
 	WaitContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params WaitContainerParams)
@@ -4074,6 +6823,12 @@ type ServerInterface interface {
 	// PowerOff Stop every container and power the machine off
 	// (POST /v1/poweroff)
 	PowerOff(w http.ResponseWriter, r *http.Request, params PowerOffParams)
+	// Renew Give a machine that was restored from a snapshot a life of its own
+	// (POST /v1/renew)
+	Renew(w http.ResponseWriter, r *http.Request, params RenewParams)
+	// GrowVolume Grow a mounted volume's file system to its disk
+	// (POST /v1/volumes/{device}/grow)
+	GrowVolume(w http.ResponseWriter, r *http.Request, device Serial, params GrowVolumeParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -4237,6 +6992,182 @@ func (siw *ServerInterfaceWrapper) PutContainer(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutContainer(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReadArchive operation middleware
+func (siw *ServerInterfaceWrapper) ReadArchive(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadArchiveParams
+
+	// ------------- Required query parameter "path" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "path", r.URL.Query(), &params.Path, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "path"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "path", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReadArchive(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// WriteArchive operation middleware
+func (siw *ServerInterfaceWrapper) WriteArchive(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WriteArchiveParams
+
+	// ------------- Required query parameter "path" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "path", r.URL.Query(), &params.Path, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "path"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "path", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.WriteArchive(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ForgetExecs operation middleware
+func (siw *ServerInterfaceWrapper) ForgetExecs(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ForgetExecsParams
+
+	// ------------- Required query parameter "id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "id", r.URL.Query(), &params.Id, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ForgetExecs(w, r, containerId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4623,6 +7554,103 @@ func (siw *ServerInterfaceWrapper) WaitExec(w http.ResponseWriter, r *http.Reque
 	handler.ServeHTTP(w, r)
 }
 
+// StatFile operation middleware
+func (siw *ServerInterfaceWrapper) StatFile(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StatFileParams
+
+	// ------------- Required query parameter "path" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "path", r.URL.Query(), &params.Path, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "path"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "path", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StatFile(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetHealth operation middleware
+func (siw *ServerInterfaceWrapper) GetHealth(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetHealthParams
+
+	// ------------- Required query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "timeoutSeconds" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "timeoutSeconds", r.URL.Query(), &params.TimeoutSeconds, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "timeoutSeconds"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "timeoutSeconds", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetHealth(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // KillContainer operation middleware
 func (siw *ServerInterfaceWrapper) KillContainer(w http.ResponseWriter, r *http.Request) {
 
@@ -4677,6 +7705,140 @@ func (siw *ServerInterfaceWrapper) KillContainer(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// PutLimits operation middleware
+func (siw *ServerInterfaceWrapper) PutLimits(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutLimitsParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutLimits(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PauseContainer operation middleware
+func (siw *ServerInterfaceWrapper) PauseContainer(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseContainerParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PauseContainer(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListProcesses operation middleware
+func (siw *ServerInterfaceWrapper) ListProcesses(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListProcesses(w, r, containerId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ResizeContainer operation middleware
 func (siw *ServerInterfaceWrapper) ResizeContainer(w http.ResponseWriter, r *http.Request) {
 
@@ -4722,6 +7884,86 @@ func (siw *ServerInterfaceWrapper) ResizeContainer(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ResizeContainer(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetStats operation middleware
+func (siw *ServerInterfaceWrapper) GetStats(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStats(w, r, containerId)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UnpauseContainer operation middleware
+func (siw *ServerInterfaceWrapper) UnpauseContainer(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UnpauseContainerParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UnpauseContainer(w, r, containerId, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4837,6 +8079,105 @@ func (siw *ServerInterfaceWrapper) PowerOff(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PowerOff(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Renew operation middleware
+func (siw *ServerInterfaceWrapper) Renew(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RenewParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Renew(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GrowVolume operation middleware
+func (siw *ServerInterfaceWrapper) GrowVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device" -------------
+	var device Serial
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device", r.PathValue("device"), &device, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GrowVolumeParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GrowVolume(w, r, device, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4968,14 +8309,26 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/info", wrapper.GetInfo)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/memory", wrapper.GetMemory)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/renew", wrapper.Renew)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/poweroff", wrapper.PowerOff)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/volumes/{device}/grow", wrapper.GrowVolume)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers", wrapper.ListContainers)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}", wrapper.DeleteContainer)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}", wrapper.GetContainer)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/containers/{containerId}", wrapper.PutContainer)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/wait", wrapper.WaitContainer)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/health", wrapper.GetHealth)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/stats", wrapper.GetStats)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/processes", wrapper.ListProcesses)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/file", wrapper.StatFile)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/archive", wrapper.ReadArchive)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/containers/{containerId}/archive", wrapper.WriteArchive)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/containers/{containerId}/kill", wrapper.KillContainer)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/containers/{containerId}/pause", wrapper.PauseContainer)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/containers/{containerId}/unpause", wrapper.UnpauseContainer)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/containers/{containerId}/limits", wrapper.PutLimits)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/containers/{containerId}/resize", wrapper.ResizeContainer)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}/execs", wrapper.ForgetExecs)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/execs", wrapper.ListExecs)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}/execs/{execId}", wrapper.DeleteExec)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/execs/{execId}", wrapper.GetExec)
@@ -5144,6 +8497,121 @@ type PutContainerdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutContainerdefaultApplicationProblemPlusJSONResponse) VisitPutContainerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadArchiveRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      ReadArchiveParams
+}
+
+type ReadArchiveResponseObject interface {
+	VisitReadArchiveResponse(w http.ResponseWriter) error
+}
+
+type ReadArchive200ApplicationxTarResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadArchive200ApplicationxTarResponse) VisitReadArchiveResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-tar")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadArchivedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadArchivedefaultApplicationProblemPlusJSONResponse) VisitReadArchiveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteArchiveRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      WriteArchiveParams
+	Body        io.Reader
+}
+
+type WriteArchiveResponseObject interface {
+	VisitWriteArchiveResponse(w http.ResponseWriter) error
+}
+
+type WriteArchive204Response struct {
+}
+
+func (response WriteArchive204Response) VisitWriteArchiveResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type WriteArchivedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WriteArchivedefaultApplicationProblemPlusJSONResponse) VisitWriteArchiveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ForgetExecsRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      ForgetExecsParams
+}
+
+type ForgetExecsResponseObject interface {
+	VisitForgetExecsResponse(w http.ResponseWriter) error
+}
+
+type ForgetExecs204Response struct {
+}
+
+func (response ForgetExecs204Response) VisitForgetExecsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ForgetExecsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ForgetExecsdefaultApplicationProblemPlusJSONResponse) VisitForgetExecsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5496,6 +8964,86 @@ func (response WaitExecdefaultApplicationProblemPlusJSONResponse) VisitWaitExecR
 	return err
 }
 
+type StatFileRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      StatFileParams
+}
+
+type StatFileResponseObject interface {
+	VisitStatFileResponse(w http.ResponseWriter) error
+}
+
+type StatFile200JSONResponse FileStat
+
+func (response StatFile200JSONResponse) VisitStatFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StatFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StatFiledefaultApplicationProblemPlusJSONResponse) VisitStatFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHealthRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      GetHealthParams
+}
+
+type GetHealthResponseObject interface {
+	VisitGetHealthResponse(w http.ResponseWriter) error
+}
+
+type GetHealth200JSONResponse Health
+
+func (response GetHealth200JSONResponse) VisitGetHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHealthdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHealthdefaultApplicationProblemPlusJSONResponse) VisitGetHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type KillContainerRequestObject struct {
 	ContainerId ContainerId `json:"containerId"`
 	Params      KillContainerParams
@@ -5531,6 +9079,114 @@ func (response KillContainerdefaultApplicationProblemPlusJSONResponse) VisitKill
 	return err
 }
 
+type PutLimitsRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      PutLimitsParams
+	Body        *PutLimitsJSONRequestBody
+}
+
+type PutLimitsResponseObject interface {
+	VisitPutLimitsResponse(w http.ResponseWriter) error
+}
+
+type PutLimits204Response struct {
+}
+
+func (response PutLimits204Response) VisitPutLimitsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PutLimitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutLimitsdefaultApplicationProblemPlusJSONResponse) VisitPutLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseContainerRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      PauseContainerParams
+}
+
+type PauseContainerResponseObject interface {
+	VisitPauseContainerResponse(w http.ResponseWriter) error
+}
+
+type PauseContainer204Response struct {
+}
+
+func (response PauseContainer204Response) VisitPauseContainerResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PauseContainerdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseContainerdefaultApplicationProblemPlusJSONResponse) VisitPauseContainerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProcessesRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+}
+
+type ListProcessesResponseObject interface {
+	VisitListProcessesResponse(w http.ResponseWriter) error
+}
+
+type ListProcesses200JSONResponse []ProcessInfo
+
+func (response ListProcesses200JSONResponse) VisitListProcessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProcessesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListProcessesdefaultApplicationProblemPlusJSONResponse) VisitListProcessesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ResizeContainerRequestObject struct {
 	ContainerId ContainerId `json:"containerId"`
 	Params      ResizeContainerParams
@@ -5555,6 +9211,79 @@ type ResizeContainerdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ResizeContainerdefaultApplicationProblemPlusJSONResponse) VisitResizeContainerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatsRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+}
+
+type GetStatsResponseObject interface {
+	VisitGetStatsResponse(w http.ResponseWriter) error
+}
+
+type GetStats200JSONResponse Stats
+
+func (response GetStats200JSONResponse) VisitGetStatsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStatsdefaultApplicationProblemPlusJSONResponse) VisitGetStatsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpauseContainerRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      UnpauseContainerParams
+}
+
+type UnpauseContainerResponseObject interface {
+	VisitUnpauseContainerResponse(w http.ResponseWriter) error
+}
+
+type UnpauseContainer204Response struct {
+}
+
+func (response UnpauseContainer204Response) VisitUnpauseContainerResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UnpauseContainerdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UnpauseContainerdefaultApplicationProblemPlusJSONResponse) VisitUnpauseContainerResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5716,6 +9445,75 @@ func (response PowerOffdefaultApplicationProblemPlusJSONResponse) VisitPowerOffR
 	return err
 }
 
+type RenewRequestObject struct {
+	Params RenewParams
+	Body   *RenewJSONRequestBody
+}
+
+type RenewResponseObject interface {
+	VisitRenewResponse(w http.ResponseWriter) error
+}
+
+type Renew204Response struct {
+}
+
+func (response Renew204Response) VisitRenewResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RenewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RenewdefaultApplicationProblemPlusJSONResponse) VisitRenewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GrowVolumeRequestObject struct {
+	Device Serial `json:"device"`
+	Params GrowVolumeParams
+	Body   *GrowVolumeJSONRequestBody
+}
+
+type GrowVolumeResponseObject interface {
+	VisitGrowVolumeResponse(w http.ResponseWriter) error
+}
+
+type GrowVolume204Response struct {
+}
+
+func (response GrowVolume204Response) VisitGrowVolumeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type GrowVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GrowVolumedefaultApplicationProblemPlusJSONResponse) VisitGrowVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListContainers Every container that was started and not deleted
@@ -5730,6 +9528,15 @@ type StrictServerInterface interface {
 	// PutContainer Create a container and start it
 	// (PUT /v1/containers/{containerId})
 	PutContainer(ctx context.Context, request PutContainerRequestObject) (PutContainerResponseObject, error)
+	// ReadArchive The file at a path in a running container, with all below it, as a tar
+	// (GET /v1/containers/{containerId}/archive)
+	ReadArchive(ctx context.Context, request ReadArchiveRequestObject) (ReadArchiveResponseObject, error)
+	// WriteArchive Write the files of a tar to a directory of a running container
+	// (PUT /v1/containers/{containerId}/archive)
+	WriteArchive(ctx context.Context, request WriteArchiveRequestObject) (WriteArchiveResponseObject, error)
+	// ForgetExecs Forget exited execs
+	// (DELETE /v1/containers/{containerId}/execs)
+	ForgetExecs(ctx context.Context, request ForgetExecsRequestObject) (ForgetExecsResponseObject, error)
 	// ListExecs Every exec of a container that was started and not deleted
 	// (GET /v1/containers/{containerId}/execs)
 	ListExecs(ctx context.Context, request ListExecsRequestObject) (ListExecsResponseObject, error)
@@ -5751,12 +9558,33 @@ type StrictServerInterface interface {
 	// WaitExec Wait until an exec has exited
 	// (GET /v1/containers/{containerId}/execs/{execId}/wait)
 	WaitExec(ctx context.Context, request WaitExecRequestObject) (WaitExecResponseObject, error)
+	// StatFile What a path in a running container is
+	// (GET /v1/containers/{containerId}/file)
+	StatFile(ctx context.Context, request StatFileRequestObject) (StatFileResponseObject, error)
+	// GetHealth What a container's health check has found
+	// (GET /v1/containers/{containerId}/health)
+	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
 	// KillContainer Send a signal to a container
 	// (POST /v1/containers/{containerId}/kill)
 	KillContainer(ctx context.Context, request KillContainerRequestObject) (KillContainerResponseObject, error)
+	// PutLimits Change what the processes of a running container may use
+	// (PUT /v1/containers/{containerId}/limits)
+	PutLimits(ctx context.Context, request PutLimitsRequestObject) (PutLimitsResponseObject, error)
+	// PauseContainer Freeze every process of a container
+	// (POST /v1/containers/{containerId}/pause)
+	PauseContainer(ctx context.Context, request PauseContainerRequestObject) (PauseContainerResponseObject, error)
+	// ListProcesses The processes in a running container
+	// (GET /v1/containers/{containerId}/processes)
+	ListProcesses(ctx context.Context, request ListProcessesRequestObject) (ListProcessesResponseObject, error)
 	// ResizeContainer Set the size of a container's terminal
 	// (POST /v1/containers/{containerId}/resize)
 	ResizeContainer(ctx context.Context, request ResizeContainerRequestObject) (ResizeContainerResponseObject, error)
+	// GetStats What a running container has used
+	// (GET /v1/containers/{containerId}/stats)
+	GetStats(ctx context.Context, request GetStatsRequestObject) (GetStatsResponseObject, error)
+	// UnpauseContainer Let the processes of a container go on
+	// (POST /v1/containers/{containerId}/unpause)
+	UnpauseContainer(ctx context.Context, request UnpauseContainerRequestObject) (UnpauseContainerResponseObject, error)
 	// WaitContainer Wait until a container has exited
 	// (GET /v1/containers/{containerId}/wait)
 	WaitContainer(ctx context.Context, request WaitContainerRequestObject) (WaitContainerResponseObject, error)
@@ -5769,6 +9597,12 @@ type StrictServerInterface interface {
 	// PowerOff Stop every container and power the machine off
 	// (POST /v1/poweroff)
 	PowerOff(ctx context.Context, request PowerOffRequestObject) (PowerOffResponseObject, error)
+	// Renew Give a machine that was restored from a snapshot a life of its own
+	// (POST /v1/renew)
+	Renew(ctx context.Context, request RenewRequestObject) (RenewResponseObject, error)
+	// GrowVolume Grow a mounted volume's file system to its disk
+	// (POST /v1/volumes/{device}/grow)
+	GrowVolume(ctx context.Context, request GrowVolumeRequestObject) (GrowVolumeResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -5914,6 +9748,89 @@ func (sh *strictHandler) PutContainer(w http.ResponseWriter, r *http.Request, co
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutContainerResponseObject); ok {
 		if err := validResponse.VisitPutContainerResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadArchive operation middleware
+func (sh *strictHandler) ReadArchive(w http.ResponseWriter, r *http.Request, containerId ContainerId, params ReadArchiveParams) {
+	var request ReadArchiveRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadArchive(ctx, request.(ReadArchiveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadArchive")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReadArchiveResponseObject); ok {
+		if err := validResponse.VisitReadArchiveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WriteArchive operation middleware
+func (sh *strictHandler) WriteArchive(w http.ResponseWriter, r *http.Request, containerId ContainerId, params WriteArchiveParams) {
+	var request WriteArchiveRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	request.Body = r.Body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.WriteArchive(ctx, request.(WriteArchiveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WriteArchive")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(WriteArchiveResponseObject); ok {
+		if err := validResponse.VisitWriteArchiveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ForgetExecs operation middleware
+func (sh *strictHandler) ForgetExecs(w http.ResponseWriter, r *http.Request, containerId ContainerId, params ForgetExecsParams) {
+	var request ForgetExecsRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ForgetExecs(ctx, request.(ForgetExecsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ForgetExecs")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ForgetExecsResponseObject); ok {
+		if err := validResponse.VisitForgetExecsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -6135,6 +10052,60 @@ func (sh *strictHandler) WaitExec(w http.ResponseWriter, r *http.Request, contai
 	}
 }
 
+// StatFile operation middleware
+func (sh *strictHandler) StatFile(w http.ResponseWriter, r *http.Request, containerId ContainerId, params StatFileParams) {
+	var request StatFileRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StatFile(ctx, request.(StatFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StatFile")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StatFileResponseObject); ok {
+		if err := validResponse.VisitStatFileResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetHealth operation middleware
+func (sh *strictHandler) GetHealth(w http.ResponseWriter, r *http.Request, containerId ContainerId, params GetHealthParams) {
+	var request GetHealthRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHealth(ctx, request.(GetHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHealth")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetHealthResponseObject); ok {
+		if err := validResponse.VisitGetHealthResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // KillContainer operation middleware
 func (sh *strictHandler) KillContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params KillContainerParams) {
 	var request KillContainerRequestObject
@@ -6169,6 +10140,93 @@ func (sh *strictHandler) KillContainer(w http.ResponseWriter, r *http.Request, c
 	}
 }
 
+// PutLimits operation middleware
+func (sh *strictHandler) PutLimits(w http.ResponseWriter, r *http.Request, containerId ContainerId, params PutLimitsParams) {
+	var request PutLimitsRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	var body PutLimitsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutLimits(ctx, request.(PutLimitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutLimits")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutLimitsResponseObject); ok {
+		if err := validResponse.VisitPutLimitsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseContainer operation middleware
+func (sh *strictHandler) PauseContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params PauseContainerParams) {
+	var request PauseContainerRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseContainer(ctx, request.(PauseContainerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseContainer")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PauseContainerResponseObject); ok {
+		if err := validResponse.VisitPauseContainerResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListProcesses operation middleware
+func (sh *strictHandler) ListProcesses(w http.ResponseWriter, r *http.Request, containerId ContainerId) {
+	var request ListProcessesRequestObject
+
+	request.ContainerId = containerId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProcesses(ctx, request.(ListProcessesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProcesses")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListProcessesResponseObject); ok {
+		if err := validResponse.VisitListProcessesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ResizeContainer operation middleware
 func (sh *strictHandler) ResizeContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params ResizeContainerParams) {
 	var request ResizeContainerRequestObject
@@ -6196,6 +10254,59 @@ func (sh *strictHandler) ResizeContainer(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ResizeContainerResponseObject); ok {
 		if err := validResponse.VisitResizeContainerResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStats operation middleware
+func (sh *strictHandler) GetStats(w http.ResponseWriter, r *http.Request, containerId ContainerId) {
+	var request GetStatsRequestObject
+
+	request.ContainerId = containerId
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStats(ctx, request.(GetStatsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStats")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStatsResponseObject); ok {
+		if err := validResponse.VisitGetStatsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UnpauseContainer operation middleware
+func (sh *strictHandler) UnpauseContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params UnpauseContainerParams) {
+	var request UnpauseContainerRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UnpauseContainer(ctx, request.(UnpauseContainerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnpauseContainer")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UnpauseContainerResponseObject); ok {
+		if err := validResponse.VisitUnpauseContainerResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -6304,6 +10415,73 @@ func (sh *strictHandler) PowerOff(w http.ResponseWriter, r *http.Request, params
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PowerOffResponseObject); ok {
 		if err := validResponse.VisitPowerOffResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Renew operation middleware
+func (sh *strictHandler) Renew(w http.ResponseWriter, r *http.Request, params RenewParams) {
+	var request RenewRequestObject
+
+	request.Params = params
+
+	var body RenewJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Renew(ctx, request.(RenewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Renew")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RenewResponseObject); ok {
+		if err := validResponse.VisitRenewResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GrowVolume operation middleware
+func (sh *strictHandler) GrowVolume(w http.ResponseWriter, r *http.Request, device Serial, params GrowVolumeParams) {
+	var request GrowVolumeRequestObject
+
+	request.Device = device
+	request.Params = params
+
+	var body GrowVolumeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GrowVolume(ctx, request.(GrowVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GrowVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GrowVolumeResponseObject); ok {
+		if err := validResponse.VisitGrowVolumeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -29,10 +29,13 @@ const (
 	Lost Kind = 2
 	// End says that the stream has ended. It has no payload.
 	End Kind = 3
+	// Ack says in 8 bytes, big-endian, how many bytes its sender has taken so
+	// far. It is on connections to ports alone, see Duplex.
+	Ack Kind = 4
 )
 
-// lostSize is the payload length of a Lost frame, in bytes.
-const lostSize = 8
+// numberSize is the payload length of a Lost and an Ack frame, in bytes.
+const numberSize = 8
 
 // ErrBadFrame is wrapped by every error about a malformed frame.
 var ErrBadFrame = errors.New("guestwire: bad frame")
@@ -49,9 +52,14 @@ func EndFrame() []byte {
 }
 
 // LostFrame returns a whole Lost frame for n bytes.
-func LostFrame(n int64) []byte {
-	b := make([]byte, FrameHeaderSize, FrameHeaderSize+lostSize)
-	putHeader(b, Lost, lostSize)
+func LostFrame(n int64) []byte { return numberFrame(Lost, n) }
+
+// AckFrame returns a whole Ack frame for n bytes.
+func AckFrame(n int64) []byte { return numberFrame(Ack, n) }
+
+func numberFrame(kind Kind, n int64) []byte {
+	b := make([]byte, FrameHeaderSize, FrameHeaderSize+numberSize)
+	putHeader(b, kind, numberSize)
 	return binary.BigEndian.AppendUint64(b, uint64(n))
 }
 
@@ -66,6 +74,8 @@ type Frame struct {
 	Kind Kind
 	// Lost is the number of bytes that a Lost frame reports.
 	Lost int64
+	// Taken is the number of bytes that an Ack frame reports.
+	Taken int64
 	// Data is the payload of a Data frame. It is valid until the next call.
 	Data []byte
 }
@@ -73,8 +83,9 @@ type Frame struct {
 // FrameReader reads frames. It is not safe for concurrent use.
 type FrameReader struct {
 	r      io.Reader
+	acks   bool // whether Ack frames are in place
 	header [FrameHeaderSize]byte
-	lost   [lostSize]byte
+	number [numberSize]byte
 	buf    []byte
 }
 
@@ -94,8 +105,8 @@ func (f *FrameReader) Next() (Frame, error) {
 		return Frame{}, err
 	}
 	switch kind {
-	case Lost:
-		return f.readLost()
+	case Lost, Ack:
+		return f.readNumber(kind)
 	case End:
 		return Frame{Kind: End}, nil
 	default:
@@ -107,13 +118,19 @@ func (f *FrameReader) Next() (Frame, error) {
 // next frame calls it so as not to hold MaxPayloadSize bytes meanwhile.
 func (f *FrameReader) Release() { f.buf = nil }
 
-func (f *FrameReader) readLost() (Frame, error) {
-	if _, err := io.ReadFull(f.r, f.lost[:]); err != nil {
+func (f *FrameReader) readNumber(kind Kind) (Frame, error) {
+	if (kind == Ack) != f.acks {
+		return Frame{}, fmt.Errorf("%w: kind %d is out of place", ErrBadFrame, kind)
+	}
+	if _, err := io.ReadFull(f.r, f.number[:]); err != nil {
 		return Frame{}, unexpected(err)
 	}
-	n := int64(binary.BigEndian.Uint64(f.lost[:]))
+	n := int64(binary.BigEndian.Uint64(f.number[:]))
 	if n <= 0 {
-		return Frame{}, fmt.Errorf("%w: lost %d bytes", ErrBadFrame, n)
+		return Frame{}, fmt.Errorf("%w: kind %d for %d bytes", ErrBadFrame, kind, n)
+	}
+	if kind == Ack {
+		return Frame{Kind: Ack, Taken: n}, nil
 	}
 	return Frame{Kind: Lost, Lost: n}, nil
 }
@@ -139,8 +156,8 @@ func parseHeader(h [FrameHeaderSize]byte) (Kind, int, error) {
 	switch kind {
 	case Data:
 		ok = n > 0 && n <= MaxPayloadSize
-	case Lost:
-		ok = n == lostSize
+	case Lost, Ack:
+		ok = n == numberSize
 	case End:
 		ok = n == 0
 	}

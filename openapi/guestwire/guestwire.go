@@ -13,6 +13,9 @@
 // Only an end frame ends a stream; a connection that closes without one was
 // cut, and the client resumes on a new one at the offset that it has reached.
 //
+// A connection to a port is a [Duplex] instead: frames in both directions, which
+// acknowledge each other. It cannot be resumed.
+//
 // Everything read here may come from a hostile peer: lines and frames are
 // bounded, and no length is trusted before it is checked.
 package guestwire
@@ -46,6 +49,8 @@ const (
 	Stdin  = "stdin"
 	Stdout = "stdout"
 	Stderr = "stderr"
+	// Port is a TCP connection to a port of the container.
+	Port = "port"
 )
 
 // StreamRequest is the client's first line on a stream connection.
@@ -56,11 +61,14 @@ type StreamRequest struct {
 	Container string `json:"container"`
 	// Exec is the exec's id, or "" for the container's own process.
 	Exec string `json:"exec,omitempty"`
-	// Stream is Stdin, Stdout or Stderr. A process with a terminal has no Stderr.
+	// Stream is Stdin, Stdout, Stderr or Port. A process with a terminal has no
+	// Stderr.
 	Stream string `json:"stream"`
 	// Offset is the first byte wanted, counted from the process's start.
-	// It is not looked at for Stdin.
+	// It is not looked at for Stdin and Port.
 	Offset int64 `json:"offset"`
+	// Port is the TCP port to connect to, for Port alone.
+	Port int `json:"port,omitempty"`
 }
 
 // StreamReply is the agent's first line on a stream connection.

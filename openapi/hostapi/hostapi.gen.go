@@ -276,6 +276,9 @@ type Problem struct {
 	// Detail One sentence that names the thing and the remedy.
 	Detail string `json:"detail"`
 
+	// Errors The faults of the request, each with code, detail and pointer.
+	Errors *[]map[string]string `json:"errors,omitempty"`
+
 	// Evidence Last log lines that explain the failure.
 	Evidence *[]string `json:"evidence,omitempty"`
 
@@ -284,6 +287,45 @@ type Problem struct {
 	Status int     `json:"status"`
 	Title  string  `json:"title"`
 	Type   string  `json:"type"`
+}
+
+// Snapshot Example: {"createdAt":"2026-11-22T10:00:00Z","id":"small","sizeBytes":36700160,"spec":{"vm":"small-1"},"usedAt":"2026-11-22T10:00:00Z","vmm":"ch-qemu","vmmVersion":"53.0.0"}
+type Snapshot struct {
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Id A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Id ID `json:"id"`
+
+	// SizeBytes What it takes on the host's filesystem.
+	SizeBytes int64 `json:"sizeBytes"`
+
+	// Spec Example: {"vm":"small-1"}
+	Spec SnapshotSpec `json:"spec"`
+
+	// UsedAt When a VM was last started from it; at first when it was made.
+	UsedAt time.Time `json:"usedAt"`
+
+	// Vmm Which VMM: Cloud Hypervisor, which needs KVM, or ch-qemu, which serves
+	// the same command line and API over QEMU and needs none.
+	Vmm VMMKind `json:"vmm"`
+
+	// VmmVersion What the VMM that wrote it called itself. No other version reads it.
+	VmmVersion string `json:"vmmVersion"`
+}
+
+// SnapshotList defines model for SnapshotList.
+type SnapshotList struct {
+	Snapshots []Snapshot `json:"snapshots"`
+}
+
+// SnapshotSpec Example: {"vm":"small-1"}
+type SnapshotSpec struct {
+	// Vm A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Vm ID `json:"vm"`
 }
 
 // TunnelKind A socket of the VM.
@@ -301,7 +343,7 @@ type Usage struct {
 	UsedBytes int64 `json:"usedBytes"`
 }
 
-// VM Example: {"coreScheduling":false,"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/s/tty","vsock":"/run/cardplane/vmmd/vm/k3v9/s/vsock"},"pid":4711,"spec":{"attachments":[],"hostCpus":[],"hugePages":false,"labels":{},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
+// VM Example: {"coreScheduling":false,"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/s/tty","save":"","snapshot":"","vsock":"/run/cardplane/vmmd/vm/k3v9/s/vsock"},"pid":4711,"spec":{"attachments":[],"hostCpus":[],"hugePages":false,"labels":{},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
 type VM struct {
 	// CoreScheduling Whether the kernel schedules by cores for this VMM. Where it does not, `cpus.core_scheduling` must be `Off`, or the VM may hang at its boot.
 	CoreScheduling bool      `json:"coreScheduling"`
@@ -334,7 +376,7 @@ type VM struct {
 	// Pid Process id of the VMM on the host, for people; 0 while starting.
 	Pid int `json:"pid"`
 
-	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
+	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"}
 	Spec VMSpec `json:"spec"`
 
 	// State State of the VMM process. `running` means that its API answers; the VMM itself tells whether its guest runs.
@@ -448,11 +490,19 @@ type VMPaths struct {
 	// ConsoleSocket For a serial device in mode `Socket`.
 	ConsoleSocket string `json:"consoleSocket"`
 
+	// Save A directory for `vm.snapshot`; empty unless the VM is savable.
+	Save string `json:"save"`
+
+	// Snapshot A directory for `vm.restore`, empty where `spec.snapshot` is not set.
+	// In the configuration there, the saved VM's paths have been
+	// replaced by this VM's, attachments by their names.
+	Snapshot string `json:"snapshot"`
+
 	// Vsock For `vsock.socket`.
 	Vsock string `json:"vsock"`
 }
 
-// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"vcpus":1,"vmm":"auto"}
+// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"}
 type VMSpec struct {
 	// Attachments What the VM refers to; none of it can be removed before the VM is deleted.
 	Attachments []Attachment `json:"attachments"`
@@ -473,6 +523,14 @@ type VMSpec struct {
 	// less in all. The VMM may take this, 1/64 of it, and 64 MiB more
 	// (512 MiB for ch-qemu); beyond that it is killed. 0: no limit.
 	MemoryBytes int64 `json:"memoryBytes"`
+
+	// Savable The VMM may write its snapshot to `paths.save`.
+	Savable bool `json:"savable"`
+
+	// Snapshot A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Snapshot *ID `json:"snapshot,omitempty"`
 
 	// Vcpus How many vCPUs the card will give the guest at most. The VMM gets the time
 	// of one CPU more at most, and a weight of 100 for each where CPUs
@@ -515,6 +573,11 @@ type Follow = bool
 
 // Offset defines model for Offset.
 type Offset = int64
+
+// SnapshotID A name chosen by the card, unique among things of its kind on this host.
+//
+// Example: web-1
+type SnapshotID = ID
 
 // TailBytes defines model for TailBytes.
 type TailBytes = int64
@@ -580,6 +643,9 @@ type WaitVMParams struct {
 
 // PutDiskJSONRequestBody defines body for PutDisk for application/json ContentType.
 type PutDiskJSONRequestBody = DiskSpec
+
+// PutSnapshotJSONRequestBody defines body for PutSnapshot for application/json ContentType.
+type PutSnapshotJSONRequestBody = SnapshotSpec
 
 // PutVMJSONRequestBody defines body for PutVM for application/json ContentType.
 type PutVMJSONRequestBody = VMSpec
@@ -725,9 +791,11 @@ type ClientInterface interface {
 	//
 	// The disk holds the blob's bytes, if one is named, and zeroes up to
 	// `sizeBytes`. A disk that exists with the same specification is left
-	// as it is, contents included.
+	// as it is, contents included. One that exists with a smaller `sizeBytes`
+	// is made as large as asked, with its contents kept, also while a VM uses
+	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
-	// Errors: `disk_exists` (with another specification), `disk_too_small`
+	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 	// `blob_incomplete`, `disk_full` (nothing is left).
 	//
@@ -740,9 +808,11 @@ type ClientInterface interface {
 	//
 	// The disk holds the blob's bytes, if one is named, and zeroes up to
 	// `sizeBytes`. A disk that exists with the same specification is left
-	// as it is, contents included.
+	// as it is, contents included. One that exists with a smaller `sizeBytes`
+	// is made as large as asked, with its contents kept, also while a VM uses
+	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
-	// Errors: `disk_exists` (with another specification), `disk_too_small`
+	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 	// `blob_incomplete`, `disk_full` (nothing is left).
 	//
@@ -771,6 +841,54 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/ping (the `Ping` operationId).
 	Ping(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSnapshots List snapshots
+	//
+	// Corresponds with GET /v1/snapshots (the `ListSnapshots` operationId).
+	ListSnapshots(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSnapshot Remove a snapshot
+	//
+	// Removing what is not there succeeds. VMs that were started from it go on.
+	//
+	// Corresponds with DELETE /v1/snapshots/{id} (the `DeleteSnapshot` operationId).
+	DeleteSnapshot(ctx context.Context, id SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSnapshotWithBody Keep what a VM has saved
+	//
+	// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+	// store. The VMM must have exited: nobody can write to a snapshot. It
+	// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+	// snapshot that exists with the same specification is answered as it is,
+	// also when the VM is gone.
+	//
+	// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+	// saved nothing, or not all), `snapshot_invalid` (its configuration
+	// cannot be read), `snapshot_exists` (with another specification),
+	// `disk_full` (nothing is left).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+	PutSnapshotWithBody(ctx context.Context, id SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutSnapshot Keep what a VM has saved
+	//
+	// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+	// store. The VMM must have exited: nobody can write to a snapshot. It
+	// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+	// snapshot that exists with the same specification is answered as it is,
+	// also when the VM is gone.
+	//
+	// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+	// saved nothing, or not all), `snapshot_invalid` (its configuration
+	// cannot be read), `snapshot_exists` (with another specification),
+	// `disk_full` (nothing is left).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+	PutSnapshot(ctx context.Context, id SnapshotID, body PutSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListVMs List VMs
 	//
@@ -808,7 +926,9 @@ type ClientInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// of another VMM, or of a VM with other attachments; the VM may still be
+	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -830,7 +950,9 @@ type ClientInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// of another VMM, or of a VM with other attachments; the VM may still be
+	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -1011,9 +1133,11 @@ func (c *Client) GetDisk(ctx context.Context, id DiskID, reqEditors ...RequestEd
 //
 // The disk holds the blob's bytes, if one is named, and zeroes up to
 // `sizeBytes`. A disk that exists with the same specification is left
-// as it is, contents included.
+// as it is, contents included. One that exists with a smaller `sizeBytes`
+// is made as large as asked, with its contents kept, also while a VM uses
+// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
-// Errors: `disk_exists` (with another specification), `disk_too_small`
+// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 // (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 // `blob_incomplete`, `disk_full` (nothing is left).
 //
@@ -1036,9 +1160,11 @@ func (c *Client) PutDiskWithBody(ctx context.Context, id DiskID, contentType str
 //
 // The disk holds the blob's bytes, if one is named, and zeroes up to
 // `sizeBytes`. A disk that exists with the same specification is left
-// as it is, contents included.
+// as it is, contents included. One that exists with a smaller `sizeBytes`
+// is made as large as asked, with its contents kept, also while a VM uses
+// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
-// Errors: `disk_exists` (with another specification), `disk_too_small`
+// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 // (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 // `blob_incomplete`, `disk_full` (nothing is left).
 //
@@ -1098,6 +1224,94 @@ func (c *Client) ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) 
 // Corresponds with GET /v1/ping (the `Ping` operationId).
 func (c *Client) Ping(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPingRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSnapshots List snapshots
+//
+// Corresponds with GET /v1/snapshots (the `ListSnapshots` operationId).
+func (c *Client) ListSnapshots(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSnapshotsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSnapshot Remove a snapshot
+//
+// Removing what is not there succeeds. VMs that were started from it go on.
+//
+// Corresponds with DELETE /v1/snapshots/{id} (the `DeleteSnapshot` operationId).
+func (c *Client) DeleteSnapshot(ctx context.Context, id SnapshotID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSnapshotRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSnapshotWithBody Keep what a VM has saved
+//
+// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+// store. The VMM must have exited: nobody can write to a snapshot. It
+// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+// snapshot that exists with the same specification is answered as it is,
+// also when the VM is gone.
+//
+// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+// saved nothing, or not all), `snapshot_invalid` (its configuration
+// cannot be read), `snapshot_exists` (with another specification),
+// `disk_full` (nothing is left).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+func (c *Client) PutSnapshotWithBody(ctx context.Context, id SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSnapshotRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutSnapshot Keep what a VM has saved
+//
+// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+// store. The VMM must have exited: nobody can write to a snapshot. It
+// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+// snapshot that exists with the same specification is answered as it is,
+// also when the VM is gone.
+//
+// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+// saved nothing, or not all), `snapshot_invalid` (its configuration
+// cannot be read), `snapshot_exists` (with another specification),
+// `disk_full` (nothing is left).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+func (c *Client) PutSnapshot(ctx context.Context, id SnapshotID, body PutSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutSnapshotRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1174,7 +1388,9 @@ func (c *Client) GetVM(ctx context.Context, id VMID, reqEditors ...RequestEditor
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// of another VMM, or of a VM with other attachments; the VM may still be
+// made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //
@@ -1206,7 +1422,9 @@ func (c *Client) PutVMWithBody(ctx context.Context, id VMID, contentType string,
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// of another VMM, or of a VM with other attachments; the VM may still be
+// made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //
@@ -1692,6 +1910,114 @@ func NewPingRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListSnapshotsRequest constructs an http.Request for the ListSnapshots method
+func NewListSnapshotsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/snapshots")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteSnapshotRequest constructs an http.Request for the DeleteSnapshot method
+func NewDeleteSnapshotRequest(server string, id SnapshotID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/snapshots/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutSnapshotRequest calls the generic PutSnapshot builder with application/json body
+func NewPutSnapshotRequest(server string, id SnapshotID, body PutSnapshotJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutSnapshotRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPutSnapshotRequestWithBody constructs an http.Request for the PutSnapshot method, with any body, and a specified content type
+func NewPutSnapshotRequestWithBody(server string, id SnapshotID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/snapshots/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2280,9 +2606,11 @@ type ClientWithResponsesInterface interface {
 	//
 	// The disk holds the blob's bytes, if one is named, and zeroes up to
 	// `sizeBytes`. A disk that exists with the same specification is left
-	// as it is, contents included.
+	// as it is, contents included. One that exists with a smaller `sizeBytes`
+	// is made as large as asked, with its contents kept, also while a VM uses
+	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
-	// Errors: `disk_exists` (with another specification), `disk_too_small`
+	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 	// `blob_incomplete`, `disk_full` (nothing is left).
 	//
@@ -2295,9 +2623,11 @@ type ClientWithResponsesInterface interface {
 	//
 	// The disk holds the blob's bytes, if one is named, and zeroes up to
 	// `sizeBytes`. A disk that exists with the same specification is left
-	// as it is, contents included.
+	// as it is, contents included. One that exists with a smaller `sizeBytes`
+	// is made as large as asked, with its contents kept, also while a VM uses
+	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
-	// Errors: `disk_exists` (with another specification), `disk_too_small`
+	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 	// `blob_incomplete`, `disk_full` (nothing is left).
 	//
@@ -2332,6 +2662,58 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/ping (the `Ping` operationId).
 	PingWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*PingResponse, error)
+
+	// ListSnapshotsWithResponse List snapshots
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/snapshots (the `ListSnapshots` operationId).
+	ListSnapshotsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSnapshotsResponse, error)
+
+	// DeleteSnapshotWithResponse Remove a snapshot
+	//
+	// Removing what is not there succeeds. VMs that were started from it go on.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/snapshots/{id} (the `DeleteSnapshot` operationId).
+	DeleteSnapshotWithResponse(ctx context.Context, id SnapshotID, reqEditors ...RequestEditorFn) (*DeleteSnapshotResponse, error)
+
+	// PutSnapshotWithBodyWithResponse Keep what a VM has saved
+	//
+	// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+	// store. The VMM must have exited: nobody can write to a snapshot. It
+	// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+	// snapshot that exists with the same specification is answered as it is,
+	// also when the VM is gone.
+	//
+	// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+	// saved nothing, or not all), `snapshot_invalid` (its configuration
+	// cannot be read), `snapshot_exists` (with another specification),
+	// `disk_full` (nothing is left).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+	PutSnapshotWithBodyWithResponse(ctx context.Context, id SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSnapshotResponse, error)
+
+	// PutSnapshotWithResponse Keep what a VM has saved
+	//
+	// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+	// store. The VMM must have exited: nobody can write to a snapshot. It
+	// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+	// snapshot that exists with the same specification is answered as it is,
+	// also when the VM is gone.
+	//
+	// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+	// saved nothing, or not all), `snapshot_invalid` (its configuration
+	// cannot be read), `snapshot_exists` (with another specification),
+	// `disk_full` (nothing is left).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+	PutSnapshotWithResponse(ctx context.Context, id SnapshotID, body PutSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSnapshotResponse, error)
 
 	// ListVMsWithResponse List VMs
 	//
@@ -2375,7 +2757,9 @@ type ClientWithResponsesInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// of another VMM, or of a VM with other attachments; the VM may still be
+	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -2397,7 +2781,9 @@ type ClientWithResponsesInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// of another VMM, or of a VM with other attachments; the VM may still be
+	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
 	// nothing is left), `vm_deleted` (it was deleted meanwhile).
 	//
@@ -2956,6 +3342,143 @@ func (r PingResponse) ContentType() string {
 	return ""
 }
 
+type ListSnapshotsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SnapshotList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSnapshotsResponse) GetJSON200() *SnapshotList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListSnapshotsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSnapshotsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSnapshotsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSnapshotsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSnapshotsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteSnapshotResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSnapshotResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSnapshotResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Snapshot
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutSnapshotResponse) GetJSON200() *Snapshot {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutSnapshotResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutSnapshotResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutSnapshotResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListVMsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3433,9 +3956,11 @@ func (c *ClientWithResponses) GetDiskWithResponse(ctx context.Context, id DiskID
 //
 // The disk holds the blob's bytes, if one is named, and zeroes up to
 // `sizeBytes`. A disk that exists with the same specification is left
-// as it is, contents included.
+// as it is, contents included. One that exists with a smaller `sizeBytes`
+// is made as large as asked, with its contents kept, also while a VM uses
+// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
-// Errors: `disk_exists` (with another specification), `disk_too_small`
+// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 // (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 // `blob_incomplete`, `disk_full` (nothing is left).
 //
@@ -3454,9 +3979,11 @@ func (c *ClientWithResponses) PutDiskWithBodyWithResponse(ctx context.Context, i
 //
 // The disk holds the blob's bytes, if one is named, and zeroes up to
 // `sizeBytes`. A disk that exists with the same specification is left
-// as it is, contents included.
+// as it is, contents included. One that exists with a smaller `sizeBytes`
+// is made as large as asked, with its contents kept, also while a VM uses
+// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
-// Errors: `disk_exists` (with another specification), `disk_too_small`
+// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
 // (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
 // `blob_incomplete`, `disk_full` (nothing is left).
 //
@@ -3514,6 +4041,82 @@ func (c *ClientWithResponses) PingWithResponse(ctx context.Context, reqEditors .
 		return nil, err
 	}
 	return ParsePingResponse(rsp)
+}
+
+// ListSnapshotsWithResponse List snapshots
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/snapshots (the `ListSnapshots` operationId).
+func (c *ClientWithResponses) ListSnapshotsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSnapshotsResponse, error) {
+	rsp, err := c.ListSnapshots(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSnapshotsResponse(rsp)
+}
+
+// DeleteSnapshotWithResponse Remove a snapshot
+//
+// Removing what is not there succeeds. VMs that were started from it go on.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/snapshots/{id} (the `DeleteSnapshot` operationId).
+func (c *ClientWithResponses) DeleteSnapshotWithResponse(ctx context.Context, id SnapshotID, reqEditors ...RequestEditorFn) (*DeleteSnapshotResponse, error) {
+	rsp, err := c.DeleteSnapshot(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSnapshotResponse(rsp)
+}
+
+// PutSnapshotWithBodyWithResponse Keep what a VM has saved
+//
+// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+// store. The VMM must have exited: nobody can write to a snapshot. It
+// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+// snapshot that exists with the same specification is answered as it is,
+// also when the VM is gone.
+//
+// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+// saved nothing, or not all), `snapshot_invalid` (its configuration
+// cannot be read), `snapshot_exists` (with another specification),
+// `disk_full` (nothing is left).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+func (c *ClientWithResponses) PutSnapshotWithBodyWithResponse(ctx context.Context, id SnapshotID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutSnapshotResponse, error) {
+	rsp, err := c.PutSnapshotWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSnapshotResponse(rsp)
+}
+
+// PutSnapshotWithResponse Keep what a VM has saved
+//
+// Moves what the VMM wrote to `paths.save` (`vm.snapshot`) into the
+// store. The VMM must have exited: nobody can write to a snapshot. It
+// holds the VM's memory, so it is for VMs that hold nobody's secrets. A
+// snapshot that exists with the same specification is answered as it is,
+// also when the VM is gone.
+//
+// Errors: `vm_not_found`, `vm_running`, `snapshot_missing` (the VM has
+// saved nothing, or not all), `snapshot_invalid` (its configuration
+// cannot be read), `snapshot_exists` (with another specification),
+// `disk_full` (nothing is left).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/snapshots/{id} (the `PutSnapshot` operationId).
+func (c *ClientWithResponses) PutSnapshotWithResponse(ctx context.Context, id SnapshotID, body PutSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*PutSnapshotResponse, error) {
+	rsp, err := c.PutSnapshot(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutSnapshotResponse(rsp)
 }
 
 // ListVMsWithResponse List VMs
@@ -3576,7 +4179,9 @@ func (c *ClientWithResponses) GetVMWithResponse(ctx context.Context, id VMID, re
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// of another VMM, or of a VM with other attachments; the VM may still be
+// made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //
@@ -3604,7 +4209,9 @@ func (c *ClientWithResponses) PutVMWithBodyWithResponse(ctx context.Context, id 
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `vmm_too_old` (found, needed and remedy),
+// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// of another VMM, or of a VM with other attachments; the VM may still be
+// made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
 // nothing is left), `vm_deleted` (it was deleted meanwhile).
 //
@@ -4036,6 +4643,101 @@ func ParsePingResponse(rsp *http.Response) (*PingResponse, error) {
 	return response, nil
 }
 
+// ParseListSnapshotsResponse parses an HTTP response from a ListSnapshotsWithResponse call
+func ParseListSnapshotsResponse(rsp *http.Response) (*ListSnapshotsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSnapshotsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SnapshotList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSnapshotResponse parses an HTTP response from a DeleteSnapshotWithResponse call
+func ParseDeleteSnapshotResponse(rsp *http.Response) (*DeleteSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutSnapshotResponse parses an HTTP response from a PutSnapshotWithResponse call
+func ParsePutSnapshotResponse(rsp *http.Response) (*PutSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Snapshot
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListVMsResponse parses an HTTP response from a ListVMsWithResponse call
 func ParseListVMsResponse(rsp *http.Response) (*ListVMsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4310,6 +5012,15 @@ type ServerInterface interface {
 	// Ping Answer at once
 	// (GET /v1/ping)
 	Ping(w http.ResponseWriter, r *http.Request)
+	// ListSnapshots List snapshots
+	// (GET /v1/snapshots)
+	ListSnapshots(w http.ResponseWriter, r *http.Request)
+	// DeleteSnapshot Remove a snapshot
+	// (DELETE /v1/snapshots/{id})
+	DeleteSnapshot(w http.ResponseWriter, r *http.Request, id SnapshotID)
+	// PutSnapshot Keep what a VM has saved
+	// (PUT /v1/snapshots/{id})
+	PutSnapshot(w http.ResponseWriter, r *http.Request, id SnapshotID)
 	// ListVMs List VMs
 	// (GET /v1/vms)
 	ListVMs(w http.ResponseWriter, r *http.Request)
@@ -4604,6 +5315,72 @@ func (siw *ServerInterfaceWrapper) Ping(w http.ResponseWriter, r *http.Request) 
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Ping(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSnapshots operation middleware
+func (siw *ServerInterfaceWrapper) ListSnapshots(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSnapshots(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteSnapshot operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSnapshot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SnapshotID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteSnapshot(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutSnapshot operation middleware
+func (siw *ServerInterfaceWrapper) PutSnapshot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SnapshotID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutSnapshot(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5072,6 +5849,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/disks/{id}", wrapper.DeleteDisk)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/disks/{id}", wrapper.GetDisk)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/disks/{id}", wrapper.PutDisk)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/snapshots", wrapper.ListSnapshots)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/snapshots/{id}", wrapper.DeleteSnapshot)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/snapshots/{id}", wrapper.PutSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms", wrapper.ListVMs)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/vms/{id}", wrapper.DeleteVM)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}", wrapper.GetVM)
@@ -5495,6 +6275,117 @@ func (response PingdefaultApplicationProblemPlusJSONResponse) VisitPingResponse(
 	return err
 }
 
+type ListSnapshotsRequestObject struct {
+}
+
+type ListSnapshotsResponseObject interface {
+	VisitListSnapshotsResponse(w http.ResponseWriter) error
+}
+
+type ListSnapshots200JSONResponse SnapshotList
+
+func (response ListSnapshots200JSONResponse) VisitListSnapshotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSnapshotsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSnapshotsdefaultApplicationProblemPlusJSONResponse) VisitListSnapshotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSnapshotRequestObject struct {
+	Id SnapshotID `json:"id"`
+}
+
+type DeleteSnapshotResponseObject interface {
+	VisitDeleteSnapshotResponse(w http.ResponseWriter) error
+}
+
+type DeleteSnapshot204Response struct {
+}
+
+func (response DeleteSnapshot204Response) VisitDeleteSnapshotResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSnapshotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteSnapshotdefaultApplicationProblemPlusJSONResponse) VisitDeleteSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSnapshotRequestObject struct {
+	Id   SnapshotID `json:"id"`
+	Body *PutSnapshotJSONRequestBody
+}
+
+type PutSnapshotResponseObject interface {
+	VisitPutSnapshotResponse(w http.ResponseWriter) error
+}
+
+type PutSnapshot200JSONResponse Snapshot
+
+func (response PutSnapshot200JSONResponse) VisitPutSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSnapshotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutSnapshotdefaultApplicationProblemPlusJSONResponse) VisitPutSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVMsRequestObject struct {
 }
 
@@ -5882,6 +6773,15 @@ type StrictServerInterface interface {
 	// Ping Answer at once
 	// (GET /v1/ping)
 	Ping(ctx context.Context, request PingRequestObject) (PingResponseObject, error)
+	// ListSnapshots List snapshots
+	// (GET /v1/snapshots)
+	ListSnapshots(ctx context.Context, request ListSnapshotsRequestObject) (ListSnapshotsResponseObject, error)
+	// DeleteSnapshot Remove a snapshot
+	// (DELETE /v1/snapshots/{id})
+	DeleteSnapshot(ctx context.Context, request DeleteSnapshotRequestObject) (DeleteSnapshotResponseObject, error)
+	// PutSnapshot Keep what a VM has saved
+	// (PUT /v1/snapshots/{id})
+	PutSnapshot(ctx context.Context, request PutSnapshotRequestObject) (PutSnapshotResponseObject, error)
 	// ListVMs List VMs
 	// (GET /v1/vms)
 	ListVMs(ctx context.Context, request ListVMsRequestObject) (ListVMsResponseObject, error)
@@ -6226,6 +7126,89 @@ func (sh *strictHandler) Ping(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PingResponseObject); ok {
 		if err := validResponse.VisitPingResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSnapshots operation middleware
+func (sh *strictHandler) ListSnapshots(w http.ResponseWriter, r *http.Request) {
+	var request ListSnapshotsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSnapshots(ctx, request.(ListSnapshotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSnapshots")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSnapshotsResponseObject); ok {
+		if err := validResponse.VisitListSnapshotsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSnapshot operation middleware
+func (sh *strictHandler) DeleteSnapshot(w http.ResponseWriter, r *http.Request, id SnapshotID) {
+	var request DeleteSnapshotRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSnapshot(ctx, request.(DeleteSnapshotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSnapshot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteSnapshotResponseObject); ok {
+		if err := validResponse.VisitDeleteSnapshotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutSnapshot operation middleware
+func (sh *strictHandler) PutSnapshot(w http.ResponseWriter, r *http.Request, id SnapshotID) {
+	var request PutSnapshotRequestObject
+
+	request.Id = id
+
+	var body PutSnapshotJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutSnapshot(ctx, request.(PutSnapshotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutSnapshot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutSnapshotResponseObject); ok {
+		if err := validResponse.VisitPutSnapshotResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -130,7 +130,7 @@ func (c *compiler) fill(out *schema, raw *rawSchema) error {
 		kind: raw.Type, format: raw.Format, nullable: raw.Nullable, enum: raw.Enum,
 		minLength: raw.MinLength, maxLength: raw.MaxLength, minimum: raw.Minimum, maximum: raw.Maximum,
 		required: raw.Required, maxProperties: raw.MaxProps,
-		minItems: raw.MinItems, maxItems: raw.MaxItems, unique: raw.Unique,
+		minItems: raw.MinItems, maxItems: raw.MaxItems, unique: raw.Unique, secret: raw.WriteOnly,
 	}
 	if raw.Pattern != "" {
 		var err error

@@ -75,6 +75,19 @@ func Parse(document []byte) (*Document, error) {
 // Operations returns all operations in order of their ids.
 func (d *Document) Operations() []*Operation { return slices.Clone(d.operations) }
 
+// Methods returns the methods of the path that is named so, sorted; none if
+// only a template fits it.
+func (d *Document) Methods(path string) []string {
+	var methods []string
+	for _, o := range d.operations {
+		if o.Path == path {
+			methods = append(methods, o.Method)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}
+
 // Route returns the operation of a route in the form "GET /v1/things/{thing}",
 // which is also a pattern of http.ServeMux, or nil.
 func (d *Document) Route(pattern string) *Operation { return d.byRoute[pattern] }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -15,8 +17,8 @@ import (
 )
 
 // Check tests r against the operation and returns an InvalidArgument error
-// whose Field names the first fault: a JSON pointer into the body, or the
-// name of a parameter.
+// that names its faults, several at once where there are several: a JSON
+// pointer into the body or the name of a parameter each.
 //
 // r must have been matched by an http.ServeMux, from which the path values
 // are taken. A JSON body of at most maxBody bytes is read and replaced by a
@@ -27,20 +29,20 @@ func (o *Operation) Check(r *http.Request, maxBody int64) error {
 	if err != nil {
 		return apierr.New(apierr.InvalidArgument, "invalid_query", "the query string %q is malformed; percent-encode special characters", shorten(r.URL.RawQuery))
 	}
-	for name := range query {
-		if err := o.knownQuery(name); err != nil {
-			return err
-		}
+	found := new(faults)
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		o.knownQuery(name, found)
 	}
 	for _, p := range o.parameters {
-		if err := p.check(p.values(r, query)); err != nil {
-			return err
-		}
+		p.check(p.values(r, query), found)
 	}
-	return o.checkBody(r, maxBody)
+	if err := o.checkBody(r, maxBody, found); err != nil {
+		return err
+	}
+	return found.err()
 }
 
-func (o *Operation) knownQuery(name string) error {
+func (o *Operation) knownQuery(name string, out *faults) {
 	var known []string
 	for _, p := range o.parameters {
 		if p.in == "query" {
@@ -49,12 +51,11 @@ func (o *Operation) knownQuery(name string) error {
 	}
 	switch {
 	case slices.Contains(known, name):
-		return nil
 	case len(known) == 0:
-		return apierr.New(apierr.InvalidArgument, "unknown_parameter", "there is no query parameter %q; %s takes none", shorten(name), o.ID).At(name)
+		out.append("unknown_parameter", shorten(name), "", "there is no query parameter %q; %s takes none", shorten(name), o.ID)
+	default:
+		out.append("unknown_parameter", shorten(name), "", "there is no query parameter %q; %s takes %s", shorten(name), o.ID, strings.Join(known, ", "))
 	}
-	return apierr.New(apierr.InvalidArgument, "unknown_parameter", "there is no query parameter %q; %s takes %s",
-		shorten(name), o.ID, strings.Join(known, ", ")).At(name)
 }
 
 func (p *parameter) values(r *http.Request, query url.Values) []string {
@@ -68,30 +69,25 @@ func (p *parameter) values(r *http.Request, query url.Values) []string {
 	}
 }
 
-func (p *parameter) check(values []string) error {
+func (p *parameter) check(values []string, out *faults) {
+	out.parameter = p.name
+	defer func() { out.parameter = "" }()
 	switch {
-	case len(values) == 0 && p.required:
-		return apierr.New(apierr.InvalidArgument, "missing_parameter", "parameter %s is required", p.name).At(p.name)
 	case len(values) == 0:
-		return nil
+		if p.required {
+			out.append("missing_parameter", p.name, "", "parameter %s is required", p.name)
+		}
 	case p.schema.kind == "array":
 		items := make([]any, len(values))
 		for i, v := range values {
 			items[i] = p.schema.items.fromText(v)
 		}
-		return inParameter(p.name, p.schema.check(p.name, items))
+		p.schema.check("", items, out)
 	case len(values) > 1:
-		return fault(p.name, "is given %d times; give it once", len(values))
+		out.add(p.schema, "", nil, "is given %d times; give it once", len(values))
+	default:
+		p.schema.check("", p.schema.fromText(values[0]), out)
 	}
-	return p.schema.check(p.name, p.schema.fromText(values[0]))
-}
-
-// inParameter names the parameter, and not an item of it, as the fault's place.
-func inParameter(name string, err error) error {
-	if e := apierr.From(err); e != nil {
-		return e.At(name)
-	}
-	return nil
 }
 
 // fromText turns a parameter's text into what its JSON form would decode to.
@@ -108,8 +104,11 @@ func (s *schema) fromText(text string) any {
 	return text
 }
 
-func (o *Operation) checkBody(r *http.Request, maxBody int64) error {
-	if o.body == nil || o.body.schema == nil {
+func (o *Operation) checkBody(r *http.Request, maxBody int64, out *faults) error {
+	switch {
+	case o.body == nil && r.ContentLength != 0:
+		return apierr.New(apierr.InvalidArgument, "unexpected_body", "%s takes no request body; leave it out", o.ID)
+	case o.body == nil || o.body.schema == nil:
 		return nil
 	}
 	content, err := readBody(r, maxBody)
@@ -130,12 +129,16 @@ func (o *Operation) checkBody(r *http.Request, maxBody int64) error {
 	if err != nil {
 		return err
 	}
-	return o.body.schema.check("", value)
+	o.body.schema.check("", value, out)
+	return nil
 }
 
 // readBody reads r's body and leaves a copy in its place.
 func readBody(r *http.Request, maxBody int64) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, apierr.New(apierr.InvalidArgument, "request_timeout", "the request body did not arrive in time; send it without pauses: %w", err)
+	}
 	if err != nil {
 		return nil, apierr.New(apierr.InvalidArgument, "body_unreadable", "the request body could not be read: %w", err)
 	}

@@ -1,9 +1,12 @@
 package validate_test
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +32,7 @@ paths:
         - {name: X-Key, in: header, schema: {type: string, pattern: "^[a-z]+$"}}
       requestBody:
         content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}
+    get: {operationId: readThing}
     put:
       operationId: loadThing
       requestBody:
@@ -52,6 +56,7 @@ components:
         size: {type: integer, format: int32, minimum: -1}
         ratio: {type: number, maximum: 1}
         on: {type: boolean, nullable: true}
+        secret: {type: string, writeOnly: true}
         tags: {type: array, minItems: 1, uniqueItems: true, items: {type: string}}
         labels: {type: object, maxProperties: 2, additionalProperties: {type: string}}
         free: {type: object, additionalProperties: true}
@@ -166,6 +171,51 @@ func TestParameters(t *testing.T) {
 	}
 	bad := http.Header{"X-Key": {"A"}}
 	compare(t, "header", serve(t, doc, "POST", "/things/x", "application/json", "", bad), "invalid_parameter", "X-Key", "must match")
+}
+
+// All faults of a request are named at once, up to a bound, and no secret.
+func TestSeveralFaults(t *testing.T) {
+	doc, err := validate.Parse([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = `{"name":"a","secret":5,"child":{"name":"ab","kind":"c"},"size":1.5}`
+	got := serve(t, doc, "POST", "/things/x?limit=0&nope=1", "application/json", body, nil)
+	var lines []string
+	for _, f := range got.Faults {
+		lines = append(lines, f.Code+" "+f.Field+" "+f.Value)
+	}
+	want := []string{
+		"unknown_parameter nope ", "invalid_parameter limit 0", "invalid_field /child/kind c",
+		"invalid_field /name a", "invalid_field /secret ", "invalid_field /size 1.5",
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got %q\nwant %q", lines, want)
+	}
+	if got.Field != "nope" || !strings.HasSuffix(got.Message, "; and 3 more faults") || strings.Contains(got.Faults[4].Message, "5") {
+		t.Errorf("%s: %s, %s", got.Field, got.Message, got.Faults[4].Message)
+	}
+	many := make(map[string]int)
+	for i := range 100 {
+		many[strconv.Itoa(i)] = i
+	}
+	unknown, err := json.Marshal(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := serve(t, doc, "POST", "/things/x", "application/json", string(unknown), nil); len(got.Faults) != 16 {
+		t.Errorf("%d faults", len(got.Faults))
+	}
+}
+
+// A body that an operation does not take is refused instead of being ignored.
+func TestUnexpectedBody(t *testing.T) {
+	doc, err := validate.Parse([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "body", serve(t, doc, "GET", "/things/x", "", "{}", nil), "unexpected_body", "", "readThing takes no request body")
+	compare(t, "none", serve(t, doc, "GET", "/things/x", "", "", nil), "", "", "")
 }
 
 func TestParseRefuses(t *testing.T) {

@@ -21,6 +21,7 @@ func crunFiles() *Files {
 	f := NewFiles()
 	f.Add(CrunPath, elftest.Build(elftest.File{
 		Interpreter: "/lib64/ld-linux.so.2", Needed: []string{"libb.so.1", "liba.so.1"}}))
+	f.Add(InitPath, elftest.Build(elftest.File{}))
 	f.Add("/lib/x86_64-linux-gnu/ld-linux-2.36.so", elftest.Build(elftest.File{}))
 	f.Link("/lib64/ld-linux.so.2", "/lib/x86_64-linux-gnu/ld-linux-2.36.so")
 	f.Add("/usr/lib/x86_64-linux-gnu/liba.so.1.2", elftest.Build(elftest.File{Needed: []string{"libc.so.6"}}))

@@ -6,10 +6,11 @@ import (
 	"io/fs"
 )
 
-// CrunPackages are the Debian packages that crun and its libraries come from.
-// Dependencies proves the list complete whenever a root is built.
-var CrunPackages = []string{
-	"crun", "libc6", "libcap2", "libseccomp2", "libsystemd0", "libyajl2",
+// Packages are the Debian packages that the small init, and crun with its
+// libraries, come from. Dependencies proves the list complete whenever a root
+// is built.
+var Packages = []string{
+	"tini", "crun", "libc6", "libcap2", "libseccomp2", "libsystemd0", "libyajl2",
 	"libgcrypt20", "libgpg-error0", "liblz4-1", "liblzma5", "libzstd1",
 }
 
@@ -18,6 +19,7 @@ const (
 	AgentPath = "/sbin/guest-agent"
 	BarePath  = "/sbin/bareinit"
 	CrunPath  = "/usr/bin/crun"
+	InitPath  = "/usr/bin/tini-static"
 )
 
 // directories exist empty in the root, as mount points or because programs
@@ -51,7 +53,7 @@ type Root struct {
 	Agent []byte
 	// BareInit is the PID 1 that benchmarks compare with, a static executable.
 	BareInit []byte
-	// Packages holds crun and its libraries.
+	// Packages holds crun, its libraries and the init.
 	Packages *Files
 }
 
@@ -70,7 +72,11 @@ func (r *Root) Write(w io.WriteSeeker) error {
 // tree lays the root out.
 func (r *Root) tree() (*Tree, error) {
 	t := NewTree()
-	for name, content := range map[string][]byte{AgentPath: r.Agent, BarePath: r.BareInit} {
+	init, ok := r.Packages.Lookup(InitPath)
+	if !ok {
+		return nil, fmt.Errorf("program %s is in none of the packages", InitPath)
+	}
+	for name, content := range map[string][]byte{AgentPath: r.Agent, BarePath: r.BareInit, InitPath: init} {
 		if err := requireStatic(content); err != nil {
 			return nil, fmt.Errorf("%s %w", name, err)
 		}

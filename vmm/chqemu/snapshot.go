@@ -47,11 +47,11 @@ func (m *machine) Save(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeNew(filepath.Join(dir, chvmm.StateFile), text); err != nil {
+	if err := chvmm.WriteNew(filepath.Join(dir, chvmm.StateFile), text); err != nil {
 		return chvmm.NewFault("Error creating VM state snapshot file", err)
 	}
 	memory := filepath.Join(dir, chvmm.MemoryFile)
-	if err := writeNew(memory, nil); err != nil {
+	if err := chvmm.WriteNew(memory, nil); err != nil {
 		return chvmm.NewFault("Error creating VM memory snapshot file", err)
 	}
 	if err := m.takeOut(ctx); err != nil {
@@ -62,15 +62,6 @@ func (m *machine) Save(ctx context.Context, dir string) error {
 	}
 	// QEMU has let go of the disks, and of their locks.
 	return m.qmp.Execute(ctx, "blockdev-set-active", map[string]any{"active": true}, nil)
-}
-
-func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Close())
 }
 
 // checkLeaving refuses to save a machine with a device that is no longer part
@@ -215,16 +206,7 @@ func parseState(text []byte, cfg *chapi.VmConfig) (*savedState, error) {
 
 // checkSlots checks that every device of cfg has one slot, and no other has.
 func checkSlots(slots map[string]int, cfg *chapi.VmConfig) error {
-	var ids []string
-	for _, d := range cfg.Disks {
-		ids = append(ids, d.Id)
-	}
-	for _, n := range cfg.Net {
-		ids = append(ids, n.Id)
-	}
-	if cfg.Vsock != nil {
-		ids = append(ids, cfg.Vsock.Id)
-	}
+	ids := chvmm.DeviceIDs(cfg)
 	taken := map[int]string{}
 	for _, id := range ids {
 		slot := slots[id]

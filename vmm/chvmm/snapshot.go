@@ -3,6 +3,7 @@ package chvmm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,15 +73,20 @@ func writeSnapshotConfig(dir string, cfg *chapi.VmConfig) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, configFile), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if err := WriteNew(filepath.Join(dir, configFile), text); err != nil {
 		return NewFault("Error creating VM config snapshot file", err)
 	}
-	if _, err := f.Write(text); err != nil {
-		_ = f.Close()
-		return NewFault("Error writing VM config snapshot", err)
+	return nil
+}
+
+// WriteNew writes a file of a snapshot, which must not be there yet.
+func WriteNew(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
 	}
-	return f.Close()
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
 }
 
 // restore makes a VM from a snapshot. When it fails after the configuration is

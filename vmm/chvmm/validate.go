@@ -171,22 +171,28 @@ func validateIDs(cfg *chapi.VmConfig) error {
 		seen[id] = true
 		return nil
 	}
-	var all []string
-	for _, d := range cfg.Disks {
-		all = append(all, d.Id)
-	}
-	for _, n := range cfg.Net {
-		all = append(all, n.Id)
-	}
-	if cfg.Vsock != nil {
-		all = append(all, cfg.Vsock.Id)
-	}
-	for _, id := range all {
+	for _, id := range DeviceIDs(cfg) {
 		if err := check(id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// DeviceIDs lists the identifiers of the devices that cfg names, empty where
+// one has none: disks, network devices, the vsock device.
+func DeviceIDs(cfg *chapi.VmConfig) []string {
+	var ids []string
+	for _, d := range cfg.Disks {
+		ids = append(ids, d.Id)
+	}
+	for _, n := range cfg.Net {
+		ids = append(ids, n.Id)
+	}
+	if cfg.Vsock != nil {
+		ids = append(ids, cfg.Vsock.Id)
+	}
+	return ids
 }
 
 func faultf(format string, args ...any) error { return &Fault{Text: fmt.Sprintf(format, args...)} }

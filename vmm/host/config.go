@@ -33,6 +33,9 @@ type Config struct {
 	// UIDs are the users that VMMs run as, one each. It needs root. The zero
 	// range runs them as this process's user.
 	UIDs UIDRange
+	// UIDDir is where daemons of one host, whose ranges may overlap, claim
+	// uids; /run/cardplane-uids if empty. Nothing is made there without UIDs.
+	UIDDir string
 	// Landlock confines VMMs to their own files, where the kernel can.
 	Landlock bool
 	// Cgroups asks for a cgroup a VM, where the host permits that.
@@ -48,6 +51,7 @@ type Config struct {
 
 const (
 	defaultStartTimeout = 30 * time.Second
+	defaultUIDDir       = "/run/cardplane-uids"
 	// trimInterval bounds how far a guest can fill the host by writing to
 	// its console: what it writes in this time.
 	trimInterval = time.Second
@@ -56,6 +60,9 @@ const (
 func (c *Config) setDefaults() {
 	if c.StartTimeout == 0 {
 		c.StartTimeout = defaultStartTimeout
+	}
+	if c.UIDDir == "" {
+		c.UIDDir = defaultUIDDir
 	}
 	if c.Checks == nil {
 		c.Checks = func(context.Context) []hostapi.Check { return nil }

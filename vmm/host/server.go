@@ -20,6 +20,7 @@ import (
 	"github.com/cardplane/cardplane/vmm/host/internal/machine"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
 	"github.com/cardplane/cardplane/vmm/host/internal/relay"
+	"github.com/cardplane/cardplane/vmm/host/internal/snapshot"
 	"github.com/cardplane/cardplane/vmm/host/internal/tail"
 )
 
@@ -33,6 +34,7 @@ type Server struct {
 	lock     *os.File
 	blobs    *blob.Store
 	disks    *disk.Store
+	saved    *snapshot.Store
 	cgroups  *procs.Cgroups
 	machines *machine.Manager
 	watcher  *tail.Watcher
@@ -66,6 +68,9 @@ func New(cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	if s.disks, err = disk.Open(filepath.Join(cfg.DataDir, "disks"), s.blobs.Path, cfg.Step); err != nil {
+		return nil, err
+	}
+	if s.saved, err = snapshot.Open(filepath.Join(cfg.DataDir, "snapshots"), cfg.Step); err != nil {
 		return nil, err
 	}
 	if s.watcher, err = tail.NewWatcher(); err != nil {
@@ -113,11 +118,13 @@ func (s *Server) openMachines() (err error) {
 		Dir:       filepath.Join(s.cfg.RunDir, "vm"),
 		AttachDir: filepath.Join(s.cfg.DataDir, "attached"),
 		UIDs:      s.cfg.UIDs,
+		Claims:    procs.Claims(s.cfg.UIDDir),
 		Landlock:  landlock,
 		// Asked once: it does not change while the host is up.
 		CoreScheduling: coreScheduling(),
 		BootID:         s.bootID,
 		Resolve:        s.resolveAttachments,
+		Lend:           s.saved.Lend,
 		Cgroups:        s.cgroups,
 		StartTimeout:   s.cfg.StartTimeout,
 		TrimInterval:   trimInterval,

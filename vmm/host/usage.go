@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/host/internal/space"
 )
 
 // hostMemory returns the host's memory in bytes.
@@ -35,10 +35,7 @@ func usage(dir string) (hostapi.Usage, error) {
 			return nil // removed meanwhile
 		}
 		if info, err := e.Info(); err == nil {
-			const statUnit = 512 // stat(2): st_blocks counts units of 512 bytes
-			if st, ok := info.Sys().(*syscall.Stat_t); ok {
-				u.UsedBytes += st.Blocks * statUnit
-			}
+			u.UsedBytes += space.Allocated(info)
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cardplane/cardplane/openapi/hostapi"
@@ -133,6 +134,32 @@ func TestUIDLife(t *testing.T) {
 	}
 	_, err := b.link.PutVM(b.ctx, "one-too-many", emptySpec)
 	wantCode(t, err, "vm_uids_exhausted")
+}
+
+// Two daemons with the same range give no uid twice, also when the VMM that has
+// it has ended and its VM is still there.
+func TestUIDsOfTwoDaemons(t *testing.T) {
+	one := newUsersBed(t, true)
+	other := hosttest.New(t, func(c *host.Config) {
+		c.UIDs, c.UIDDir = one.host.Config.UIDs, one.host.Config.UIDDir
+	})
+	two := &bed{T: t, host: other, link: other.Link(), ctx: t.Context()}
+	vm := one.start("a")
+	if err := syscall.Kill(vm.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.link.Wait(one.ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if got := two.start("b").Uid; got == vm.Uid {
+		t.Errorf("uid %d is shared by the daemons", got)
+	}
+	if err := one.link.DeleteVM(one.ctx, "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := two.start("c").Uid; got != vm.Uid {
+		t.Errorf("uid %d was freed, and c has %d", vm.Uid, got)
+	}
 }
 
 // A disk that only is read may be attached to several VMs, each of another

@@ -61,6 +61,11 @@ func normalSpec(spec *hostapi.VMSpec, hostMemory int64) (hostapi.VMSpec, error) 
 	if err := checkLabels(out.Labels); err != nil {
 		return out, err
 	}
+	if out.Snapshot != nil {
+		if err := checkID("snapshot", *out.Snapshot); err != nil {
+			return out, err
+		}
+	}
 	return out, checkAttachments(out.Attachments)
 }
 

@@ -66,6 +66,23 @@ func (l *Link) DeleteDisk(ctx context.Context, id string) error {
 	return apierr.Done(l.client.DeleteDisk(ctx, id))
 }
 
+// Snapshots returns all snapshots of the host.
+func (l *Link) Snapshots(ctx context.Context) ([]hostapi.Snapshot, error) {
+	list, err := apierr.Decode[hostapi.SnapshotList](l.client.ListSnapshots(ctx))
+	return list.Snapshots, err
+}
+
+// PutSnapshot keeps what an exited VM has saved, or returns the snapshot that
+// is the same.
+func (l *Link) PutSnapshot(ctx context.Context, id string, spec hostapi.SnapshotSpec) (hostapi.Snapshot, error) {
+	return apierr.Decode[hostapi.Snapshot](l.client.PutSnapshot(ctx, id, spec))
+}
+
+// DeleteSnapshot removes a snapshot.
+func (l *Link) DeleteSnapshot(ctx context.Context, id string) error {
+	return apierr.Done(l.client.DeleteSnapshot(ctx, id))
+}
+
 // PutVM starts a VMM, or returns the VM that is the same, and returns when
 // the VMM's API socket accepts.
 func (l *Link) PutVM(ctx context.Context, id string, spec hostapi.VMSpec) (hostapi.VM, error) {

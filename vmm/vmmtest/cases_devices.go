@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -99,13 +100,16 @@ func testDiskCounters(t *testing.T, s Subject) {
 	}
 }
 
+// taps counts the interfaces that were made.
+var taps atomic.Uint32
+
 // tap makes a tap interface, or leaves the case.
 func (b *bench) tap() string {
 	b.Helper()
 	if os.Geteuid() != 0 {
 		b.subject.skip(b.T, "making a tap needs root")
 	}
-	name := fmt.Sprintf("vmmtest%d", os.Getpid()%1e6)
+	name := fmt.Sprintf("vmm%d-%d", os.Getpid()%1e6, taps.Add(1)%1e4)
 	tap := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: name}, Mode: netlink.TUNTAP_MODE_TAP, Flags: netlink.TUNTAP_VNET_HDR | netlink.TUNTAP_NO_PI}
 	if err := netlink.LinkAdd(tap); err != nil {
 		b.subject.skip(b.T, "taps cannot be made here: "+err.Error())

@@ -148,6 +148,26 @@ func testRestoreElsewhere(t *testing.T, s Subject) {
 	source.wants("read root", "before")
 }
 
+// testRestorePlug plugs a disk into a restored VM before its guest runs.
+func testRestorePlug(t *testing.T, s Subject) {
+	b := newBench(t, s, StartOptions{})
+	dir := b.snapshotGuest(b.guestConfig())
+	b.ok(b.vmm.ShutdownVMM(b.ctx))
+	_, err := b.proc.Wait(b.ctx)
+	b.ok(err)
+
+	b.launch(StartOptions{Socket: b.socket})
+	b.ok(b.vmm.Restore(b.ctx, dir, false))
+	b.hotDisk("late")
+	b.state(chapi.Paused)
+	b.ok(b.vmm.Resume(b.ctx))
+	b.awaitGuest()
+	b.until(func() bool { return b.tell("disks") == "late root" })
+	b.wants("read root", "before")
+	b.wants("write late hello", "ok")
+	b.wants("read late", "hello")
+}
+
 // editConfig changes a snapshot's configuration, all else in it staying.
 func editConfig(t *testing.T, dir string, edit func(map[string]any)) {
 	t.Helper()

@@ -102,16 +102,7 @@ func (m *fakeMachine) Save(_ context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(writeNew(filepath.Join(dir, chvmm.StateFile), text), writeNew(filepath.Join(dir, chvmm.MemoryFile), nil))
-}
-
-func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Close())
+	return errors.Join(chvmm.WriteNew(filepath.Join(dir, chvmm.StateFile), text), chvmm.WriteNew(filepath.Join(dir, chvmm.MemoryFile), nil))
 }
 
 // Restore implements [chvmm.Platform].

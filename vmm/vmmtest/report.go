@@ -21,9 +21,11 @@ type Report struct {
 type vmmReport struct {
 	name        string
 	differences []Difference
-	passed      []string
-	failed      []string
-	skipped     []outcome
+
+	mu      sync.Mutex
+	passed  []string
+	failed  []string
+	skipped []outcome
 }
 
 type outcome struct{ name, reason string }
@@ -49,11 +51,15 @@ func (r *Report) vmm(s Subject) *vmmReport {
 func (r *Report) Absent(t testing.TB, name, reason string) {
 	t.Helper()
 	v := r.vmm(Subject{Name: name})
+	v.mu.Lock()
+	defer v.mu.Unlock() // Skip ends the goroutine
 	v.skipped = append(v.skipped, outcome{"every case", reason})
 	t.Skip(reason)
 }
 
 func (v *vmmReport) add(t *testing.T, name, reason string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	switch {
 	case t.Failed():
 		v.failed = append(v.failed, name)

@@ -70,6 +70,7 @@ var cases = []testCase{
 	{name: "SnapshotKeepsConnections", need: obeyingGuest, run: testSnapshotKeepsConnections},
 	{name: "RestoreAfterKill", need: obeyingGuest, run: testRestoreAfterKill},
 	{name: "RestoreElsewhere", need: obeyingGuest, run: testRestoreElsewhere},
+	{name: "RestorePlug", need: obeyingGuest, run: testRestorePlug},
 	{name: "RestoreResized", need: obeyingGuest, run: testRestoreResized},
 	{name: "Killed", need: bootedGuest, run: testKilled},
 }
@@ -91,6 +92,7 @@ func run(t *testing.T, s Subject, wanted func(need) bool) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			reason := ""
 			defer func() { report.add(t, c.name, reason) }()
 			s := s

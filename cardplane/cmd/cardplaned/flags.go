@@ -31,21 +31,30 @@ const (
 	defaultListen  = "unix:///run/cardplane/cardplane.sock"
 	defaultLink    = "unix:///run/cardplane/vmmd.sock"
 	defaultDataDir = "/var/lib/cardplane/card"
+	defaultCerts   = "/etc/cardplane/certs.d"
 	defaultGuest   = "/usr/lib/cardplane/guest"
 	// defaultBootTimeout is generous: emulated guests that share few
 	// processors take long, and a guest that panics is noticed at once.
 	defaultBootTimeout = 3 * time.Minute
+	// defaultTemplates is for a few sizes of some 35 MB each.
+	defaultTemplates = 4
+	maxTemplates     = 64
 )
 
 // ParseFlags fills m from the command line's arguments.
 func (m *Main) ParseFlags(args []string) error {
 	flags := flag.NewFlagSet("cardplaned", flag.ContinueOnError)
 	var level string
-	flags.Var((*listenFlags)(&m.Listen), "listen", "where to serve the API: unix:///path or tcp://127.0.0.1:port; repeatable (default "+defaultListen+")")
+	flags.Var((*listenFlags)(&m.Listen), "listen", "where to serve the API: unix:///path, tcp://127.0.0.1:port or tls://address:port; repeatable (default "+defaultListen+")")
+	flags.StringVar(&m.TLSCert, "tls-cert", "", "file with the certificate of tls:// endpoints in PEM, and those up to its authority; a renewed one counts at once")
+	flags.StringVar(&m.TLSKey, "tls-key", "", "file with its private key in PEM")
+	flags.StringVar(&m.TLSClientCA, "tls-client-ca", "", "file with the authorities whose certificates clients of tls:// endpoints have to show, in PEM; may be left out on loopback alone")
 	flags.StringVar(&m.Link, "link", defaultLink, "where vmmd is: "+link.Endpoints)
 	flags.StringVar(&m.DataDir, "data-dir", defaultDataDir, "directory of everything that is kept")
 	flags.StringVar(&m.Guest, "guest", defaultGuest, "directory of the guest artefacts that mkrootfs made")
+	flags.StringVar(&m.CertsDir, "registry-certs", defaultCerts, "directory with a directory HOST:PORT for each registry that needs certificates: *.crt to trust, *.cert and *.key to show")
 	flags.DurationVar(&m.BootTimeout, "boot-timeout", defaultBootTimeout, "how long a guest may take to boot")
+	flags.IntVar(&m.Templates, "templates", defaultTemplates, "how many sizes of virtual machines are kept ready as snapshots to start from; 0 boots each")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warning or error")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -59,10 +68,11 @@ func (m *Main) ParseFlags(args []string) error {
 	if m.BootTimeout <= 0 {
 		return fmt.Errorf("--boot-timeout %s is not positive", m.BootTimeout)
 	}
-	for _, endpoint := range m.Listen {
-		if _, _, err := parseListen(endpoint); err != nil {
-			return err
-		}
+	if m.Templates < 0 || m.Templates > maxTemplates {
+		return fmt.Errorf("--templates %d is out of range; give 0 to %d", m.Templates, maxTemplates)
+	}
+	if err := m.checkTLS(); err != nil {
+		return err
 	}
 	parsed, err := logrus.ParseLevel(level)
 	if err != nil {
@@ -73,18 +83,20 @@ func (m *Main) ParseFlags(args []string) error {
 }
 
 // parseListen takes an endpoint apart. It refuses addresses that others than
-// this machine reach, as nothing yet protects the API there.
+// this machine reach without TLS, as nothing protects the API there.
 func parseListen(endpoint string) (network, address string, err error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil:
 	case u.Scheme == "unix" && u.Host == "" && filepath.IsAbs(u.Path):
 		return "unix", u.Path, nil
+	case u.Scheme == "tls" && u.Path == "" && u.RawQuery == "" && u.Port() != "":
+		return "tls", u.Host, nil
 	case u.Scheme == "tcp" && u.Path == "" && u.Port() != "":
 		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
 			return "tcp", net.JoinHostPort(u.Hostname(), u.Port()), nil
 		}
-		return "", "", fmt.Errorf("--listen %s is refused: the API has no TLS and no authentication on TCP yet, so it listens on loopback addresses only, such as tcp://127.0.0.1:%s", endpoint, u.Port())
+		return "", "", fmt.Errorf("--listen %s is refused: nothing protects the API on plain TCP, so it listens on loopback addresses only, such as tcp://127.0.0.1:%s; for other machines use tls://%s", endpoint, u.Port(), u.Host)
 	}
-	return "", "", fmt.Errorf("--listen %q is no endpoint; use unix:///path or tcp://127.0.0.1:port", endpoint)
+	return "", "", fmt.Errorf("--listen %q is no endpoint; use unix:///path, tcp://127.0.0.1:port or tls://address:port", endpoint)
 }

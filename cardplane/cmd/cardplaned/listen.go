@@ -12,17 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listen opens one endpoint. A unix socket is the owner's alone, and replaces
+// listenOn opens one endpoint. A unix socket is the owner's alone, and replaces
 // a stale one that nobody listens on.
-func listen(endpoint string) (net.Listener, error) {
+func (m *Main) listenOn(endpoint string) (net.Listener, error) {
 	network, address, err := parseListen(endpoint)
 	if err != nil {
 		return nil, err
 	}
-	if network == "unix" {
+	var l net.Listener
+	switch network {
+	case "unix":
 		return listenUnix(address)
+	case "tls":
+		l, err = m.listenTLS(address)
+	default:
+		l, err = net.Listen(network, address)
 	}
-	l, err := net.Listen(network, address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", endpoint, err)
 	}

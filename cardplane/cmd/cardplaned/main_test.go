@@ -42,10 +42,19 @@ func TestParseFlags(t *testing.T) {
 		{"--listen tcp://0.0.0.0:7070", "loopback addresses only, such as tcp://127.0.0.1:7070"},
 		{"--listen tcp://192.0.2.1:7070", "loopback addresses only"},
 		{"--listen tcp://localhost:7070", "loopback addresses only"},
+		{"--listen tls://127.0.0.1:7443 --tls-cert c --tls-key k", ""},
+		{"--listen tls://0.0.0.0:7443 --tls-cert c --tls-key k --tls-client-ca a", ""},
+		{"--listen tls://card.example:7443 --tls-cert c --tls-key k --tls-client-ca a", ""},
+		{"--listen tls://0.0.0.0:7443 --tls-cert c --tls-key k", "--tls-client-ca"},
+		{"--listen tls://localhost:7443 --tls-cert c --tls-key k", "--tls-client-ca"},
+		{"--listen tls://127.0.0.1:7443 --tls-cert c", "give --tls-cert and --tls-key"},
+		{"--listen tls://127.0.0.1", "is no endpoint"},
+		{"--tls-cert c --tls-key k", "add one with --listen"},
 		{"--listen :7070", "is no endpoint"},
 		{"--listen unix://relative.sock", "is no endpoint"},
 		{"--log-level chatty", "use debug, info"},
 		{"--boot-timeout -1s", "not positive"},
+		{"--templates -1", "give 0 to 64"},
 		{"stray", "all settings are flags"},
 	} {
 		var m Main
@@ -151,7 +160,7 @@ func TestRun(t *testing.T) {
 	m := newMain(t, dir, host.Endpoint, agents.Cmdline)
 	d := start(t, m)
 	archive := strings.NewReader(string(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")))
-	if _, err := d.client.Images().Load(t.Context(), archive); err != nil {
+	if _, err := d.client.Images().Load(t.Context(), archive, cardplane.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	containers := d.client.Containers()
@@ -180,7 +189,7 @@ func TestRun(t *testing.T) {
 	}
 	d = start(t, newMain(t, dir, host.Endpoint, agents.Cmdline))
 	defer d.stop(t)
-	if got, err := d.client.Containers().Wait(t.Context(), c.ID); err != nil || got.ExitCode != 5 {
+	if got, err := d.client.Containers().Wait(t.Context(), c.ID, cardplane.WaitNotRunning); err != nil || got.ExitCode != 5 {
 		t.Errorf("after a restart: %+v, %v", got, err)
 	}
 	if v, err := d.client.System().VersionInfo(t.Context()); err != nil || v.Epoch != 2 || !v.Host.Reachable {

@@ -33,7 +33,7 @@ const (
 	// an image may take long to arrive.
 	headerTimeout   = 10 * time.Second
 	idleTimeout     = 2 * time.Minute
-	maxHeader       = 64 << 10
+	maxHeader       = 1 << 20
 	shutdownTimeout = 10 * time.Second
 	// gcPercent trades a little processor time for memory, of which a card
 	// has less.
@@ -45,11 +45,18 @@ type Main struct {
 	// Listen are the endpoints of the API, Link is vmmd's.
 	Listen []string
 	Link   string
+	// TLSCert and TLSKey are the files of the tls:// endpoints' certificate,
+	// TLSClientCA that of the authorities of clients.
+	TLSCert, TLSKey, TLSClientCA string
 	// DataDir is where everything is kept, Guest where the artefacts are.
 	DataDir, Guest string
+	// CertsDir has the certificates of registries.
+	CertsDir string
 	// BootTimeout bounds a guest's boot.
 	BootTimeout time.Duration
-	LogLevel    logrus.Level
+	// Templates is how many templates are kept; 0 for none.
+	Templates int
+	LogLevel  logrus.Level
 	// Output is where the log goes; nil means standard error.
 	Output io.Writer
 
@@ -118,7 +125,7 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 	if err != nil {
 		return services, 0, err
 	}
-	images, err := image.Open(image.Options{Dir: filepath.Join(m.DataDir, "images"), Log: m.log})
+	images, err := image.Open(image.Options{Dir: filepath.Join(m.DataDir, "images"), CertsDir: m.CertsDir, Log: m.log})
 	if err != nil {
 		return services, 0, err
 	}
@@ -127,7 +134,8 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 	containers, err := container.Open(container.Config{
 		Store: st, Images: images, Events: events,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
-			Host: host, Artefacts: artefacts, Epoch: st.Epoch(), BootTimeout: m.BootTimeout, Log: m.log,
+			Host: host, Artefacts: artefacts, Epoch: st.Epoch(), BootTimeout: m.BootTimeout,
+			Templates: m.Templates, Prefix: st.ID() + "-", Log: m.log,
 		}),
 		LogDir: filepath.Join(m.DataDir, "logs"),
 		Log:    m.log,
@@ -139,9 +147,10 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 	return httpapi.Services{
 		Containers: containers,
 		Images:     containers.Images(),
+		Volumes:    containers.Volumes(),
 		Events:     events,
 		System: system.New(system.Config{
-			Host: host, Artefacts: artefacts, Link: m.Link, DataDir: m.DataDir, Epoch: st.Epoch(),
+			Host: host, Artefacts: artefacts, Link: m.Link, DataDir: m.DataDir, Epoch: st.Epoch(), DiskUsage: containers.DiskUsage,
 		}),
 	}, st.Epoch(), nil
 }
@@ -149,7 +158,7 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 func (m *Main) listen() ([]net.Listener, error) {
 	var list []net.Listener
 	for _, endpoint := range m.Listen {
-		l, err := listen(endpoint)
+		l, err := m.listenOn(endpoint)
 		if err != nil {
 			for _, l := range list {
 				err = errors.Join(err, l.Close())

@@ -18,6 +18,8 @@
 //     ".wh..wh..opq" does so with everything in its directory, wherever in the
 //     layer they stand. Other names that begin with ".wh..wh." are
 //     bookkeeping of AUFS and are skipped.
+//   - A character device 0:0, overlayfs's own mark of a name that was removed,
+//     makes no name, and takes away what had it.
 //   - Names are relative to the root whether they begin with "/", "./" or
 //     neither. A name that climbs above the root with ".." is refused.
 //   - Parents that are missing are made: owned by root, mode 0755, time 0.

@@ -31,7 +31,7 @@ func (m *Merger) inode(hdr *tar.Header) (*mkerofs.Inode, error) {
 	case syscall.S_IFREG:
 		inode.Size = hdr.Size
 	case syscall.S_IFLNK:
-		if hdr.Linkname == "" || len(hdr.Linkname) > maxTarget {
+		if hdr.Linkname == "" || len(hdr.Linkname) > maxPath {
 			return nil, corrupt("a symbolic link to %d bytes", len(hdr.Linkname))
 		}
 		inode.Mode = typ | 0o777 // what lstat(2) says of any symbolic link
@@ -43,6 +43,12 @@ func (m *Merger) inode(hdr *tar.Header) (*mkerofs.Inode, error) {
 		inode.Major, inode.Minor = uint32(hdr.Devmajor), uint32(hdr.Devminor)
 	}
 	return inode, m.setXattrs(inode, hdr)
+}
+
+// isOverlayWhiteout reports whether overlayfs would take i for the mark of a
+// name that was removed.
+func isOverlayWhiteout(i *mkerofs.Inode) bool {
+	return i.Mode&syscall.S_IFMT == syscall.S_IFCHR && i.Major == 0 && i.Minor == 0
 }
 
 func fileType(hdr *tar.Header) (uint32, error) {

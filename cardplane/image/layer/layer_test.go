@@ -151,6 +151,7 @@ func TestMerge(t *testing.T) {
 		"opaque keeps what came deeper": {[]l{{file("d/e/a", "1")}, {file("d/e/b", "2"), file("d/.wh..wh..opq", "")}}, "d/ d/e/ d/e/b=2"},
 		"opaque root":                   {[]l{{file("a", "1")}, {file(".wh..wh..opq", ""), file("b", "2")}}, "b=2"},
 		"opaque through a symlink":      {[]l{{file("r/a", "1"), symlink("l", "/r")}, {file("l/.wh..wh..opq", "")}}, "l->/r r/"},
+		"overlay's whiteout":            {[]l{{file("a", "1"), file("b", "2")}, {{Header: tar.Header{Typeflag: tar.TypeChar, Name: "a"}}}}, "b=2"},
 		"AUFS bookkeeping":              {[]l{{file(".wh..wh.plnk", "x"), dir(".wh..wh.orph"), file("a", "1")}}, "a=1"},
 		"parent is a symlink":           {[]l{{dir("usr/lib"), symlink("lib", "usr/lib")}, {file("lib/x", "1")}}, "lib->usr/lib usr/ usr/lib/ usr/lib/x=1"},
 		"parent is absolute symlink":    {[]l{{dir("r"), symlink("a/l", "/r")}, {file("a/l/x", "1")}}, "a/ a/l->/r r/ r/x=1"},

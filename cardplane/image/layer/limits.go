@@ -26,7 +26,7 @@ type Limits struct {
 // Hard limits of Linux that a tar can exceed.
 const (
 	maxName     = 255  // NAME_MAX
-	maxTarget   = 4095 // PATH_MAX less the final NUL
+	maxPath     = 4095 // PATH_MAX less the final NUL
 	maxDepth    = 2048 // directories that fit in PATH_MAX
 	maxSymlinks = 40   // MAXSYMLINKS
 	maxXattr    = 65535

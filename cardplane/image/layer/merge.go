@@ -130,6 +130,10 @@ func (m *Merger) apply(hdr *tar.Header, entry int64, content io.Reader, buf []by
 	if err != nil {
 		return fmt.Errorf("entry %q: %w", hdr.Name, err)
 	}
+	if isOverlayWhiteout(inode) {
+		parent.remove(base)
+		return nil
+	}
 	parent.put(base, inode, m.layer)
 	return nil
 }

@@ -7,6 +7,9 @@ import (
 // splitPath returns the components of name, relative to the root, without "."
 // and with ".." resolved in the text, as tar extractors do.
 func splitPath(name string) ([]string, error) {
+	if len(name) > maxPath {
+		return nil, corrupt("an entry with a name of %d bytes, more than %d", len(name), maxPath)
+	}
 	if strings.IndexByte(name, 0) >= 0 {
 		return nil, corrupt("entry %q: a NUL byte in the name", name)
 	}

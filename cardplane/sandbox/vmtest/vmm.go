@@ -33,6 +33,8 @@ const (
 	BehaveSilent = "behave=silent"
 	// BehaveExit ends the VMM during the boot.
 	BehaveExit = "behave=exit"
+	// BehaveUnfit keeps a machine that was restored from coming up.
+	BehaveUnfit = "behave=unfit"
 )
 
 // PanicText is what a guest that panics writes to its console last.
@@ -61,6 +63,7 @@ type machine struct {
 	mu     sync.Mutex
 	config *chapi.VmConfig
 	booted bool
+	paused bool
 }
 
 func (m *machine) handler() http.Handler {
@@ -68,6 +71,7 @@ func (m *machine) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/vm.info", m.info)
 	mux.HandleFunc("PUT /api/v1/vm.create", m.create)
 	mux.HandleFunc("PUT /api/v1/vm.boot", m.boot)
+	m.handleSnapshots(mux)
 	return mux
 }
 
@@ -77,6 +81,8 @@ func (m *machine) info(w http.ResponseWriter, _ *http.Request) {
 	switch {
 	case m.config == nil:
 		refuse(w, http.StatusNotFound, "VM is not created")
+	case m.paused:
+		answer(w, chapi.VmInfo{Config: *m.config, State: chapi.Paused})
 	case m.booted:
 		answer(w, chapi.VmInfo{Config: *m.config, State: chapi.Running})
 	default:

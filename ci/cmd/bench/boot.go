@@ -16,28 +16,82 @@ import (
 	"github.com/cardplane/cardplane/rootfs/manifest"
 )
 
-// coldRounds is how often a cold start and a bare boot are timed, in turn.
-const coldRounds = 7
+// startRounds is how often each way to start is timed, in turn.
+const startRounds = 7
 
-// coldStart compares `cardctl run` to its first output byte with a bare boot
-// of the same kernel and root in QEMU, to a PID 1 that prints one line.
-func coldStart(ctx context.Context, s *harness.Stack) error {
-	var cold, bare sample
-	for range coldRounds {
+// starts compares `cardctl run` to its first output byte, from a template and
+// cold, with a bare boot of the same kernel and root in QEMU, to a PID 1 that
+// prints one line. s makes no templates.
+func starts(ctx context.Context, s *harness.Stack) error {
+	cfg := harness.DefaultConfig()
+	cfg.Bin, cfg.Guest = s.Bin(), s.Guest()
+	cfg.CardArgs = append(cfg.CardArgs, "--templates", "1")
+	return withStack(ctx, cfg, func(ctx context.Context, templated *harness.Stack) error {
+		if err := awaitTemplate(ctx, templated); err != nil {
+			return err
+		}
+		return compareStarts(ctx, s, templated)
+	})
+}
+
+func compareStarts(ctx context.Context, s, templated *harness.Stack) error {
+	var bare, cold, warm sample
+	for range startRounds {
 		b, err := bareBoot(ctx, s.Guest(), "bareinit", "CARDPLANE-BARE-INIT")
 		if err != nil {
 			return err
 		}
-		c, err := firstByte(s.Cardctl(ctx, "run", "--rm", "demo/probe", "/probe", "count", "1"))
+		c, err := firstByte(probeOnce(ctx, s))
 		if err != nil {
 			return err
 		}
-		bare, cold = append(bare, b.after), append(cold, c)
+		w, err := firstByte(probeOnce(ctx, templated))
+		if err != nil {
+			return err
+		}
+		bare, cold, warm = append(bare, b.after), append(cold, c), append(warm, w)
 	}
 	fmt.Printf("bare boot to PID 1's line    %v\n", bare)
-	fmt.Printf("cardctl run to first byte    %v\n", cold)
-	fmt.Printf("  ratio                      %.2f   (aim: at most 1.6)\n", ratio(cold, bare))
+	fmt.Printf("cardctl run to first byte\n")
+	fmt.Printf("  from a template            %v\n", warm)
+	fmt.Printf("    ratio to a bare boot     %v   (aim: at most 1.6)\n", paired(warm, bare))
+	fmt.Printf("  cold, without one          %v\n", cold)
+	fmt.Printf("    ratio to a bare boot     %v   (aim: at most 1.6)\n", paired(cold, bare))
 	return nil
+}
+
+// probeOnce is a container that prints one line.
+func probeOnce(ctx context.Context, s *harness.Stack) *exec.Cmd {
+	return s.Cardctl(ctx, "run", "--rm", "demo/probe", "/probe", "count", "1")
+}
+
+// templatePoll is how often the host is asked whether the template is there.
+const templatePoll = 100 * time.Millisecond
+
+// awaitTemplate runs a container and waits until the template of its size is
+// there, and the machine in which it was made gone.
+func awaitTemplate(ctx context.Context, s *harness.Stack) error {
+	if _, err := firstByte(probeOnce(ctx, s)); err != nil {
+		return err
+	}
+	l, err := s.Link()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		templates, err := l.Snapshots(ctx)
+		if err != nil {
+			return fmt.Errorf("wait for a template: %w", err)
+		}
+		vms, err := l.VMs(ctx)
+		if err != nil || len(templates) > 0 && len(vms) == 0 {
+			return err
+		}
+		time.Sleep(templatePoll)
+	}
 }
 
 // firstByte runs cmd to its end and returns when its first output byte came.

@@ -33,7 +33,9 @@ func emulatedHost(ctx context.Context, local *harness.Stack) (err error) {
 		return fmt.Errorf("build the compute host's image: %w: %s", err, out)
 	}
 	accel := computehost.ChooseAccel()
-	h, err := computehost.Boot(ctx, computehost.Config{Image: filepath.Join(harness.Root(), "build", "host"), Accel: accel})
+	h, err := computehost.Boot(ctx, computehost.Config{
+		Image: filepath.Join(harness.Root(), "build", "host"), Accel: accel, QEMU: accel.QEMU(harness.Root()),
+	})
 	if err != nil {
 		return err
 	}

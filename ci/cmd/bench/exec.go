@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,42 +15,73 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/ocispec"
 	"github.com/cardplane/cardplane/ci/harness"
+	"github.com/cardplane/cardplane/rootfs/manifest"
 )
 
-const execRounds = 20
+const (
+	// execRounds is how often both kinds of exec are timed, in turn.
+	execRounds = 5
+	// execsPerRound is how many execs through the API a round times; benchinit
+	// times as many.
+	execsPerRound = 20
+)
 
 // execRoundTrip compares an exec through the API, from the request to the
-// exit code, with `crun exec` of a like program timed inside a guest that
-// runs nothing else.
+// exit code, with `crun exec` of a like program in a like container, timed
+// inside a guest that runs nothing else. Each round has the median of many of either kind.
 func execRoundTrip(ctx context.Context, s *harness.Stack) error {
-	alone, err := crunAlone(ctx, s)
+	dir, err := os.MkdirTemp("", "cp-bench-")
 	if err != nil {
 		return err
 	}
-	ours, err := withContainer(ctx, s, "forever", func(id string) (sample, error) {
-		var times sample
-		for range execRounds + 1 {
-			start := time.Now()
-			if err := execTrue(ctx, s, id); err != nil {
+	defer func() { _ = os.RemoveAll(dir) }()
+	guest, err := buildAlone(ctx, s, dir)
+	if err != nil {
+		return err
+	}
+	var alone sample
+	ours, err := withContainer(ctx, s, probe("forever"), func(id string) (ours sample, err error) {
+		for range execRounds {
+			a, err := crunAlone(ctx, guest)
+			if err != nil {
 				return nil, err
 			}
-			times = append(times, time.Since(start))
+			o, err := throughAPI(ctx, s, id)
+			if err != nil {
+				return nil, err
+			}
+			alone, ours = append(alone, a), append(ours, o)
 		}
-		return times[1:], nil
+		return ours, nil
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Printf("crun exec inside the guest   median %.1f ms\n", float64(alone.Microseconds())/1000)
+	fmt.Printf("crun exec inside the guest   %v\n", alone)
 	fmt.Printf("exec through the API         %v\n", ours)
-	fmt.Printf("  ratio                      %.2f   (aim: at most 1.5)\n", float64(ours.median())/float64(alone))
+	fmt.Printf("  ratio                      %v   (aim: at most 1.5)\n", paired(ours, alone))
 	return nil
+}
+
+// throughAPI returns the median time of an exec through the API, after one
+// that is not timed.
+func throughAPI(ctx context.Context, s *harness.Stack, id string) (time.Duration, error) {
+	var times sample
+	for range execsPerRound + 1 {
+		start := time.Now()
+		if err := execTrue(ctx, s, id); err != nil {
+			return 0, err
+		}
+		times = append(times, time.Since(start))
+	}
+	return times[1:].median(), nil
 }
 
 // execTrue runs one exec to its end.
 func execTrue(ctx context.Context, s *harness.Stack, id string) error {
-	e, err := s.Client.Containers().Exec(ctx, id, cardplane.ExecSpec{Command: []string{"/probe", "exit", "0"}})
+	e, err := s.Client.Containers().Exec(ctx, id, cardplane.ExecSpec{Command: []string{"/probe", "exit", "0"}}, "")
 	if err != nil {
 		return err
 	}
@@ -69,16 +102,15 @@ func execTrue(ctx context.Context, s *harness.Stack, id string) error {
 	return nil
 }
 
-// crunAlone boots a guest whose PID 1 is benchinit, and returns the median
-// time of its `crun exec`.
-func crunAlone(ctx context.Context, s *harness.Stack) (time.Duration, error) {
-	dir, err := os.MkdirTemp("", "cp-bench-")
+// buildAlone builds a guest whose PID 1 is benchinit into dir, and returns
+// where it is.
+func buildAlone(ctx context.Context, s *harness.Stack, dir string) (string, error) {
+	spec, err := aloneSpec(s.Guest())
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	init := filepath.Join(dir, "benchinit")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", init, "./ci/cmd/benchinit")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.spec="+spec, "-o", init, "./ci/cmd/benchinit")
 	build.Dir, build.Env = harness.Root(), append(os.Environ(), "CGO_ENABLED=0")
 	bin := s.Bin()
 	kernel := filepath.Base(s.Guest())
@@ -86,10 +118,30 @@ func crunAlone(ctx context.Context, s *harness.Stack) (time.Duration, error) {
 		"--agent", init, "--initrd-init", filepath.Join(bin, "initrd-init"), "--bareinit", filepath.Join(bin, "bareinit"))
 	for _, cmd := range []*exec.Cmd{build, make} {
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return 0, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, out)
+			return "", fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, out)
 		}
 	}
-	b, err := bareBoot(ctx, filepath.Join(dir, kernel), "guest-agent", "CRUN-EXEC-MICROSECONDS")
+	return filepath.Join(dir, kernel), nil
+}
+
+// aloneSpec returns the specification of a container like that of
+// execRoundTrip, for the guest in dir and as benchinit takes it.
+func aloneSpec(dir string) (string, error) {
+	m, err := manifest.Read(dir)
+	if err != nil {
+		return "", err
+	}
+	spec, err := ocispec.Build(ocispec.Request{ID: "c", Spec: probe("forever"), Kernel: m.Kernel.Release})
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(spec)
+	return base64.StdEncoding.EncodeToString(text), err
+}
+
+// crunAlone boots that guest and returns the median time of its `crun exec`.
+func crunAlone(ctx context.Context, guest string) (time.Duration, error) {
+	b, err := bareBoot(ctx, guest, "guest-agent", "CRUN-EXEC-MICROSECONDS")
 	if err != nil {
 		return 0, err
 	}
@@ -97,14 +149,19 @@ func crunAlone(ctx context.Context, s *harness.Stack) (time.Duration, error) {
 	return time.Duration(micros) * time.Microsecond, err
 }
 
-// withContainer runs fn while a container runs /probe with the words of job.
-func withContainer[T any](ctx context.Context, s *harness.Stack, job string, fn func(id string) (T, error)) (result T, err error) {
+// probe is a container of ci/cmd/probe with a job.
+func probe(job string) cardplane.ContainerSpec {
+	return cardplane.ContainerSpec{Image: "demo/probe", Command: append([]string{"/probe"}, strings.Fields(job)...)}
+}
+
+// withContainer runs fn while a container of spec runs.
+func withContainer[T any](ctx context.Context, s *harness.Stack, spec cardplane.ContainerSpec, fn func(id string) (T, error)) (result T, err error) {
 	containers := s.Client.Containers()
-	c, err := containers.Create(ctx, cardplane.ContainerSpec{Image: "demo/probe", Command: append([]string{"/probe"}, strings.Fields(job)...)}, "")
+	c, err := containers.Create(ctx, spec, "")
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, containers.Remove(context.WithoutCancel(ctx), c.ID, true)) }()
+	defer func() { err = errors.Join(err, containers.Remove(context.WithoutCancel(ctx), c.ID, true, "")) }()
 	if _, err := containers.Start(ctx, c.ID); err != nil {
 		return result, err
 	}

@@ -40,7 +40,7 @@ type part struct {
 }
 
 var parts = []part{
-	{"cold", coldStart}, {"exec", execRoundTrip}, {"vsock", vsockDevice}, {"memory", memory}, {"eight", eightAtOnce},
+	{"cold", starts}, {"exec", execRoundTrip}, {"vsock", vsockDevice}, {"streams", streams}, {"memory", memory}, {"eight", eightAtOnce}, {"api", api},
 	{"emulated", emulatedHost},
 }
 
@@ -117,6 +117,24 @@ func (s sample) String() string {
 	sorted := slices.Sorted(slices.Values(s))
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return fmt.Sprintf("median %.1f ms (min %.1f, max %.1f, n=%d)", ms(s.median()), ms(sorted[0]), ms(sorted[len(sorted)-1]), len(s))
+}
+
+// ratios are what pairs of times, taken one after the other, are to each other.
+type ratios []float64
+
+// paired compares two samples, round by round: a machine that is busy for a
+// while slows both of a pair.
+func paired(a, b sample) ratios {
+	var r ratios
+	for i := range a {
+		r = append(r, float64(a[i])/float64(b[i]))
+	}
+	slices.Sort(r)
+	return r
+}
+
+func (r ratios) String() string {
+	return fmt.Sprintf("%.2f (median of %d rounds, %.2f to %.2f)", r[len(r)/2], len(r), r[0], r[len(r)-1])
 }
 
 // ratio compares two samples.

@@ -75,7 +75,7 @@ func guestMemory(ctx context.Context, s *harness.Stack) error {
 		return err
 	}
 	defer l.Close()
-	m, err := withContainer(ctx, s, "forever", func(string) (guestapi.Memory, error) { return agentMemory(ctx, l) })
+	m, err := withContainer(ctx, s, probe("forever"), func(string) (guestapi.Memory, error) { return agentMemory(ctx, l) })
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func startMany(ctx context.Context, s *harness.Stack) (remove func() error, err 
 	remove = func() error {
 		var errs []error
 		for _, id := range ids {
-			errs = append(errs, containers.Remove(context.WithoutCancel(ctx), id, true))
+			errs = append(errs, containers.Remove(context.WithoutCancel(ctx), id, true, ""))
 		}
 		return errors.Join(errs...)
 	}

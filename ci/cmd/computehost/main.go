@@ -1,6 +1,7 @@
 // Command computehost builds and boots the emulated compute host.
 //
-//	computehost build   make the host's image, if anything of it has changed
+//	computehost build   make the host's image, if anything of it has changed,
+//	                    and the QEMU that emulates it, where that is needed
 //	computehost up      boot it, say how to use it, and power it off at Ctrl-C
 //	computehost run DIR SCRIPT
 //	                    run a shell script in the host of directory DIR
@@ -15,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -109,7 +111,15 @@ func (s settings) build(ctx context.Context) error {
 		VMMD:       filepath.Join(s.bin, "host", "vmmd"),
 		HostCtl:    filepath.Join(s.bin, "host", "hostctl"),
 	}
-	return b.Build(ctx)
+	if err := b.Build(ctx); err != nil || computehost.ChooseAccel().KVM {
+		return err
+	}
+	qemu := exec.CommandContext(ctx, "ci/host-qemu.sh")
+	qemu.Stdout, qemu.Stderr = os.Stdout, os.Stderr
+	if err := qemu.Run(); err != nil {
+		return fmt.Errorf("build the QEMU that emulates the host: %w", err)
+	}
+	return nil
 }
 
 // up boots the host and stays until ctx is done or the host has ended.
@@ -117,7 +127,7 @@ func (s settings) up(ctx context.Context) (err error) {
 	accel := computehost.ChooseAccel()
 	fmt.Println("booting the compute host", accel.Reason)
 	h, err := computehost.Boot(ctx, computehost.Config{
-		Image: s.image, CPUs: s.cpus, MemoryMiB: s.memory, Accel: accel, Console: os.Stderr,
+		Image: s.image, CPUs: s.cpus, MemoryMiB: s.memory, Accel: accel, QEMU: accel.QEMU("."), Console: os.Stderr,
 	})
 	if err != nil {
 		return err

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -31,11 +33,13 @@ var subjects = map[string]string{chQEMU: "CloudHypervisor", cloudHypervisor: "Ch
 func runLane(ctx context.Context, l lane, root, pattern string, t *tally) error {
 	guest := guestFor(l, root)
 	env := append(os.Environ(), harness.EnvEnable+"=1", harness.EnvGuest+"="+guest, harness.EnvVMM+"="+l.vmm)
-	common := []string{"-skip", subjects[l.vmm], conformance}
+	beside := []string{"-parallel", strconv.Itoa(parallel(l))}
+	common := append(slices.Clone(beside), "-skip", subjects[l.vmm], conformance)
+	suite := append(beside, endToEnd)
 	if l.place == onThisMachine {
 		return errors.Join(
 			goTest(ctx, root, env, pattern, t, common...),
-			goTest(ctx, root, env, pattern, t, endToEnd))
+			goTest(ctx, root, env, pattern, t, suite...))
 	}
 	return withHost(ctx, root, func(h *computehost.Host) error {
 		wrapper, cleanup, err := execInHost(ctx, h, root, guest)
@@ -47,7 +51,7 @@ func runLane(ctx context.Context, l lane, root, pattern string, t *tally) error 
 		env = append(env, computehost.EnvDir+"="+h.Dir)
 		return errors.Join(
 			goTest(ctx, root, static, pattern, t, append([]string{"-exec", wrapper}, common...)...),
-			goTest(ctx, root, env, pattern, t, endToEnd))
+			goTest(ctx, root, env, pattern, t, suite...))
 	})
 }
 
@@ -58,8 +62,9 @@ func withHost(ctx context.Context, root string, fn func(*computehost.Host) error
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build the compute host's image: %w", err)
 	}
+	accel := computehost.ChooseAccel()
 	h, err := computehost.Boot(ctx, computehost.Config{
-		Image: filepath.Join(root, "build", "host"), Accel: computehost.ChooseAccel(),
+		Image: filepath.Join(root, "build", "host"), Accel: accel, QEMU: accel.QEMU(root),
 	})
 	if err != nil {
 		return err
@@ -104,12 +109,22 @@ func execInHost(ctx context.Context, h *computehost.Host, root, guest string) (w
 	return strings.Join(append(words, h.Dir), " "), cleanup, nil
 }
 
+// parallel is how many tests run beside each other on l: one more than there
+// are processors, because tests mostly wait for one guest, which uses one. In
+// the emulated compute host one guest is already more than fits.
+func parallel(l lane) int {
+	if l.place == inComputeHost {
+		return 1
+	}
+	return runtime.NumCPU() + 1
+}
+
 // goTest runs go test and has t read what it says.
 func goTest(ctx context.Context, root string, env []string, pattern string, t *tally, args ...string) error {
 	if pattern != "" {
 		args = append([]string{"-run", pattern}, args...)
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-p", "1", "-timeout", "30m"}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-p", "1", "-timeout", "60m"}, args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = root, env, os.Stderr
 	// Interrupted, the tests shall clean up behind them.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -26,10 +28,16 @@ type tally struct {
 	out     io.Writer // gets a line for each test that ends
 	outputs map[string][]string
 	parents map[string]bool
+	// waiting are the tests that have begun and wait for their turn, and
+	// ended those that have ended.
+	waiting, ended map[string]bool
 }
 
 func newTally(out io.Writer) *tally {
-	return &tally{out: out, skipped: map[string]string{}, outputs: map[string][]string{}, parents: map[string]bool{}}
+	return &tally{
+		out: out, skipped: map[string]string{}, outputs: map[string][]string{}, parents: map[string]bool{},
+		waiting: map[string]bool{}, ended: map[string]bool{},
+	}
 }
 
 // read takes a stream of events in. What is no event is shown.
@@ -54,11 +62,39 @@ func (t *tally) take(e event) {
 		if i := strings.LastIndexByte(e.Test, '/'); i > 0 {
 			t.parents[e.Package+" "+e.Test[:i]] = true
 		}
+	case "pause":
+		t.waiting[key] = true
+	case "cont":
+		delete(t.waiting, key)
 	case "output", "build-output":
 		t.outputs[key] = append(t.outputs[key], e.Output)
 	case "pass", "skip", "fail":
+		t.ended[key] = true
+		if e.Test == "" && e.Action == "fail" {
+			t.unended(e.Package)
+		}
 		t.end(key, e)
 		delete(t.outputs, key)
+	}
+}
+
+// unended takes in the tests that were running when their package failed, which
+// is how a time-out shows, and what others wrote after their end.
+func (t *tally) unended(pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(t.outputs)) {
+		test, ours := strings.CutPrefix(key, pkg+" ")
+		if !ours || test == "" || t.waiting[key] {
+			continue
+		}
+		how := "wrote after its end"
+		if !t.ended[key] {
+			how = "was running when its package ended"
+			_, _ = fmt.Fprintf(t.out, "  never ended  %s\n", test)
+			if !t.parents[key] {
+				t.failed++
+			}
+		}
+		t.failures = append(t.failures, fmt.Sprintf("%s %s\n%s", key, how, strings.Join(t.outputs[key], "")))
 	}
 }
 

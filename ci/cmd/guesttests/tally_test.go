@@ -22,22 +22,36 @@ not an event
 {"Action":"skip","Package":"p","Test":"TestB"}
 {"Action":"output","Package":"q","Output":"q.go:1: does not build\n"}
 {"Action":"fail","Package":"q"}
+{"Action":"run","Package":"r","Test":"TestC"}
+{"Action":"run","Package":"r","Test":"TestC/hangs"}
+{"Action":"output","Package":"r","Test":"TestC/hangs","Output":"=== RUN   TestC/hangs\n"}
+{"Action":"run","Package":"r","Test":"TestD"}
+{"Action":"output","Package":"r","Test":"TestD","Output":"=== PAUSE TestD\n"}
+{"Action":"pause","Package":"r","Test":"TestD"}
+{"Action":"run","Package":"r","Test":"TestE"}
+{"Action":"output","Package":"r","Test":"TestE","Output":"=== RUN   TestE\n"}
+{"Action":"pass","Package":"r","Test":"TestE"}
+{"Action":"output","Package":"r","Test":"TestE","Output":"panic: test timed out\n"}
+{"Action":"fail","Package":"r"}
 `
 	var out strings.Builder
 	c := newTally(&out)
 	if err := c.read(strings.NewReader(stream)); err != nil {
 		t.Fatal(err)
 	}
-	if c.passed != 1 || c.failed != 1 || c.skipped["TestB"] != "is about ch-qemu" || len(c.skipped) != 1 {
+	if c.passed != 2 || c.failed != 2 || c.skipped["TestB"] != "is about ch-qemu" || len(c.skipped) != 1 {
 		t.Errorf("%d passed, %d failed, skipped %v", c.passed, c.failed, c.skipped)
 	}
 	all := fmt.Sprint(c.failures)
-	for _, want := range []string{"is broken", "does not build"} {
+	for _, want := range []string{"is broken", "does not build", "r TestC/hangs was running when its package ended\n", "r TestE wrote after its end\npanic: test timed out"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is not among the failures: %s", want, all)
 		}
 	}
-	for _, want := range []string{"not an event", "TestA/one"} {
+	if strings.Contains(all, "TestD") {
+		t.Errorf("a test that had not its turn is among the failures: %s", all)
+	}
+	for _, want := range []string{"not an event", "TestA/one", "never ended  TestC/hangs"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q was not shown: %s", want, out.String())
 		}

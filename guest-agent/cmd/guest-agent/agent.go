@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -17,8 +18,10 @@ import (
 	"github.com/cardplane/cardplane/guest-agent/reap"
 	"github.com/cardplane/cardplane/guest-agent/rootdir"
 	"github.com/cardplane/cardplane/guest-agent/server"
+	"github.com/cardplane/cardplane/guest-agent/sysctl"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/guestwire"
+	"github.com/cardplane/cardplane/openapi/hostonly"
 )
 
 const (
@@ -35,10 +38,11 @@ const (
 // Main is the agent.
 type Main struct {
 	log *logrus.Logger
-	// timings are of the boot steps, and identity is the machine's. Both are
-	// known before anything is served.
-	timings  []boot.Timing
-	identity guestapi.Machine
+	// timings are of the boot steps, known before anything is served.
+	timings []boot.Timing
+	// machine is what identity returns, once it was asked for.
+	identify sync.Once
+	machine  guestapi.Machine
 	// powerOff takes the first power-off request.
 	powerOff         chan time.Duration
 	control, streams net.Listener
@@ -62,14 +66,11 @@ func (m *Main) Run(ctx context.Context) error {
 	if m.timings, err = boot.Run(ctx, stages); err != nil {
 		return err
 	}
-	if m.identity, err = identity(); err != nil {
-		return err
-	}
 	m.log.WithField("steps", m.timings).Info("ready")
 
 	reaper := reap.New()
 	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
-	manager := container.NewManager(m.log, m.identity, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log))
+	manager := container.NewManager(m.log, m.identity, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log), sysctl.Dir("/proc/sys"))
 	// A power-off still needs the reaper and the streams: it ends them last.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -101,10 +102,10 @@ func (m *Main) awaitPowerOff(signalled, running context.Context) (time.Duration,
 
 // listen is the last boot step: who can connect finds a machine that is ready.
 func (m *Main) listen(context.Context) (err error) {
-	if m.control, err = listenHost(guestwire.ControlPort); err != nil {
+	if m.control, err = hostonly.Listen(guestwire.ControlPort); err != nil {
 		return fmt.Errorf("control: %w", err)
 	}
-	if m.streams, err = listenHost(guestwire.StreamPort); err != nil {
+	if m.streams, err = hostonly.Listen(guestwire.StreamPort); err != nil {
 		return fmt.Errorf("streams: %w", err)
 	}
 	return nil

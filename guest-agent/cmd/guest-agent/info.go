@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cardplane/cardplane/guest-agent/boot"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/version"
 )
@@ -26,21 +28,26 @@ func (m machine) PowerOff(grace time.Duration) {
 	}
 }
 
+// Renew implements server.Machine.
+func (machine) Renew(entropy []byte, now time.Time) error { return boot.Renew(entropy, now) }
+
 // identity returns what this machine is, which stays the same while it runs.
-func identity() (guestapi.Machine, error) {
-	bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return guestapi.Machine{}, err
-	}
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return guestapi.Machine{}, fmt.Errorf("uname: %w", err)
-	}
-	return guestapi.Machine{
-		AgentVersion:  version.Release,
-		KernelRelease: unix.ByteSliceToString(name.Release[:]),
-		BootId:        strings.TrimSpace(string(bootID)),
-	}, nil
+// The kernel makes up its boot id when it is first read: that must not be
+// before a snapshot is taken that several machines are restored from.
+func (m *Main) identity() guestapi.Machine {
+	m.identify.Do(func() {
+		bootID, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+		var name unix.Utsname
+		if err := errors.Join(err, unix.Uname(&name)); err != nil {
+			m.log.WithError(err).Error("cannot tell what machine this is")
+		}
+		m.machine = guestapi.Machine{
+			AgentVersion:  version.Release,
+			KernelRelease: unix.ByteSliceToString(name.Release[:]),
+			BootId:        strings.TrimSpace(string(bootID)),
+		}
+	})
+	return m.machine
 }
 
 // Info implements server.Machine.
@@ -49,7 +56,7 @@ func (m machine) Info() (guestapi.Info, error) {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return guestapi.Info{}, fmt.Errorf("uptime: %w", err)
 	}
-	info := guestapi.Info{Machine: m.main.identity, UptimeSeconds: time.Duration(now.Nano()).Seconds()}
+	info := guestapi.Info{Machine: m.main.identity(), UptimeSeconds: time.Duration(now.Nano()).Seconds()}
 	for _, t := range m.main.timings {
 		info.BootSteps = append(info.BootSteps, guestapi.BootStep{Name: t.Name, Milliseconds: float64(t.Took) / float64(time.Millisecond)})
 	}

@@ -1,27 +1,6 @@
 package main
 
-import (
-	"net"
-	"testing"
-
-	"github.com/mdlayher/vsock"
-)
-
-func TestFromHost(t *testing.T) {
-	for _, tc := range []struct {
-		peer net.Addr
-		want bool
-	}{
-		{&vsock.Addr{ContextID: vsock.Host, Port: 7}, true},
-		{&vsock.Addr{ContextID: vsock.Local, Port: 7}, false},
-		{&vsock.Addr{ContextID: 3, Port: 7}, false},
-		{&net.UnixAddr{}, false},
-	} {
-		if got := fromHost(tc.peer); got != tc.want {
-			t.Errorf("%v: %v", tc.peer, got)
-		}
-	}
-}
+import "testing"
 
 func TestKilobytes(t *testing.T) {
 	text := []byte("MemTotal:         239472 kB\nVmRSS:\t   11372 kB\nOdd:\nBad: x kB\n")

@@ -57,7 +57,7 @@ func (m *Main) refreshGuest(ctx context.Context, dir string) error {
 		Files: []string{m.Agent, m.InitrdInit, m.BareInit},
 		Obtain: func() ([]debian.Package, error) {
 			err := g.obtain(ctx)
-			return append(slices.Clip(g.crun), g.kernel), err
+			return append(slices.Clip(g.packages), g.kernel), err
 		},
 		Write: func(fresh string) error { return g.write(ctx, fresh) },
 	}.Refresh(dir)
@@ -66,15 +66,15 @@ func (m *Main) refreshGuest(ctx context.Context, dir string) error {
 // guest is one build of an artefacts directory.
 type guest struct {
 	*Main
-	crun   []debian.Package
-	kernel debian.Package
+	packages []debian.Package
+	kernel   debian.Package
 }
 
 // obtain fetches the packages that the guest is made from. The source of our own
 // kernel is only looked up: the kernel is in the cache or it is an error.
 func (g *guest) obtain(ctx context.Context) (err error) {
 	archive := g.archive()
-	if g.crun, err = archive.Obtain(ctx, image.CrunPackages...); err != nil {
+	if g.packages, err = archive.Obtain(ctx, image.Packages...); err != nil {
 		return err
 	}
 	var found []debian.Package
@@ -180,7 +180,7 @@ func (g *guest) writeRootfs(ctx context.Context, dir string, m *manifest.Manifes
 	if err != nil {
 		return fmt.Errorf("read bareinit: %w", err)
 	}
-	files, err := image.ReadPackages(ctx, g.crun)
+	files, err := image.ReadPackages(ctx, g.packages)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (g *guest) writeRootfs(ctx context.Context, dir string, m *manifest.Manifes
 		return err
 	}
 	source := []string{"guest-agent", "bareinit"}
-	for _, p := range g.crun {
+	for _, p := range g.packages {
 		source = append(source, p.String())
 	}
 	m.Rootfs, err = manifest.Describe(dir, rootfsName, source)

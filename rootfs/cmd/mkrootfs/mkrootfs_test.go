@@ -78,7 +78,8 @@ func fixture(t *testing.T) *guest {
 	crun := elftest.Build(elftest.File{Interpreter: "/lib64/ld.so", Needed: []string{"libc.so.6"}})
 	return &guest{
 		Main: m,
-		crun: []debian.Package{
+		packages: []debian.Package{
+			buildDeb(t, "tini", map[string][]byte{"usr/bin/tini-static": static}),
 			buildDeb(t, "crun", map[string][]byte{"usr/bin/crun": crun}),
 			buildDeb(t, "libc6", map[string][]byte{"lib/x86_64-linux-gnu/libc.so.6": static, "lib64/ld.so": static}),
 		},

@@ -55,6 +55,7 @@ func New(t testing.TB, change func(*host.Config)) *Host {
 	h := &Host{t: t, Endpoint: "unix://" + filepath.Join(dir, "vmmd.sock"), Config: host.Config{
 		RunDir:  filepath.Join(dir, "run"),
 		DataDir: filepath.Join(dir, "data"),
+		UIDDir:  filepath.Join(dir, "uids"),
 		Version: "test",
 		Programs: []host.Program{{
 			Info: hostapi.VMMInfo{Kind: hostapi.VMMKindChQemu, Available: true, Reason: "the test's own executable"},

@@ -31,11 +31,19 @@ func Unix(path string) Dial {
 	}
 }
 
-// Cutter is the relay. It listens on a unix socket and passes every connection
-// on, half-closes included. Its methods may be called concurrently.
+// TCP dials address.
+func TCP(address string) Dial {
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", address)
+	}
+}
+
+// Cutter is the relay. It listens on a socket and passes every connection on,
+// half-closes included. Its methods may be called concurrently.
 type Cutter struct {
-	path string
-	dial Dial
+	network, address string
+	dial             Dial
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -57,8 +65,13 @@ type budget struct {
 
 // New starts a relay from a unix socket at path, which it makes, to what dial
 // reaches. The caller closes it.
-func New(path string, dial Dial) (*Cutter, error) {
-	c := &Cutter{path: path, dial: dial, pairs: make(map[*pair]bool), moves: make(chan struct{})}
+func New(path string, dial Dial) (*Cutter, error) { return start("unix", path, dial) }
+
+// NewTCP is New from an address of TCP, whose port is given.
+func NewTCP(address string, dial Dial) (*Cutter, error) { return start("tcp", address, dial) }
+
+func start(network, address string, dial Dial) (*Cutter, error) {
+	c := &Cutter{network: network, address: address, dial: dial, pairs: make(map[*pair]bool), moves: make(chan struct{})}
 	close(c.moves)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if err := c.Up(); err != nil {
@@ -68,7 +81,7 @@ func New(path string, dial Dial) (*Cutter, error) {
 }
 
 // Endpoint is where the card finds the host, for link.Open.
-func (c *Cutter) Endpoint() string { return "unix://" + c.path }
+func (c *Cutter) Endpoint() string { return c.network + "://" + c.address }
 
 // Bytes returns how many bytes have passed in a direction.
 func (c *Cutter) Bytes(d Direction) int64 {
@@ -126,7 +139,7 @@ func (c *Cutter) Up() error {
 	if c.listener != nil || c.ctx.Err() != nil {
 		return c.ctx.Err()
 	}
-	l, err := net.Listen("unix", c.path)
+	l, err := net.Listen(c.network, c.address)
 	if err != nil {
 		return fmt.Errorf("take the link up: %w", err)
 	}
@@ -174,7 +187,7 @@ func (c *Cutter) serve(l net.Listener) {
 		if err != nil {
 			return
 		}
-		c.work.Go(func() { c.join(conn.(*net.UnixConn)) })
+		c.work.Go(func() { c.join(conn.(stream)) })
 	}
 }
 

@@ -5,13 +5,10 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 
-	"github.com/mdlayher/vsock"
-	"golang.org/x/sys/unix"
-
 	"github.com/cardplane/cardplane/ci/computehost/control"
+	"github.com/cardplane/cardplane/openapi/hostonly"
 )
 
 func main() {
@@ -21,26 +18,9 @@ func main() {
 
 // run serves for as long as it can.
 func run() error {
-	l, err := vsock.ListenContextID(unix.VMADDR_CID_ANY, control.Port, nil)
+	l, err := hostonly.Listen(control.Port)
 	if err != nil {
 		return err
 	}
-	return control.Serve(outside{l}, "/bin/sh")
-}
-
-// outside accepts from the other side of the vsock device alone.
-type outside struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (o outside) Accept() (net.Conn, error) {
-	for {
-		conn, err := o.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if peer, ok := conn.RemoteAddr().(*vsock.Addr); ok && peer.ContextID == vsock.Host {
-			return conn, nil
-		}
-		_ = conn.Close()
-	}
+	return control.Serve(l, "/bin/sh")
 }

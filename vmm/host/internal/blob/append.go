@@ -16,6 +16,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/durable"
+	"github.com/cardplane/cardplane/vmm/host/internal/space"
 )
 
 // runningSum is the digest of a partial's first n bytes, kept so that an
@@ -190,7 +191,7 @@ func (s *Store) finish(u *upload) (hostapi.Blob, error) {
 
 // diskError makes a lack of space one that the card may see.
 func diskError(err error) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG) {
+	if space.Lacking(err) || errors.Is(err, unix.EFBIG) {
 		return apierr.New(apierr.ResourceExhausted, "disk_full",
 			"the host's data directory is full; delete blobs or disks that are not needed, then upload again: %w", err)
 	}

@@ -41,6 +41,7 @@ func probe(dir string) {
 	try("write", err)
 	_ = f.Close()
 	try("make", os.WriteFile(path("sockets/file"), nil, 0o600))
+	try("fill", os.WriteFile(path("filled/file"), []byte("x"), 0o600))
 	l, err := net.Listen("unix", path("sockets/s"))
 	try("bind", err)
 	if err == nil {
@@ -97,8 +98,10 @@ func testDir(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(dir, "sockets"), 0o700); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"sockets", "filled"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	program, err := os.ReadFile("/bin/true")
 	if err != nil {
@@ -126,9 +129,10 @@ func TestConfined(t *testing.T) {
 			Write:   []string{filepath.Join(dir, "write")},
 			Devices: []string{"/dev/null"},
 			Sockets: []string{filepath.Join(dir, "sockets")},
+			Fill:    []string{filepath.Join(dir, "filled")},
 		}, try, dir)
 		want := map[string]string{
-			"read": "allowed", "write-read-only": "denied", "write": "allowed", "make": "denied",
+			"read": "allowed", "write-read-only": "denied", "write": "allowed", "make": "denied", "fill": "allowed",
 			"bind": "allowed", "unbind": "allowed", "read-other": "denied", "list-etc": "denied",
 			"tcp": "denied", "run-other": "denied", "run": "allowed", "signal-out": "denied", "no-new-privs": "1",
 		}

@@ -26,6 +26,8 @@ type Policy struct {
 	Devices []string
 	// Sockets are directories in which unix sockets may be made and removed.
 	Sockets []string
+	// Fill are directories in which files may be made and written to.
+	Fill []string
 }
 
 // ABI returns the kernel's version of Landlock, 1 or more. The error says why
@@ -51,6 +53,7 @@ const (
 	// writeRights are those on a file that exists.
 	writeRights  = readRights | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	deviceRights = writeRights | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	fillRights   = writeRights | unix.LANDLOCK_ACCESS_FS_MAKE_REG
 	socketRights = unix.LANDLOCK_ACCESS_FS_READ_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE
 	// fileRights are those that a rule about something else than a
 	// directory may have.
@@ -96,6 +99,7 @@ func (p *Policy) restrict(abi int) error {
 		rights uint64
 	}{
 		{p.Run, runRights}, {p.Read, readRights}, {p.Write, writeRights}, {p.Devices, deviceRights}, {p.Sockets, socketRights},
+		{p.Fill, fillRights},
 	} {
 		for _, path := range group.paths {
 			if err := allow(ruleset, path, group.rights&attr.Handled_access_fs); err != nil {

@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +26,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/durable"
+	"github.com/cardplane/cardplane/vmm/host/internal/space"
 )
 
 // Bounds of a disk's size in bytes, as the document says.
@@ -45,6 +45,7 @@ const (
 	OpRecord = "disk.record"
 	OpFill   = "disk.fill"
 	OpPlace  = "disk.place"
+	OpGrow   = "disk.grow"
 	OpRemove = "disk.remove"
 )
 
@@ -95,8 +96,9 @@ func Open(dir string, blob Source, step Step) (*Store, error) {
 }
 
 // Put makes a disk. One that exists with the same specification is returned
-// as it is. id must be a valid name. Errors: invalid_disk_size, disk_exists,
-// disk_too_small, disk_full and those of the blob source.
+// as it is, and one that is smaller is made larger, its contents kept. id must
+// be a valid name. Errors: invalid_disk_size, disk_exists, disk_too_small,
+// disk_full and those of the blob source.
 func (s *Store) Put(id string, spec hostapi.DiskSpec) (hostapi.Disk, error) {
 	if err := checkSize(spec.SizeBytes); err != nil {
 		return hostapi.Disk{}, err
@@ -104,11 +106,11 @@ func (s *Store) Put(id string, spec hostapi.DiskSpec) (hostapi.Disk, error) {
 	defer s.acquire(id)()
 	old, err := s.Get(id)
 	switch {
-	case err == nil && sameSpec(old.Spec, spec):
-		return old, nil
-	case err == nil:
+	case err == nil && !sameOrigin(old.Spec, spec):
 		return hostapi.Disk{}, apierr.New(apierr.AlreadyExists, "disk_exists",
-			"disk %q exists with another size or origin; delete it or choose another id", id)
+			"disk %q exists with another origin; delete it or choose another id", id)
+	case err == nil:
+		return s.grow(old, spec.SizeBytes)
 	case !apierr.Is(err, codeNotFound):
 		return hostapi.Disk{}, err
 	}
@@ -184,6 +186,49 @@ func (s *Store) fillFrom(f *os.File, digest string, size int64) error {
 	return copySparse(f, src, blobSize)
 }
 
+// grow makes a disk as large as size, in bytes. It is recorded last, so that a
+// crash leaves one to grow again and never one smaller than it says.
+func (s *Store) grow(d hostapi.Disk, size int64) (hostapi.Disk, error) {
+	switch {
+	case size == d.Spec.SizeBytes:
+		return d, nil
+	case size < d.Spec.SizeBytes:
+		return hostapi.Disk{}, apierr.New(apierr.AlreadyExists, "disk_exists",
+			"disk %q exists with %d bytes and a disk does not shrink; ask for at least as many, or delete it", d.Id, d.Spec.SizeBytes).At("/sizeBytes")
+	}
+	if err := s.step(OpGrow); err != nil {
+		return hostapi.Disk{}, spaceError(err)
+	}
+	if err := extend(s.raw(d.Id), size); err != nil {
+		return hostapi.Disk{}, spaceError(err)
+	}
+	if err := s.step(OpRecord); err != nil {
+		return hostapi.Disk{}, spaceError(err)
+	}
+	d.Spec.SizeBytes = size
+	if err := durable.WriteJSON(s.path(d.Id, "disk.json"), record{Spec: d.Spec, CreatedAt: d.CreatedAt}); err != nil {
+		return hostapi.Disk{}, spaceError(fmt.Errorf("record disk: %w", err))
+	}
+	return s.Get(d.Id)
+}
+
+// extend makes a file as long as size, unless it is longer already.
+func extend(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("grow disk: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil || info.Size() >= size {
+		return err
+	}
+	if err := f.Truncate(size); err != nil {
+		return fmt.Errorf("grow disk: %w", err)
+	}
+	return f.Sync()
+}
+
 // Get returns a disk. Errors: disk_not_found.
 func (s *Store) Get(id string) (hostapi.Disk, error) {
 	info, err := os.Stat(s.raw(id))
@@ -197,7 +242,7 @@ func (s *Store) Get(id string) (hostapi.Disk, error) {
 	if err := durable.ReadJSON(s.path(id, "disk.json"), &rec); err != nil {
 		return hostapi.Disk{}, fmt.Errorf("read disk: %w", err)
 	}
-	return hostapi.Disk{Id: id, Spec: rec.Spec, CreatedAt: rec.CreatedAt, AllocatedBytes: allocated(info)}, nil
+	return hostapi.Disk{Id: id, Spec: rec.Spec, CreatedAt: rec.CreatedAt, AllocatedBytes: space.Allocated(info)}, nil
 }
 
 // Path returns where the disk is on this host. Errors: disk_not_found.
@@ -289,25 +334,16 @@ func checkSize(size int64) error {
 	return nil
 }
 
-func sameSpec(a, b hostapi.DiskSpec) bool {
-	if a.SizeBytes != b.SizeBytes || (a.FromBlob == nil) != (b.FromBlob == nil) {
-		return false
+func sameOrigin(a, b hostapi.DiskSpec) bool {
+	if a.FromBlob == nil || b.FromBlob == nil {
+		return a.FromBlob == b.FromBlob
 	}
-	return a.FromBlob == nil || *a.FromBlob == *b.FromBlob
-}
-
-// allocated returns what a file takes on its filesystem, in bytes.
-func allocated(info fs.FileInfo) int64 {
-	const statUnit = 512 // stat(2): st_blocks counts units of 512 bytes
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Blocks * statUnit
-	}
-	return 0
+	return *a.FromBlob == *b.FromBlob
 }
 
 // spaceError makes a lack of space one that the card may see.
 func spaceError(err error) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	if space.Lacking(err) {
 		return apierr.New(apierr.ResourceExhausted, "disk_full",
 			"the host's data directory is full; delete blobs or disks that are not needed, then try again: %w", err)
 	}

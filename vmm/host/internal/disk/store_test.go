@@ -100,8 +100,42 @@ func TestPutIsIdempotent(t *testing.T) {
 	if got, err := os.ReadFile(path); err != nil || string(got) != "changed" {
 		t.Fatalf("%q, %v", got, err)
 	}
-	for _, other := range []hostapi.DiskSpec{fromBlob(2 << 20), {SizeBytes: 1 << 20}} {
-		_, err = s.Put("d", other)
+	_, err = s.Put("d", hostapi.DiskSpec{SizeBytes: 1 << 20})
+	wantCode(t, err, "disk_exists")
+}
+
+// A disk grows with its contents, does not shrink, and is what it was, or what
+// was asked for, wherever that is broken off.
+func TestGrow(t *testing.T) {
+	for _, at := range []string{"", OpGrow, OpRecord} {
+		dir := t.TempDir()
+		s, _ := open(t, dir, nil)
+		if _, err := s.Put("d", fromBlob(2<<20)); err != nil {
+			t.Fatal(err)
+		}
+		path, _ := s.Path("d")
+		if at != "" {
+			s, _ = open(t, dir, func(op string) error {
+				if op == at {
+					return unix.ENOSPC
+				}
+				return nil
+			})
+			_, err := s.Put("d", fromBlob(4<<20))
+			wantCode(t, err, "disk_full")
+			s, _ = open(t, dir, nil)
+			if d, err := s.Get("d"); err != nil || d.Spec.SizeBytes != 2<<20 {
+				t.Fatalf("%s: %+v, %v", at, d, err)
+			}
+		}
+		d, err := s.Put("d", fromBlob(4<<20))
+		if err != nil || d.Spec.SizeBytes != 4<<20 {
+			t.Fatalf("%s: %+v, %v", at, d, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || len(got) != 4<<20 || !bytes.Contains(got, []byte("in the middle")) {
+			t.Fatalf("%s: %d bytes, %v", at, len(got), err)
+		}
+		_, err = s.Put("d", fromBlob(2<<20))
 		wantCode(t, err, "disk_exists")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,12 +68,9 @@ func (l layout) events() string        { return filepath.Join(string(l), "events
 // token marks the VM's processes in their environment.
 func (l layout) token() procs.Token { return procs.Token(tokenName + "=" + string(l)) }
 
-// make makes the directory and, once the intent is recorded in it, what the
-// VMM and readers need in it before the VMM has opened anything.
-func (l layout) make(rec record) error {
-	if err := os.Mkdir(string(l), 0o700); err != nil {
-		return fmt.Errorf("make run directory: %w", err)
-	}
+// fill records the intent in the directory and makes what the VMM and readers
+// need in it before the VMM has opened anything.
+func (l layout) fill(rec record) error {
 	if err := durable.ReplaceJSON(l.record(), rec); err != nil {
 		return fmt.Errorf("record intent: %w", err)
 	}
@@ -129,11 +127,13 @@ func (l layout) remove() error {
 	return nil
 }
 
-func (l layout) paths(attachments map[string]string) hostapi.VMPaths {
+func (l layout) paths(rec record) hostapi.VMPaths {
 	return hostapi.VMPaths{
-		Attachments:   attachments,
+		Attachments:   maps.Clone(rec.Attachments),
 		Vsock:         l.vsock(),
 		Console:       l.console(),
 		ConsoleSocket: l.consoleSocket(),
+		Save:          rec.SaveDir,
+		Snapshot:      rec.RestoreDir,
 	}
 }

@@ -92,9 +92,9 @@ func (m *Manager) sweepLinks() error {
 	return nil
 }
 
-// freeUID returns a uid that no VM of this host has; 0 where VMMs run as the
-// daemon's user. It is taken once a VM with it is in the list. m.mu is held.
-func (m *Manager) freeUID() (int, error) {
+// takeUID returns a uid that no VM of this host has, for the VM of dir, which
+// exists; 0 where VMMs run as the daemon's user. m.mu is held.
+func (m *Manager) takeUID(dir layout) (int, error) {
 	if m.cfg.UIDs.First == 0 {
 		return 0, nil
 	}
@@ -102,10 +102,10 @@ func (m *Manager) freeUID() (int, error) {
 	for _, v := range m.vms {
 		taken[v.snapshot().UID] = true
 	}
-	uid, ok := m.cfg.UIDs.Free(taken)
-	if !ok {
-		return 0, apierr.New(apierr.ResourceExhausted, "vm_uids_exhausted",
+	uid, err := m.cfg.Claims.Take(m.cfg.UIDs, string(dir), taken)
+	if err == nil && uid == 0 {
+		err = apierr.New(apierr.ResourceExhausted, "vm_uids_exhausted",
 			"all uids of %s are taken by VMs; delete VMs that are not needed, or give vmmd a larger --vm-uids", m.cfg.UIDs)
 	}
-	return uid, nil
+	return uid, err
 }

@@ -13,6 +13,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -24,6 +26,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
+	"github.com/cardplane/cardplane/vmm/host/internal/snapshot"
 )
 
 // Step is called before each act that changes the host, with the act's name.
@@ -61,6 +64,8 @@ type Config struct {
 	// UIDs are the users that VMMs run as; the zero range stands for the
 	// daemon's own.
 	UIDs procs.UIDRange
+	// Claims are shared by all daemons that take uids of this host.
+	Claims procs.Claims
 	// Landlock is the version of Landlock that VMMs are confined with; 0
 	// does without.
 	Landlock int
@@ -69,6 +74,8 @@ type Config struct {
 	// Resolve finds attachments: files on this host by the card's names.
 	// It is called while no blob or disk can be removed through IfUnused.
 	Resolve func([]hostapi.Attachment) (map[string]string, error)
+	// Lend finds a snapshot that a VM is to be started from.
+	Lend func(id string) (snapshot.Loan, error)
 	// Cgroups holds one cgroup a VM; nil makes none.
 	Cgroups *procs.Cgroups
 	// StartTimeout bounds the time until a VMM's API socket accepts.
@@ -168,16 +175,24 @@ func (m *Manager) claim(id string, spec hostapi.VMSpec, program Program) (*vm, e
 	if err := m.checkWriters(spec.Attachments); err != nil {
 		return nil, err
 	}
-	uid, err := m.freeUID()
+	loan, err := m.borrow(spec, program)
 	if err != nil {
 		return nil, err
 	}
 	dir := layout(filepath.Join(m.cfg.Dir, keyOf(m.cfg.Dir, id)))
+	if err := os.Mkdir(string(dir), 0o700); err != nil {
+		return nil, fmt.Errorf("make run directory: %w", err)
+	}
+	uid, err := m.takeUID(dir)
+	if err != nil {
+		return nil, errors.Join(err, dir.remove())
+	}
 	v := newVM(m.ctx, dir, record{
 		ID: id, Spec: spec, Kind: program.Kind, Attachments: m.linkPaths(dir, sources),
 		CreatedAt: time.Now().UTC(), BootID: m.cfg.BootID, UID: uid,
+		SaveDir: m.saveDir(dir, spec), RestoreDir: m.restoreDir(dir, spec),
 	})
-	v.sources = sources
+	v.sources, v.loan = sources, loan
 	m.vms[id] = v
 	m.tasks.Go(func() { m.start(v, program) })
 	return v, nil

@@ -143,6 +143,7 @@ func (m *Manager) policy(v *vm, program Program) *confine.Policy {
 			"/dev/null", "/dev/zero", kvmDevice, "/dev/userfaultfd", "/dev/net/tun", "/dev/vhost-net", "/dev/vfio", "/dev/hugepages",
 		},
 		Sockets: []string{v.dir.sockets()},
+		Fill:    fillable(v.snapshot()),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
+	"github.com/cardplane/cardplane/vmm/host/internal/snapshot"
 	"github.com/cardplane/cardplane/vmm/host/internal/tail"
 	"github.com/cardplane/cardplane/vmm/ping"
 )
@@ -41,7 +42,7 @@ func (m *Manager) startError(v *vm, err error) error {
 		return deletedError(rec.ID)
 	}
 	m.log(v).WithError(err).Error("VMM did not start")
-	if apierr.Is(err, ping.CodeTooOld) {
+	if apierr.Is(err, ping.CodeTooOld) || apierr.Is(err, codeMismatch) || apierr.Is(err, snapshot.CodeNotFound) {
 		return err
 	}
 	class := apierr.FailedPrecondition
@@ -58,10 +59,13 @@ func (m *Manager) launch(v *vm, program Program) error {
 	if err := m.cfg.Step(OpRecord); err != nil {
 		return err
 	}
-	if err := v.dir.make(v.snapshot()); err != nil {
+	if err := v.dir.fill(v.snapshot()); err != nil {
 		return err
 	}
 	if err := m.link(v); err != nil {
+		return err
+	}
+	if err := m.makeSnapshotDirs(v); err != nil {
 		return err
 	}
 	if err := m.cfg.Step(OpSpawn); err != nil {
@@ -83,34 +87,38 @@ func (m *Manager) awaitReady(v *vm) error {
 	}
 	ctx, cancel := context.WithTimeout(v.startCtx, m.cfg.StartTimeout)
 	defer cancel()
-	if err := m.awaitAPI(ctx, v); err != nil {
+	version, err := m.awaitAPI(ctx, v)
+	if err != nil {
+		return err
+	}
+	if err := v.checkLoan(version); err != nil {
 		return err
 	}
 	if err := m.cfg.Step(OpRecordReady); err != nil {
 		return err
 	}
-	return v.update(func(r *record) { r.Ready = true })
+	return v.update(func(r *record) { r.Ready, r.Version = true, version })
 }
 
 // pingRetry is the pause before a VMM that broke a connection off is asked
 // again.
 const pingRetry = 10 * time.Millisecond
 
-// awaitAPI pings the VMM and checks its version. The socket accepts from the
+// awaitAPI pings the VMM, checks its version and returns it. The socket accepts from the
 // start, so the first ping is answered as soon as the VMM can.
-func (m *Manager) awaitAPI(ctx context.Context, v *vm) error {
+func (m *Manager) awaitAPI(ctx context.Context, v *vm) (string, error) {
 	began := time.Now()
 	for {
 		version, err := m.ping(ctx, v)
 		if err == nil {
-			return ping.CheckVersion(version)
+			return version, ping.CheckVersion(version)
 		}
 		select {
 		case <-v.exited:
 			rec := v.snapshot()
-			return fmt.Errorf("it ended with %s before its API answered", describeExit(rec.Exit))
+			return "", fmt.Errorf("it ended with %s before its API answered", describeExit(rec.Exit))
 		case <-ctx.Done():
-			return fmt.Errorf("its API did not answer within %s: %w", time.Since(began).Round(time.Millisecond), ctx.Err())
+			return "", fmt.Errorf("its API did not answer within %s: %w", time.Since(began).Round(time.Millisecond), ctx.Err())
 		case <-time.After(pingRetry):
 		}
 	}

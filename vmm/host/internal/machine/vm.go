@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/durable"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
+	"github.com/cardplane/cardplane/vmm/host/internal/snapshot"
 	"github.com/cardplane/cardplane/vmm/host/internal/tail"
 )
 
@@ -24,7 +24,13 @@ type record struct {
 	Spec        hostapi.VMSpec    `json:"spec"`
 	Kind        hostapi.VMMKind   `json:"kind"`
 	Attachments map[string]string `json:"attachments"`
-	CreatedAt   time.Time         `json:"createdAt"`
+	// SaveDir and RestoreDir are the directories of its snapshots, "" where
+	// the spec wants none.
+	SaveDir    string `json:"saveDir,omitempty"`
+	RestoreDir string `json:"restoreDir,omitempty"`
+	// Version is what the VMM has called itself.
+	Version   string    `json:"version,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
 	// UID is the user and the group of the VMM, this VM's alone; 0 where
 	// VMMs run as the daemon's own user.
 	UID int `json:"uid"`
@@ -47,6 +53,9 @@ type vm struct {
 	// sources are the attachments' files, by the card's names. They are
 	// known to the daemon that makes the VM, which links them.
 	sources map[string]string
+	// loan is the snapshot that the VM is to be started from; known to the
+	// same daemon.
+	loan *snapshot.Loan
 	// startCtx ends when the start is to be given up.
 	startCtx    context.Context
 	cancelStart context.CancelFunc
@@ -136,7 +145,7 @@ func (v *vm) view() hostapi.VM {
 		Pid:       rec.Process.PID,
 		Uid:       rec.UID,
 		CreatedAt: rec.CreatedAt,
-		Paths:     v.dir.paths(maps.Clone(rec.Attachments)),
+		Paths:     v.dir.paths(rec),
 		Exit:      rec.Exit,
 		LogTail:   []string{},
 	}

@@ -1,0 +1,77 @@
+package cardplanetest
+
+import (
+	"strings"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+func (s *suite) volumes() {
+	name := "volume-" + newID(4)
+	spec := cardplane.VolumeSpec{Name: name, Labels: map[string]string{"made": name}}
+	made, err := s.Volumes.Create(s.ctx, spec, name)
+	s.ok(err)
+	again, err := s.Volumes.Create(s.ctx, spec, name)
+	s.ok(err)
+	equal(s, "volume of the same key", again.ID, made.ID)
+	_, err = s.Volumes.Create(s.ctx, cardplane.VolumeSpec{}, name)
+	s.fails(err, apierr.FailedPrecondition, "idempotency_key_reused")
+	equal(s, "size", made.SizeBytes, int64(cardplane.DefaultVolumeBytes))
+	for _, ref := range []string{name, made.ID} {
+		got, err := s.Volumes.Get(s.ctx, ref)
+		s.ok(err)
+		equal(s, "volume", got.ID, made.ID)
+	}
+	_, err = s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Name: name}, "")
+	s.fails(err, apierr.AlreadyExists, "volume_exists")
+	_, err = s.Volumes.Get(s.ctx, "nonesuch")
+	s.fails(err, apierr.NotFound, "volume_not_found")
+	found, err := s.Volumes.List(s.ctx, cardplane.VolumeFilter{Labels: []string{"made=" + name}})
+	s.ok(err)
+	equal(s, "volumes with the label", len(found), 1)
+
+	mount := func(spec *cardplane.ContainerSpec) {
+		spec.Volumes = []cardplane.VolumeMount{{Volume: name, Path: "/data"}}
+	}
+	writer := s.running(mount, "sleep", "1000")
+	s.fails(s.Volumes.Remove(s.ctx, name), apierr.FailedPrecondition, "volume_in_use")
+	const larger = 2 * cardplane.DefaultVolumeBytes
+	grown, err := s.Volumes.Resize(s.ctx, name, larger)
+	s.ok(err)
+	equal(s, "new size", grown.SizeBytes, int64(larger))
+	_, err = s.Volumes.Resize(s.ctx, name, larger)
+	s.ok(err)
+	_, err = s.Volumes.Resize(s.ctx, name, cardplane.DefaultVolumeBytes)
+	s.fails(err, apierr.FailedPrecondition, "volume_cannot_shrink")
+	second := s.newContainer(mount, "sleep", "1000")
+	_, err = s.Containers.Start(s.ctx, second.ID)
+	s.fails(err, apierr.FailedPrecondition, "volume_in_use")
+	s.ok(s.Containers.Remove(s.ctx, writer.ID, true, ""))
+	_, err = s.Containers.Start(s.ctx, second.ID)
+	s.ok(err)
+	used, err := s.Volumes.Prune(s.ctx, cardplane.PruneFilter{Labels: []string{"made=" + name}})
+	s.ok(err)
+	equal(s, "pruned while in use", len(used.IDs), 0)
+	s.ok(s.Containers.Remove(s.ctx, second.ID, true, ""))
+	kept, err := s.Volumes.Prune(s.ctx, cardplane.PruneFilter{Labels: []string{"made=" + name}, Until: made.CreatedAt})
+	s.ok(err)
+	equal(s, "pruned before it was made", len(kept.IDs), 0)
+	gone, err := s.Volumes.Prune(s.ctx, cardplane.PruneFilter{Labels: []string{"made=" + name}})
+	s.ok(err)
+	equal(s, "pruned", strings.Join(gone.IDs, " "), name)
+	s.fails(s.Volumes.Remove(s.ctx, name), apierr.NotFound, "volume_not_found")
+}
+
+// A volume that a container names is made with the container.
+func (s *suite) volumeByName() {
+	name := "volume-" + newID(4)
+	c := s.newContainer(func(spec *cardplane.ContainerSpec) {
+		spec.Volumes = []cardplane.VolumeMount{{Volume: name, Path: "/data", ReadOnly: true}}
+	}, "true")
+	equal(s, "mount", c.Spec.Volumes[0].Path, "/data")
+	_, err := s.Volumes.Get(s.ctx, name)
+	s.ok(err)
+	s.ok(s.Containers.Remove(s.ctx, c.ID, false, ""))
+	s.ok(s.Volumes.Remove(s.ctx, name))
+}

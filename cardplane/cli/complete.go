@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/httpclient"
+)
+
+// completionTimeout bounds how long a shell waits for names.
+const completionTimeout = 2 * time.Second
+
+// completer proposes words that begin with last, for the argument after args.
+// A word may have a description, after a tab.
+type completer func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error)
+
+// completers are what the arguments of commands are, by the command's path.
+var completers = map[string]completer{
+	"run":     first(images),
+	"create":  first(images),
+	"rmi":     images,
+	"save":    images,
+	"tag":     first(images),
+	"untag":   images,
+	"history": first(images),
+	"inspect": either(containers(), images),
+	"start":   containers(cardplane.Created, cardplane.Exited, cardplane.Failed),
+	"stop":    containers(cardplane.Starting, cardplane.Running, cardplane.Paused, cardplane.Restarting),
+	"kill":    containers(cardplane.Running, cardplane.Paused, cardplane.Stopping),
+	"pause":   containers(cardplane.Running),
+	"unpause": containers(cardplane.Paused),
+	"exec":    first(containers(cardplane.Running)),
+	"attach":  first(containers(cardplane.Running, cardplane.Starting)),
+	"top":     first(containers(cardplane.Running, cardplane.Paused)),
+	"stats":   containers(cardplane.Running, cardplane.Paused),
+	"cp":      filesOf(containers(cardplane.Running)),
+	"logs":    first(containers()),
+	"rename":  first(containers()),
+	"restart": containers(),
+	"update":  containers(),
+	"wait":    containers(),
+	"rm":      containers(),
+
+	"port-forward": first(containers(cardplane.Running)),
+
+	"volume inspect": volumes,
+	"volume resize":  volumes,
+	"volume rm":      volumes,
+}
+
+// flagWords are the words that flags take, by the flag's name.
+var flagWords = map[string][]string{
+	"format":      {"table", "json"},
+	"restart":     {"no", "on-failure", "always", "unless-stopped"},
+	"signal":      {"SIGTERM", "SIGKILL", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"},
+	"stop-signal": {"SIGTERM", "SIGKILL", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"},
+}
+
+// complete makes the shell propose the names of what there is.
+func (a *App) complete(root *cobra.Command) {
+	for path, words := range completers {
+		if cmd, _, err := root.Find(strings.Fields(path)); err == nil {
+			cmd.ValidArgsFunction = a.ask(words)
+		}
+	}
+	for _, path := range [][]string{{"context", "use"}, {"context", "rm"}} {
+		if cmd, _, err := root.Find(path); err == nil {
+			cmd.ValidArgsFunction = a.completeContexts
+		}
+	}
+	_ = root.RegisterFlagCompletionFunc("context", a.completeContexts)
+	completeFlags(root)
+}
+
+// completeFlags does so for the flags of cmd and of the commands below it.
+func completeFlags(cmd *cobra.Command) {
+	for name, words := range flagWords {
+		if cmd.Flags().Lookup(name) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		completeFlags(sub)
+	}
+}
+
+func (a *App) completeContexts(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	known, err := a.contexts()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return known.names(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// ask returns what asks the control plane for words.
+func (a *App) ask(words completer) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, last string) (found []string, directive cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+		defer cancel()
+		err := a.withClient(func(client *httpclient.Client) (err error) {
+			found, err = words(ctx, client, args, last)
+			return err
+		})
+		directive = cobra.ShellCompDirectiveNoFileComp
+		switch {
+		case err != nil:
+			return nil, cobra.ShellCompDirectiveError
+		case cmd.Name() == "cp" && len(found) == 0:
+			directive = cobra.ShellCompDirectiveDefault
+		case cmd.Name() == "cp":
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		return found, directive
+	}
+}
+
+// containers proposes containers in one of states, or in any if none is given:
+// names, and ids where one was begun.
+func containers(states ...cardplane.State) completer {
+	return func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+		list, err := client.Containers().List(ctx, cardplane.ContainerFilter{All: true, States: states})
+		var out []string
+		for _, c := range list {
+			for _, word := range []string{c.Name, c.ID} {
+				if proposes(word, word == c.ID, args, last) {
+					out = append(out, word+"\t"+c.Spec.Image+", "+string(c.State))
+				}
+			}
+		}
+		return out, err
+	}
+}
+
+// volumes proposes names of volumes.
+func volumes(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+	list, err := client.Volumes().List(ctx, cardplane.VolumeFilter{})
+	var out []string
+	for _, v := range list {
+		if proposes(v.Name, false, args, last) {
+			out = append(out, v.Name)
+		}
+	}
+	return out, err
+}
+
+// images proposes images: names, and ids where one was begun.
+func images(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+	list, err := client.Images().List(ctx, cardplane.ImageFilter{})
+	var out []string
+	for _, image := range list {
+		_, digits, _ := strings.Cut(image.ID, ":")
+		for _, name := range append(image.Names, digits) {
+			if word := familiar(name); proposes(word, name == digits, args, last) {
+				out = append(out, word)
+			}
+		}
+	}
+	return out, err
+}
+
+// proposes reports whether word can stand for last after args. An id needs a
+// beginning.
+func proposes(word string, isID bool, args []string, last string) bool {
+	return strings.HasPrefix(word, last) && (!isID || last != "") && !slices.Contains(args, word)
+}
+
+// first proposes words for the first argument alone.
+func first(words completer) completer {
+	return func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+		if len(args) > 0 {
+			return nil, nil
+		}
+		return words(ctx, client, args, last)
+	}
+}
+
+// either proposes the words of both.
+func either(one, other completer) completer {
+	return func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+		out, err := one(ctx, client, args, last)
+		if err != nil {
+			return nil, err
+		}
+		more, err := other(ctx, client, args, last)
+		return append(out, more...), err
+	}
+}
+
+// filesOf proposes containers to name a file in.
+func filesOf(words completer) completer {
+	return func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+		out, err := words(ctx, client, args, last)
+		for i, word := range out {
+			out[i] = strings.Replace(word, "\t", ":\t", 1)
+		}
+		return out, err
+	}
+}

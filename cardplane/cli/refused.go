@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/spf13/pflag"
+)
+
+// refusedFlag is a flag of docker's that a virtual machine cannot do. It is
+// known, so that its user reads why and what to do, and hidden from the help.
+type refusedFlag struct {
+	name, short string
+	// same are the values that ask for what is so anyway.
+	same []string
+	why  string
+}
+
+const (
+	noHostNamespaces = "a container has a virtual machine of its own, which shares nothing with the compute host; leave it out"
+	noHostFiles      = "the files of the compute host, the card and this machine cannot be mounted in a virtual machine; mount a volume, NAME:PATH, and copy files into it with `cardctl cp`"
+	noHostDevices    = "devices of the compute host cannot be passed into a virtual machine; leave it out, and use --privileged for those of the virtual machine"
+	noNetwork        = "a container has no network but loopback yet; leave it out, or use --network none"
+	noHostCgroups    = "a container is not in the compute host's cgroups: --memory and --cpus size its virtual machine"
+)
+
+var refusedFlags = []refusedFlag{
+	{name: "volumes-from", why: "there are no volumes without a name; give those of the other container with --volume"},
+	{name: "device", why: noHostDevices},
+	{name: "device-cgroup-rule", why: noHostDevices},
+	{name: "gpus", why: noHostDevices},
+	{name: "network", same: []string{"none"}, why: noNetwork},
+	{name: "net", same: []string{"none"}, why: noNetwork},
+	{name: "publish", short: "p", why: noNetwork},
+	{name: "link", why: noNetwork},
+	{name: "dns", why: noNetwork},
+	{name: "dns-option", why: noNetwork},
+	{name: "dns-search", why: noNetwork},
+	{name: "pid", same: []string{"private"}, why: noHostNamespaces},
+	{name: "ipc", same: []string{"private"}, why: noHostNamespaces},
+	{name: "uts", same: []string{"private"}, why: noHostNamespaces},
+	{name: "userns", same: []string{"private"}, why: noHostNamespaces},
+	{name: "cgroupns", same: []string{"private"}, why: noHostNamespaces},
+	{name: "cgroup-parent", why: noHostCgroups},
+	{name: "cpu-shares", short: "c", why: noHostCgroups},
+	{name: "blkio-weight", why: noHostCgroups},
+	{name: "runtime", why: "every container runs under crun in a virtual machine; leave it out"},
+}
+
+func registerRefused(flags *pflag.FlagSet) {
+	for _, f := range refusedFlags {
+		flags.VarP(f, f.name, f.short, "")
+		// It fails for a flag that is not there only.
+		_ = flags.MarkHidden(f.name)
+	}
+}
+
+// Set implements pflag.Value.
+func (f refusedFlag) Set(value string) error {
+	if slices.Contains(f.same, value) {
+		return nil
+	}
+	return errors.New(f.why)
+}
+
+// String implements pflag.Value.
+func (f refusedFlag) String() string { return "" }
+
+// Type implements pflag.Value.
+func (f refusedFlag) Type() string { return "value" }

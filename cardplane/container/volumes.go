@@ -1,0 +1,208 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/cardplane/volume"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+// ownerVolume begins the owner of a volume's disk in the ledger; the volume's
+// id follows.
+const ownerVolume = "vol-"
+
+// Volumes returns volumes as users may see them: with an event for every one
+// that comes or goes, and with a Remove that takes the disk away as well.
+func (s *Service) Volumes() cardplane.VolumeService {
+	return &volumes{Service: s.volumes, svc: s}
+}
+
+type volumes struct {
+	*volume.Service
+	svc *Service
+}
+
+// Create implements cardplane.VolumeService.
+func (v *volumes) Create(ctx context.Context, spec cardplane.VolumeSpec, key string) (cardplane.Volume, error) {
+	created, made, err := v.Service.Create(ctx, spec, key)
+	if made {
+		v.publish(cardplane.VolumeCreated, created)
+	}
+	return created, err
+}
+
+// Remove implements cardplane.VolumeService.
+func (v *volumes) Remove(ctx context.Context, ref string) error {
+	gone, err := v.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if err := v.Service.Remove(ctx, gone.Name); err != nil {
+		return err
+	}
+	v.publish(cardplane.VolumeRemoved, gone)
+	v.svc.deleteDisk(v.svc.volumeDisk(gone))
+	return nil
+}
+
+func (v *volumes) publish(t cardplane.EventType, subject cardplane.Volume) {
+	v.svc.publishEvent(cardplane.Event{Type: t, Subject: subject.ID, Name: subject.Name, Labels: subject.Labels})
+}
+
+// volumeDisk is the volume's disk on the host.
+func (s *Service) volumeDisk(v cardplane.Volume) store.Resource {
+	owner := ownerVolume + v.ID
+	return store.Resource{Kind: store.Disk, ID: s.diskID(owner), Owner: owner}
+}
+
+// volumeDevice is the volume as a machine has it.
+func (s *Service) volumeDevice(v cardplane.Volume, writable bool) sandbox.Volume {
+	return sandbox.Volume{
+		Disk:   sandbox.Disk{ID: s.volumeDisk(v).ID, SizeBytes: v.SizeBytes},
+		Serial: sandbox.VolumeSerial(v.ID), ReadOnly: !writable,
+	}
+}
+
+// volumeUser returns the name of a container that names the volume, or "".
+func (s *Service) volumeUser(name string) string {
+	for _, e := range s.all() {
+		c := e.snapshot()
+		if slices.ContainsFunc(c.Spec.Volumes, func(m cardplane.VolumeMount) bool { return m.Volume == name }) {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+func checkVolumes(spec cardplane.ContainerSpec) error {
+	if n := len(spec.Volumes); n > cardplane.MaxVolumeMounts {
+		return invalid("/volumes", "too_many_volumes", "%d volumes are too many; a container can have %d", n, cardplane.MaxVolumeMounts)
+	}
+	taken := map[string]bool{}
+	for i, m := range spec.Volumes {
+		field := fmt.Sprintf("/volumes/%d", i)
+		if err := volume.CheckName(field+"/volume", m.Volume); err != nil {
+			return err
+		}
+		switch {
+		case !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path || m.Path == "/":
+			return invalid(field+"/path", "invalid_volume_path", "a volume cannot be mounted at %q; give an absolute path below / without '..', such as /data", m.Path)
+		case taken[m.Path]:
+			return invalid(field+"/path", "invalid_volume_path", "two volumes are to be mounted at %q; choose another path for one", m.Path)
+		case m.Subpath != "" && !filepath.IsLocal(m.Subpath):
+			return invalid(field+"/subpath", "invalid_volume_subpath", "the subpath %q leads out of the volume; give a relative path without '..'", m.Subpath)
+		}
+		taken[m.Path] = true
+	}
+	return nil
+}
+
+// makeVolumes makes those that the spec names and that do not exist. undo
+// removes them again.
+func (s *Service) makeVolumes(ctx context.Context, spec cardplane.ContainerSpec) (undo func() error, err error) {
+	service := s.Volumes()
+	var made []string
+	undo = func() error {
+		var failed error
+		for _, name := range made {
+			failed = errors.Join(failed, service.Remove(context.WithoutCancel(ctx), name))
+		}
+		return failed
+	}
+	for _, m := range spec.Volumes {
+		_, err := service.Get(ctx, m.Volume)
+		if apierr.ClassOf(err) == apierr.NotFound {
+			_, err = service.Create(ctx, cardplane.VolumeSpec{Name: m.Volume}, "")
+			if err == nil {
+				made = append(made, m.Volume)
+			}
+		}
+		if err != nil && !apierr.Is(err, "volume_exists") {
+			return nil, errors.Join(err, undo())
+		}
+	}
+	return undo, nil
+}
+
+// confirmVolumes makes sure that none of the volumes of a container was removed
+// before the container was recorded, from when on none can be.
+func (s *Service) confirmVolumes(ctx context.Context, spec cardplane.ContainerSpec) error {
+	for _, m := range spec.Volumes {
+		if _, err := s.volumes.Get(ctx, m.Volume); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimVolumes returns what records that the host may have the disks of the
+// container's volumes.
+func (s *Service) claimVolumes(c cardplane.Container) ([]store.Change, error) {
+	var claims []store.Change
+	for name := range volumeUses(c.Spec) {
+		v, err := s.volumes.Get(s.ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, store.Claim(s.volumeDisk(v)))
+	}
+	return claims, nil
+}
+
+// leaseVolumes makes the container a user of its volumes, as which it is known
+// until its machine is gone. It returns which of them its machine may write to.
+func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
+	var leases []store.Change
+	for name, write := range volumeUses(c.Spec) {
+		leases = append(leases, store.Lease(name, c.ID, write))
+	}
+	if err := r.svc.cfg.Store.Update(leases...); err != nil {
+		return nil, err
+	}
+	return r.svc.cfg.Store.Leases(c.ID)
+}
+
+// volumeUses returns the names of the volumes, each with whether it is to be
+// written to.
+func volumeUses(spec cardplane.ContainerSpec) map[string]bool {
+	uses := make(map[string]bool)
+	for _, m := range spec.Volumes {
+		uses[m.Volume] = uses[m.Volume] || !m.ReadOnly
+	}
+	return uses
+}
+
+// planVolumes adds to p what the host and the guest are told of the container's
+// volumes.
+func (r *run) planVolumes(c cardplane.Container, p *plan) error {
+	writable, err := r.leaseVolumes(c)
+	if err != nil {
+		return err
+	}
+	serials := make(map[string]string)
+	for _, m := range c.Spec.Volumes {
+		v, err := r.svc.volumes.Get(r.ctx, m.Volume)
+		if err != nil {
+			return err
+		}
+		if serials[v.Name] == "" {
+			device := r.svc.volumeDevice(v, writable[v.Name])
+			serials[v.Name] = device.Serial
+			p.sandbox.Volumes = append(p.sandbox.Volumes, device)
+		}
+		p.config.Volumes = append(p.config.Volumes, guestapi.Volume{
+			Device: serials[v.Name], Path: m.Path, Subpath: m.Subpath,
+			ReadOnly: m.ReadOnly, ReadOnlyDevice: !writable[v.Name],
+		})
+	}
+	return nil
+}

@@ -1,0 +1,4 @@
+package bpf
+
+// Numbers is the table of system calls.
+var Numbers = numbers

@@ -1,0 +1,4 @@
+package store
+
+// AnswerTime is for tests that make an answer older.
+var AnswerTime = answerTime

@@ -1,0 +1,230 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+// volumeValue is a volume as it is stored, by its name.
+type volumeValue struct {
+	versioned
+	Volume cardplane.Volume `json:"volume"`
+	// Clean tells that its file system was unmounted by its last writer.
+	Clean bool `json:"clean,omitempty"`
+}
+
+// leaseValue is a container's use of a volume, by the container's id and the
+// volume's name.
+type leaseValue struct {
+	versioned
+	Write bool `json:"write"`
+}
+
+// lease is a leaseValue with its key.
+type lease struct {
+	container, volume string
+	write             bool
+}
+
+func (l lease) key() []byte { return []byte(l.container + "/" + l.volume) }
+
+// CreateVolume records a volume, with further changes in the same transaction.
+// It fails with volume_exists where the name is taken.
+func (s *Store) CreateVolume(v cardplane.Volume, changes ...Change) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		volumes := tx.Bucket(bucketVolumes)
+		if volumes.Get([]byte(v.Name)) != nil {
+			return apierr.New(apierr.AlreadyExists, "volume_exists",
+				"the volume %q exists; use it, remove it, or choose another name", v.Name).At("/name")
+		}
+		for _, change := range changes {
+			if err := change(tx); err != nil {
+				return err
+			}
+		}
+		return put(volumes, v.Name, volumeValue{versioned: versioned{version}, Volume: v})
+	})
+	return wrapVolume(err, "create", v.Name)
+}
+
+// LoadVolumes returns all volumes, ordered by name.
+func (s *Store) LoadVolumes() ([]cardplane.Volume, error) {
+	var all []cardplane.Volume
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketVolumes).ForEach(func(name, raw []byte) error {
+			v, err := decodeVolume(raw)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			all = append(all, v.Volume)
+			return nil
+		})
+	})
+	return all, wrapVolume(err, "load", "")
+}
+
+// volumeNamed returns a volume as it is stored. Errors: volume_not_found.
+func volumeNamed(tx *bbolt.Tx, name string) (volumeValue, error) {
+	raw := tx.Bucket(bucketVolumes).Get([]byte(name))
+	if raw == nil {
+		return volumeValue{}, VolumeNotFound(name)
+	}
+	return decodeVolume(raw)
+}
+
+func decodeVolume(raw []byte) (volumeValue, error) {
+	var v volumeValue
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, err
+	}
+	return v, v.checkVersion()
+}
+
+// ResizeVolume records another size of a volume, in bytes. Errors:
+// volume_not_found.
+func (s *Store) ResizeVolume(name string, size int64) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		v, err := volumeNamed(tx, name)
+		if err != nil {
+			return err
+		}
+		v.Volume.SizeBytes = size
+		return put(tx.Bucket(bucketVolumes), name, v)
+	})
+	return wrapVolume(err, "resize", name)
+}
+
+// RemoveVolume forgets a volume.
+func (s *Store) RemoveVolume(name string) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketVolumes).Delete([]byte(name)) })
+	return wrapVolume(err, "remove", name)
+}
+
+// Lease lets a container use a volume from now on: as its only user where write
+// is set, or beside other readers. A reader of a volume that is not clean
+// becomes a writer.
+//
+// Errors: volume_not_found, volume_in_use.
+func Lease(name, container string, write bool) Change {
+	return func(tx *bbolt.Tx) error {
+		v, err := volumeNamed(tx, name)
+		if err != nil {
+			return err
+		}
+		mine := lease{container, name, write || !v.Clean}
+		if err := checkLeases(tx, mine); err != nil {
+			return err
+		}
+		if err := put(tx.Bucket(bucketLeases), string(mine.key()), leaseValue{versioned{version}, mine.write}); err != nil || !mine.write {
+			return err
+		}
+		v.Clean = false
+		return put(tx.Bucket(bucketVolumes), name, v)
+	}
+}
+
+// VolumeNotFound is the error about a volume that does not exist.
+func VolumeNotFound(ref string) error {
+	return apierr.New(apierr.NotFound, "volume_not_found",
+		"there is no volume %q; `cardctl volume ls` lists all, `cardctl volume create` makes one", ref)
+}
+
+// checkLeases refuses a lease beside one that it cannot stand beside.
+func checkLeases(tx *bbolt.Tx, mine lease) error {
+	all, err := leases(tx, "")
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.volume != mine.volume || other.container == mine.container || !mine.write && !other.write {
+			continue
+		}
+		rec, err := decodeRecord(tx.Bucket(bucketContainers).Get([]byte(other.container)))
+		if err != nil {
+			return err
+		}
+		return apierr.New(apierr.FailedPrecondition, "volume_in_use",
+			"the volume %q is in use by container %s, and a volume has one writer or only readers; stop that container first, or mount it read-only in both",
+			mine.volume, rec.Container.Name)
+	}
+	return nil
+}
+
+// leases returns the leases of a container, or all if it is empty.
+func leases(tx *bbolt.Tx, container string) ([]lease, error) {
+	var all []lease
+	var prefix []byte
+	if container != "" {
+		prefix = []byte(container + "/")
+	}
+	c := tx.Bucket(bucketLeases).Cursor()
+	for k, raw := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, raw = c.Next() {
+		var v leaseValue
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, err
+		}
+		if err := v.checkVersion(); err != nil {
+			return nil, err
+		}
+		user, volume, _ := strings.Cut(string(k), "/")
+		all = append(all, lease{user, volume, v.Write})
+	}
+	return all, nil
+}
+
+// Leases returns the names of the volumes that a container uses now, each with
+// whether it may write.
+func (s *Store) Leases(container string) (map[string]bool, error) {
+	out := make(map[string]bool)
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		all, err := leases(tx, container)
+		for _, l := range all {
+			out[l.volume] = l.write
+		}
+		return err
+	})
+	return out, wrapVolume(err, "find", "of container "+container)
+}
+
+// EndLeases ends the container's use of all volumes. unmounted tells that it
+// left their file systems in order.
+func EndLeases(container string, unmounted bool) Change {
+	return func(tx *bbolt.Tx) error {
+		all, err := leases(tx, container)
+		if err != nil {
+			return err
+		}
+		for _, l := range all {
+			if err := endLease(tx, l, unmounted); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func endLease(tx *bbolt.Tx, l lease, unmounted bool) error {
+	if err := tx.Bucket(bucketLeases).Delete(l.key()); err != nil || !l.write || !unmounted {
+		return err
+	}
+	v, err := decodeVolume(tx.Bucket(bucketVolumes).Get([]byte(l.volume)))
+	if err != nil {
+		return err
+	}
+	v.Clean = true
+	return put(tx.Bucket(bucketVolumes), l.volume, v)
+}
+
+func wrapVolume(err error, action, name string) error {
+	if err == nil || apierr.ClassOf(err) != apierr.Internal {
+		return err
+	}
+	return fmt.Errorf("%s volume %s: %w", action, name, err)
+}

@@ -1,0 +1,109 @@
+package cardplane
+
+import (
+	"context"
+	"time"
+)
+
+// Volume is a file system that outlives the containers that use it.
+type Volume struct {
+	// ID is 32 hexadecimal digits. A volume that is made anew under an old name
+	// has another.
+	ID string
+	// Name is unique among volumes.
+	Name      string
+	SizeBytes int64
+	Labels    map[string]string
+	CreatedAt time.Time
+}
+
+// Defaults and bounds of a volume's size in bytes. A volume is sparse: it takes
+// the space of what is written to it.
+const (
+	DefaultVolumeBytes = 10 << 30
+	MinVolumeBytes     = 64 << 20
+	MaxVolumeBytes     = 16 << 40
+	// MaxVolumeMounts is how many volumes a container can have.
+	MaxVolumeMounts = 16
+)
+
+// VolumeSpec is what a user asks for.
+type VolumeSpec struct {
+	// Name is made up when it is empty.
+	Name string
+	// SizeBytes is MinVolumeBytes to MaxVolumeBytes; 0 means DefaultVolumeBytes.
+	SizeBytes int64
+	Labels    map[string]string
+}
+
+// VolumeMount brings a volume into a container.
+type VolumeMount struct {
+	// Volume is the volume's name. Create makes one that does not exist, with
+	// the defaults.
+	Volume string
+	// Path is where it is mounted: absolute, clean and not "/".
+	Path string
+	// ReadOnly keeps the container from writing.
+	ReadOnly bool `json:",omitempty"`
+	// Subpath is a directory of the volume to mount in place of all of it. It
+	// must exist when the container starts.
+	Subpath string `json:",omitempty"`
+}
+
+// VolumeFilter selects volumes in List. All of its parts must match.
+type VolumeFilter struct {
+	// Labels and Names are as in ContainerFilter.
+	Labels, Names []string
+}
+
+// Match reports whether f selects v.
+func (f VolumeFilter) Match(v Volume) bool {
+	return hasLabels(v.Labels, f.Labels) && hasName(f.Names, v.Name)
+}
+
+// VolumeService keeps volumes. Every ref is a volume's name or id.
+//
+// # Use
+//
+// A volume belongs to the containers that name it, running or not, and is not
+// removed while there is one. While containers run, a volume has either one
+// that may write to it, or any number that only read: two kernels that write to
+// one disk would destroy it. A container which asks for less gets no more: one
+// whose mounts of a volume are all read-only is a reader. A reader counts as a
+// writer where the file system is not in order, because it was never used or
+// its last writer was cut off; to put it in order is to write.
+//
+// At its first use a volume becomes a copy of what the image has at the mount's
+// path, with owner and mode, as Docker does it.
+//
+// Errors common to all methods: volume_not_found.
+//
+// All methods are safe for concurrent use.
+type VolumeService interface {
+	// Create records a volume. Its disk on the compute host is made at its first
+	// use. key makes it idempotent, as in ContainerService. Errors:
+	// volume_exists, invalid_name, invalid_volume_size, idempotency_key_reused.
+	Create(ctx context.Context, spec VolumeSpec, key string) (Volume, error)
+
+	// Get returns one volume.
+	Get(ctx context.Context, ref string) (Volume, error)
+
+	// List returns volumes in order of creation.
+	List(ctx context.Context, filter VolumeFilter) ([]Volume, error)
+
+	// Resize makes a volume hold size bytes, which are no fewer than it holds.
+	// The volume's size is recorded first. A file system that a running
+	// container writes to then grows at once, and an error to do with that
+	// leaves the rest to the next start, or to a repetition. Errors:
+	// invalid_volume_size, volume_cannot_shrink, host_unavailable and those of
+	// the host and the guest.
+	Resize(ctx context.Context, ref string, size int64) (Volume, error)
+
+	// Prune removes all volumes that filter selects and that no container
+	// names. After an error Pruned says what is gone all the same.
+	Prune(ctx context.Context, filter PruneFilter) (Pruned, error)
+
+	// Remove deletes a volume and what is on it. It fails with volume_in_use
+	// while a container names it.
+	Remove(ctx context.Context, ref string) error
+}

@@ -1,0 +1,195 @@
+// Package volume keeps volumes: names, sizes and labels in the store, and the
+// guard that removes none which a container names. The disks behind them are
+// made and removed on the compute host by those who use them.
+package volume
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/store"
+	"github.com/cardplane/cardplane/openapi/apierr"
+)
+
+const (
+	idBytes = 16
+	// madeUpBytes is the length of a name that is made up, before hex.
+	madeUpBytes = 8
+)
+
+var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
+
+// Service keeps volumes. It is what implements [cardplane.VolumeService] but for
+// events and the disks.
+type Service struct {
+	store *store.Store
+	// inUse returns the name of a container that names a volume, "" for none.
+	inUse func(volume string) string
+
+	mu     sync.Mutex
+	byName map[string]cardplane.Volume
+}
+
+// Open loads all volumes. inUse returns the name of a container that names a
+// volume, or "". It is called with a lock held and may call nothing here.
+func Open(s *store.Store, inUse func(volume string) string) (*Service, error) {
+	all, err := s.LoadVolumes()
+	if err != nil {
+		return nil, err
+	}
+	v := &Service{store: s, inUse: inUse, byName: make(map[string]cardplane.Volume)}
+	for _, volume := range all {
+		v.byName[volume.Name] = volume
+	}
+	return v, nil
+}
+
+// Create implements [cardplane.VolumeService]. made is false where the key's
+// first request has made the volume.
+func (s *Service) Create(_ context.Context, spec cardplane.VolumeSpec, key string) (v cardplane.Volume, made bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var changes []store.Change
+	if key != "" {
+		key = "volume/" + key
+		if found, _, err := s.store.Answer(key, spec, &v); err != nil || found {
+			return v, false, err
+		}
+	}
+	v = described(spec)
+	if err := check(v); err != nil {
+		return cardplane.Volume{}, false, err
+	}
+	if key != "" {
+		changes = append(changes, store.Remember(key, spec, v, true))
+	}
+	if err := s.store.CreateVolume(v, changes...); err != nil {
+		return cardplane.Volume{}, false, err
+	}
+	s.byName[v.Name] = v
+	return v, true, nil
+}
+
+// described is the volume that spec asks for.
+func described(spec cardplane.VolumeSpec) cardplane.Volume {
+	return cardplane.Volume{
+		ID: random(idBytes), Name: cmp.Or(spec.Name, random(madeUpBytes)), SizeBytes: cmp.Or(spec.SizeBytes, cardplane.DefaultVolumeBytes),
+		Labels: spec.Labels, CreatedAt: time.Now().UTC(),
+	}
+}
+
+// CheckName refuses what cannot be a volume's name. field is where it stands.
+func CheckName(field, name string) error {
+	if !namePattern.MatchString(name) {
+		return apierr.New(apierr.InvalidArgument, "invalid_name",
+			"%q is no name of a volume; use up to 63 letters, digits, '_', '.' and '-', the first a letter or digit", name).At(field)
+	}
+	return nil
+}
+
+func check(v cardplane.Volume) error {
+	if err := CheckName("/name", v.Name); err != nil {
+		return err
+	}
+	return checkSize(v.SizeBytes)
+}
+
+func checkSize(size int64) error {
+	if size < cardplane.MinVolumeBytes || size > cardplane.MaxVolumeBytes {
+		return apierr.New(apierr.InvalidArgument, "invalid_volume_size",
+			"a volume of %d bytes is not possible; ask for %d to %d", size, int64(cardplane.MinVolumeBytes), int64(cardplane.MaxVolumeBytes)).At("/sizeBytes")
+	}
+	return nil
+}
+
+// Get implements [cardplane.VolumeService].
+func (s *Service) Get(_ context.Context, ref string) (cardplane.Volume, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.getLocked(ref)
+}
+
+func (s *Service) getLocked(ref string) (cardplane.Volume, error) {
+	if v, ok := s.byName[ref]; ok {
+		return v, nil
+	}
+	for _, v := range s.byName {
+		if v.ID == ref {
+			return v, nil
+		}
+	}
+	return cardplane.Volume{}, store.VolumeNotFound(ref)
+}
+
+// List implements [cardplane.VolumeService].
+func (s *Service) List(_ context.Context, filter cardplane.VolumeFilter) ([]cardplane.Volume, error) {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.byName))
+	s.mu.Unlock()
+	all = slices.DeleteFunc(all, func(v cardplane.Volume) bool { return !filter.Match(v) })
+	slices.SortFunc(all, func(a, b cardplane.Volume) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+// Resize records the new size of a volume. changed is false where it has that
+// already. Errors: those of [cardplane.VolumeService] to do with the size.
+func (s *Service) Resize(_ context.Context, ref string, size int64) (v cardplane.Volume, changed bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v, err = s.getLocked(ref); err != nil {
+		return v, false, err
+	}
+	if err := checkSize(size); err != nil {
+		return v, false, err
+	}
+	switch {
+	case size == v.SizeBytes:
+		return v, false, nil
+	case size < v.SizeBytes:
+		return v, false, apierr.New(apierr.FailedPrecondition, "volume_cannot_shrink",
+			"the volume %q has %d bytes and cannot shrink to %d; make a smaller one and copy what is on it", v.Name, v.SizeBytes, size).At("/sizeBytes")
+	}
+	if err := s.store.ResizeVolume(v.Name, size); err != nil {
+		return v, false, err
+	}
+	v.SizeBytes = size
+	s.byName[v.Name] = v
+	return v, true, nil
+}
+
+// Remove implements [cardplane.VolumeService]. A container that begins to name
+// the volume meanwhile finds it gone when it looks for it once more.
+func (s *Service) Remove(_ context.Context, ref string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, err := s.getLocked(ref)
+	if err != nil {
+		return err
+	}
+	if user := s.inUse(v.Name); user != "" {
+		return apierr.New(apierr.FailedPrecondition, "volume_in_use",
+			"the volume %q belongs to container %s; remove that container first", v.Name, user)
+	}
+	if err := s.store.RemoveVolume(v.Name); err != nil {
+		return err
+	}
+	delete(s.byName, v.Name)
+	return nil
+}
+
+// random returns n random bytes in hex.
+func random(n int) string {
+	raw := make([]byte, n)
+	_, _ = rand.Read(raw) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(raw)
+}

@@ -1,0 +1,164 @@
+package suite
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardplane/cardplane/ci/harness"
+	"github.com/cardplane/cardplane/openapi/hostapi"
+)
+
+// templated starts a stack that makes templates.
+func templated(t *testing.T) *harness.Stack {
+	t.Helper()
+	cfg := harness.DefaultConfig()
+	cfg.CardArgs = append(cfg.CardArgs, "--templates", "2")
+	s := harness.ForTest(t, cfg)
+	load(t, s, "python")
+	return s
+}
+
+// templatesAndVMs asks the host what it has, until it answers.
+func templatesAndVMs(t *testing.T, s *harness.Stack) (templates []hostapi.Snapshot, vms []hostapi.VM) {
+	t.Helper()
+	ctx := patient(t)
+	l, err := s.Link()
+	must(t, err)
+	defer l.Close()
+	eventually(t, "the host says what it has", func() bool {
+		var errs [2]error
+		templates, errs[0] = l.Snapshots(ctx)
+		vms, errs[1] = l.VMs(ctx)
+		return errors.Join(errs[:]...) == nil
+	})
+	return templates, vms
+}
+
+// awaitTemplate returns once a template is there, and what it was made in is
+// gone.
+func awaitTemplate(t *testing.T, s *harness.Stack) {
+	t.Helper()
+	eventually(t, "a template", func() bool {
+		templates, vms := templatesAndVMs(t, s)
+		return len(templates) == 1 && len(vms) == 0
+	})
+}
+
+// clone is what a machine tells of itself.
+type clone struct {
+	steps          string
+	random, bootID string
+	clock          time.Time
+}
+
+// runClone runs a container that tells what should be a machine's own.
+func runClone(t *testing.T, s *harness.Stack) clone {
+	t.Helper()
+	name := unique(t)
+	out, _ := run(t, s, 0, "run", "--name", name, "demo/python", "python3", "-c",
+		"import os, time; print(os.urandom(16).hex(), open('/proc/sys/kernel/random/boot_id').read().strip(), time.time())")
+	words := strings.Fields(out)
+	if len(words) != 3 {
+		t.Fatalf("the container printed %q", out)
+	}
+	seconds, err := strconv.ParseFloat(words[2], 64)
+	must(t, err)
+	inspected, _ := run(t, s, 0, "inspect", name)
+	var list []struct {
+		Timings []struct{ Step string }
+	}
+	must(t, json.Unmarshal([]byte(inspected), &list))
+	var steps []string
+	for _, timing := range list[0].Timings {
+		steps = append(steps, timing.Step)
+	}
+	run(t, s, 0, "rm", name)
+	return clone{strings.Join(steps, " "), words[0], words[1], time.UnixMilli(int64(1000 * seconds))}
+}
+
+// The second container of a size starts from a template, and shares nothing
+// with the third.
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	s := templated(t)
+	if first := runClone(t, s); first.steps != "image files vmm boot program" {
+		t.Errorf("the first start took the steps %s", first.steps)
+	}
+	awaitTemplate(t, s)
+	var seen []clone
+	for range 2 {
+		before := time.Now().Add(-time.Second)
+		c := runClone(t, s)
+		if c.steps != "image files vmm restore program" {
+			t.Errorf("the steps are %s", c.steps)
+		}
+		if c.clock.Before(before) || c.clock.After(time.Now().Add(time.Second)) {
+			t.Errorf("the clock says %s, and it is %s", c.clock, time.Now())
+		}
+		seen = append(seen, c)
+	}
+	if seen[0].random == seen[1].random || seen[0].bootID == seen[1].bootID {
+		t.Errorf("two machines are alike: %+v", seen)
+	}
+	must(t, s.KillCard())
+	must(t, s.StartCard(t.Context()))
+	if c := runClone(t, s); !strings.Contains(c.steps, "restore") {
+		t.Errorf("after a restart the steps are %s", c.steps)
+	}
+}
+
+// A template that was harmed costs a start time, and nothing else.
+func TestTemplateHarmed(t *testing.T) {
+	t.Parallel()
+	s := templated(t)
+	runClone(t, s)
+	awaitTemplate(t, s)
+	_, err := s.OnHost("truncate -s 1048576 '" + s.HostData() + "'/snapshots/*/files/memory-ranges")
+	must(t, err)
+	if c := runClone(t, s); !strings.Contains(c.steps, "boot") {
+		t.Errorf("the steps are %s", c.steps)
+	}
+	if log := s.Logs(); !strings.Contains(log, "the template is removed and the guest boots") {
+		t.Error("the control plane does not log that the template was no good")
+	}
+	awaitTemplate(t, s) // it was removed, and is made anew
+	if c := runClone(t, s); !strings.Contains(c.steps, "restore") {
+		t.Errorf("the steps are %s", c.steps)
+	}
+}
+
+// The death of the control plane or of the host's daemon while a template is
+// made leaves nothing half made.
+func TestTemplateCutShort(t *testing.T) {
+	t.Parallel()
+	s := templated(t)
+	for _, cut := range []struct {
+		kill  func() error
+		start func() error
+	}{
+		{s.KillCard, func() error { return s.StartCard(t.Context()) }},
+		{s.KillHost, func() error { return s.StartHost(t.Context()) }},
+	} {
+		runClone(t, s)
+		eventually(t, "a machine that becomes a template", func() bool {
+			_, vms := templatesAndVMs(t, s)
+			return len(vms) == 1
+		})
+		must(t, cut.kill())
+		must(t, cut.start())
+		eventually(t, "nothing or all of it", func() bool {
+			templates, vms := templatesAndVMs(t, s)
+			return len(vms) == 0 && len(templates) <= 1
+		})
+		if c := runClone(t, s); c.random == "" {
+			t.Error("no container")
+		}
+		if templates, _ := templatesAndVMs(t, s); len(templates) == 1 {
+			return // it was made all the same
+		}
+	}
+}

@@ -1,0 +1,177 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.container import Container
+from ...models.container_stop import ContainerStop
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    container: str,
+    *,
+    body: ContainerStop | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/v1/containers/{container}/stop".format(
+            container=quote(str(container), safe=""),
+        ),
+    }
+
+    if not isinstance(body, Unset):
+        _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Container | None:
+    if response.status_code == 200:
+        response_200 = Container.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Container]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    container: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContainerStop | Unset = UNSET,
+) -> Response[Container]:
+    """Ask the program to end, kill it after a grace period, and answer once it has ended. No effect on a
+    container that does not run.
+
+    Args:
+        container (str):
+        body (ContainerStop | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Container]
+    """
+
+    kwargs = _get_kwargs(
+        container=container,
+        body=body,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    container: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContainerStop | Unset = UNSET,
+) -> Container | None:
+    """Ask the program to end, kill it after a grace period, and answer once it has ended. No effect on a
+    container that does not run.
+
+    Args:
+        container (str):
+        body (ContainerStop | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Container
+    """
+
+    return sync_detailed(
+        container=container,
+        client=client,
+        body=body,
+    ).parsed
+
+
+async def asyncio_detailed(
+    container: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContainerStop | Unset = UNSET,
+) -> Response[Container]:
+    """Ask the program to end, kill it after a grace period, and answer once it has ended. No effect on a
+    container that does not run.
+
+    Args:
+        container (str):
+        body (ContainerStop | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Container]
+    """
+
+    kwargs = _get_kwargs(
+        container=container,
+        body=body,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    container: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContainerStop | Unset = UNSET,
+) -> Container | None:
+    """Ask the program to end, kill it after a grace period, and answer once it has ended. No effect on a
+    container that does not run.
+
+    Args:
+        container (str):
+        body (ContainerStop | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Container
+    """
+
+    return (
+        await asyncio_detailed(
+            container=container,
+            client=client,
+            body=body,
+        )
+    ).parsed

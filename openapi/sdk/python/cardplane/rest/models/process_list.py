@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+if TYPE_CHECKING:
+    from ..models.process import Process
+
+
+T = TypeVar("T", bound="ProcessList")
+
+
+@_attrs_define
+class ProcessList:
+    """
+    Example:
+        {'items': [{'pid': 1, 'parentPid': 0, 'uid': 0, 'state': 'S', 'threads': 1, 'cpuMicroseconds': 120000,
+            'memoryBytes': 4096000, 'command': 'nginx -g daemon off;'}]}
+
+    Attributes:
+        items (list[Process]):
+    """
+
+    items: list[Process]
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        items = []
+        for items_item_data in self.items:
+            items_item = items_item_data.to_dict()
+            items.append(items_item)
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "items": items,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.process import Process  # noqa: PLC0415
+
+        d = dict(src_dict)
+        items = []
+        _items = d.pop("items")
+        for items_item_data in _items:
+            items_item = Process.from_dict(items_item_data)
+
+            items.append(items_item)
+
+        process_list = cls(
+            items=items,
+        )
+
+        process_list.additional_properties = d
+        return process_list
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
