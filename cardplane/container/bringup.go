@@ -234,6 +234,10 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing
 	if err != nil {
 		return err
 	}
+	told := []store.Change{r.e.tells(cardplane.ContainerStarted, nil)}
+	if r.e.record().Run.Restarted {
+		told = append(told, r.e.tells(cardplane.ContainerRestarted, nil))
+	}
 	timings := slices.Concat(before, sb.Timings(), []cardplane.Timing{{Step: "program", Duration: time.Since(begun)}})
 	err = r.e.update(func(rec *store.Record) {
 		c, m := &rec.Container, started.Machine
@@ -242,16 +246,11 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing
 		c.Timings = timings
 		c.Guest = &cardplane.GuestInfo{Kernel: m.KernelRelease, BootID: m.BootId, VMM: sb.VMM(), AgentVersion: m.AgentVersion}
 		rec.Run.DiskUsed = !c.Spec.ReadOnlyRoot
-	})
+	}, told...)
 	if err != nil {
 		return fmt.Errorf("record the start: %w", err)
 	}
 	r.setProcess(p.spec.Process)
-	c, rec := r.e.snapshot(), r.e.record()
-	r.svc.publish(cardplane.ContainerStarted, c, nil)
-	if rec.Run.Restarted {
-		r.svc.publish(cardplane.ContainerRestarted, c, nil)
-	}
 	return nil
 }
 

@@ -142,7 +142,7 @@ func userOf(spec cardplane.ContainerSpec, image cardplane.Image) string {
 	return image.Config.User
 }
 
-// record stores a new container under a name that is free.
+// record stores a new container under a name that is free, with its event.
 func (s *Service) record(rec store.Record, recorded []func(cardplane.Container) store.Change) (*entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +151,7 @@ func (s *Service) record(rec store.Record, recorded []func(cardplane.Container) 
 		if made {
 			rec.Container.Name = randomName()
 		}
-		var changes []store.Change
+		changes := []store.Change{s.recording(cardplane.ContainerCreated, rec.Container, map[string]string{"image": rec.Container.ImageID})}
 		for _, change := range recorded {
 			changes = append(changes, change(rec.Container))
 		}
@@ -181,7 +181,6 @@ func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, e
 		}
 		return cardplane.Container{}, err
 	}
-	s.publish(cardplane.ContainerCreated, c, map[string]string{"image": c.ImageID})
 	return c.WithRevision(), nil
 }
 

@@ -23,4 +23,13 @@
 // killing it: Open takes every active container up where its record says.
 // Output is journalled before the guest may free it, and resumes at the
 // journal's end.
+//
+// # Events
+//
+// An event is recorded in the transaction that makes true what it tells of, so
+// that a crash neither loses nor repeats it, and nobody can be told of what
+// follows before it. What takes a guest to become true, such as a pause or a
+// change of limits, is told in the transaction that records that the guest has
+// done it. The helpers of a run end before its end is recorded. Only images,
+// which are files beside the store, have events that follow.
 package container

@@ -68,13 +68,21 @@ func (e *entry) snapshotLocked() cardplane.Container {
 	return c
 }
 
-// settle shows the container as exited from now on, or as restarting.
-func (e *entry) settle(again bool) {
+// settle shows the container as exited from now on, or as restarting, and
+// records the event of that, unless an earlier control plane has.
+func (e *entry) settle(exit *store.Exit, again bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !e.rec.Run.ExitTold {
+		if err := e.updateLocked(func(rec *store.Record) { rec.Run.ExitTold, rec.Run.PauseTold = true, false },
+			e.tellsPause(false), e.tells(cardplane.ContainerExited, exitAttributes(exit))); err != nil {
+			return err
+		}
+	}
 	e.settled, e.again = true, again
 	e.noteEndLocked()
 	e.announceLocked()
+	return nil
 }
 
 // noteEndLocked remembers the end of a run for those who wait for the next.
@@ -99,15 +107,19 @@ func (e *entry) over(c cardplane.Container) bool {
 	return c.State.Ended() && (!c.Spec.AutoRemove || e.stays)
 }
 
-// update changes the record, durably, together with the ledger, and wakes
-// whoever waits for a change. When it fails, nothing has changed.
-func (e *entry) update(change func(*store.Record), ledger ...store.Change) error {
+// update changes the record, durably, together with what else belongs to that,
+// such as the ledger and events, and wakes whoever waits for a change. When it
+// fails, nothing has changed.
+func (e *entry) update(change func(*store.Record), with ...store.Change) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.updateLocked(change, ledger...)
+	return e.updateLocked(change, with...)
 }
 
-func (e *entry) updateLocked(change func(*store.Record), ledger ...store.Change) error {
+func (e *entry) updateLocked(change func(*store.Record), with ...store.Change) error {
+	if e.removed {
+		return notFound(e.id)
+	}
 	next := e.rec
 	change(&next)
 	from, to := e.rec.Container.State, next.Container.State
@@ -117,7 +129,7 @@ func (e *entry) updateLocked(change func(*store.Record), ledger ...store.Change)
 		}
 		next.Container.Reason = ""
 	}
-	if err := e.svc.cfg.Store.Save(next, ledger...); err != nil {
+	if err := e.svc.cfg.Store.Save(next, with...); err != nil {
 		return err
 	}
 	e.rec = next

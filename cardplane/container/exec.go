@@ -27,6 +27,7 @@ type exec struct {
 	sessions map[*execSession]bool
 	info     cardplane.Exec
 	lost     bool      // the run ended first, so there is no exit code
+	told     bool      // there is no event of it to come
 	endAt    time.Time // when it ended
 	outputs  execOutputs
 }
@@ -143,10 +144,9 @@ func (r *run) startExec(ctx context.Context, spec cardplane.ExecSpec, process *s
 	x.outputs.watched = true
 	r.addExec(x, watch, func() {
 		// Until then a repetition finds the exec known, or asks the guest.
-		if err := s.cfg.Store.Update(key.remember(spec, info, true)...); err != nil {
-			r.log.WithError(err).Error("the answer to an exec was not recorded")
-		}
-		s.publish(cardplane.ExecStarted, e.snapshot(), map[string]string{"exec": info.ID, "command": spec.Command[0]})
+		r.insist(func() error {
+			return s.cfg.Store.Update(append(key.remember(spec, info, true), r.tellsExecStart(info))...)
+		})
 	})
 	return info, nil
 }

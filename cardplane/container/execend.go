@@ -7,6 +7,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
 
@@ -31,7 +32,7 @@ func (r *run) addExec(x *exec, watch *guestclient.ExecWatch, announce func()) {
 	defer r.e.mu.Unlock()
 	r.e.execs[x.info.ID] = x
 	if r.over {
-		x.info.Running, x.lost = false, true
+		x.info.Running, x.lost, x.told = false, true, true
 		close(x.done)
 		if watch != nil {
 			watch.Close()
@@ -92,11 +93,31 @@ func (r *run) resumeExecs() {
 		if r.e.knowsExec(k.ID) {
 			continue // it was asked for again in the meantime
 		}
-		r.addExec(&exec{
+		x := &exec{
 			run: r, done: make(chan struct{}), sessions: make(map[*execSession]bool),
 			info: cardplane.Exec{ID: k.ID, ContainerID: r.e.id, Command: k.Command, Running: true, StartedAt: k.StartedAt, TTY: k.TTY, Stdin: k.Stdin},
 			spec: cardplane.ExecSpec{TTY: k.TTY, Stdin: k.Stdin},
-		}, nil, func() {}) // announced when it was started
+		}
+		r.addExec(x, nil, func() {
+			if k.Told == store.ExecBegun {
+				r.findExec(x.info)
+			}
+		})
+	}
+}
+
+// findExec tells of the start of an exec that the guest has, where the control
+// plane may have died before it had asked for it.
+func (r *run) findExec(x cardplane.Exec) {
+	for retry := guestclient.NewBackoff(); ; {
+		_, err := r.sb.Guest().GetExec(r.ctx, r.e.id, x.ID)
+		switch {
+		case err == nil:
+			r.insist(func() error { return r.svc.cfg.Store.Update(r.tellsExecStart(x)) })
+			return
+		case guestclient.Permanent(err), retry.Wait(r.ctx) != nil:
+			return
+		}
 	}
 }
 
@@ -155,24 +176,29 @@ func (r *run) endExec(x *exec, code int) {
 	if replaced {
 		return // by a repeated request, which makes the end known
 	}
-	c := r.e.snapshot()
-	r.svc.publish(cardplane.ExecExited, c, map[string]string{"exec": info.ID, "exitCode": strconv.Itoa(code)})
+	r.insist(func() error {
+		return r.svc.cfg.Store.Update(r.tellsExecStart(info),
+			r.tellsExec(store.ExecEnded, cardplane.ExecExited, info.ID, map[string]string{"exitCode": strconv.Itoa(code)}))
+	})
+	r.e.mu.Lock()
+	x.told = true
+	r.e.mu.Unlock()
 	r.pruneExecs()
 }
 
 func (r *run) loseExec(x *exec) {
 	r.e.mu.Lock()
 	defer r.e.mu.Unlock()
-	x.info.Running, x.lost = false, true
+	x.info.Running, x.lost, x.told = false, true, true
 	close(x.done)
 }
 
-// pruneExecs forgets the oldest execs that have ended.
+// pruneExecs forgets the oldest execs that have ended, and of which that was told.
 func (r *run) pruneExecs() {
 	r.e.mu.Lock()
 	var ended []*exec
 	for _, x := range r.e.execs {
-		if !x.info.Running {
+		if !x.info.Running && x.told {
 			ended = append(ended, x)
 		}
 	}

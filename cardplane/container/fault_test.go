@@ -8,37 +8,91 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/bbolt"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/event"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
 var errKilled = errors.New("the control plane is dead")
 
-// faultyHost is a host whose calls can be the last thing that the control
-// plane does. fault is asked before and after each call, "before PutVM" and
-// "after PutVM"; when it returns true, the control plane is dead.
+// mortal is a control plane that can be killed. fault is asked before and after each step,
+// "before PutVM" and "after PutVM"; when it returns true, the control plane is
+// dead.
+type mortal struct {
+	fault func(op string) bool
+	crash func()
+
+	mu    sync.Mutex
+	dead  bool
+	dying sync.WaitGroup // a crash that is under way
+}
+
+func (m *mortal) check(op string) error {
+	now, dead := m.strike(op)
+	if now {
+		m.crash()
+	}
+	return dead
+}
+
+// checkWithin is check within a transaction, whose end the crash waits for.
+func (m *mortal) checkWithin(op string) error {
+	now, dead := m.strike(op)
+	if now {
+		m.dying.Go(m.crash)
+	}
+	return dead
+}
+
+// strike reports whether the control plane dies now, and an error if it is dead.
+func (m *mortal) strike(op string) (now bool, dead error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.dead && m.fault != nil && m.fault(op) {
+		m.dead, now = true, true
+	}
+	if m.dead {
+		return now, errKilled
+	}
+	return false, nil
+}
+
+// faultyJournal is a journal whose events can be the last thing that the control
+// plane records. One that dies before an event dies before its transaction.
+type faultyJournal struct {
+	*event.Journal
+	*mortal
+}
+
+// Recording implements container.EventJournal.
+func (j faultyJournal) Recording(e cardplane.Event) func(*bbolt.Tx) error {
+	return func(tx *bbolt.Tx) error {
+		if err := j.checkWithin("before " + string(e.Type)); err != nil {
+			return err
+		}
+		tx.OnCommit(func() { _ = j.check("after " + string(e.Type)) })
+		return j.Journal.Recording(e)(tx)
+	}
+}
+
+// Publish implements container.EventJournal.
+func (j faultyJournal) Publish(ctx context.Context, e cardplane.Event) error {
+	if err := j.check("before " + string(e.Type)); err != nil {
+		return err
+	}
+	return errors.Join(j.Journal.Publish(ctx, e), j.check("after "+string(e.Type)))
+}
+
+// faultyHost is a host whose calls can be the last thing that the control plane
+// does.
 type realHost = sandbox.Host
 
 type faultyHost struct {
 	realHost
-	fault func(op string) bool
-	crash func()
-
-	mu   sync.Mutex
-	dead bool
-}
-
-func (h *faultyHost) check(op string) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.dead && h.fault != nil && h.fault(op) {
-		h.dead = true
-		h.crash()
-	}
-	if h.dead {
-		return errKilled
-	}
-	return nil
+	*mortal
 }
 
 func guarded[T any](h *faultyHost, op string, call func() (T, error)) (T, error) {

@@ -33,6 +33,10 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 	if r.svc.ctx.Err() != nil {
 		return
 	}
+	if r.sb != nil { // what its helpers have to tell comes before the end
+		r.cancel(nil)
+		r.endHelpers()
+	}
 	r.recordEnd(end, gone)
 	if !all {
 		r.svc.wakeJanitor()
@@ -41,9 +45,6 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 		r.e.noteFailure()
 		r.endJournal()
 		r.log.WithError(end.err).Error("the container has failed")
-		r.svc.publish(cardplane.ContainerFailed, c, map[string]string{
-			"code": apierr.From(end.err).Code, "reason": string(r.e.snapshot().EndReason),
-		})
 	}
 	if c.Spec.AutoRemove && r.e.record().Container.State.Ended() {
 		if err := r.svc.remove(r.e); err != nil {
@@ -56,15 +57,13 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 // settle makes the program's end known to all who wait for it. They need not
 // wait for the machine's end.
 func (r *run) settle(end *ending) {
-	exit := end.exit
 	if r.e.record().Run.Exit == nil {
-		r.recordExit(exit)
+		r.recordExit(end.exit)
 	}
 	r.endJournal()
 	rec := r.e.record()
-	r.e.settle(r.again(&rec, end))
-	c := r.e.snapshot()
-	r.svc.publish(cardplane.ContainerExited, c, exitAttributes(exit))
+	again := r.again(&rec, end)
+	r.insist(func() error { return r.e.settle(end.exit, again) })
 }
 
 func (r *run) endJournal() {
@@ -146,15 +145,20 @@ func (r *run) untilDone(ctx context.Context, try func() error) bool {
 }
 
 // recordEnd makes the end durable, and that of a container which its policy
-// starts again to a pause.
+// starts again to a pause. An update that the guest has not followed counts from
+// the next start on.
 func (r *run) recordEnd(end *ending, gone []store.Change) {
+	with := append(gone, r.e.tellsUpdate())
+	if end.exit == nil {
+		with = append(with, r.e.tellsFailure(end.err))
+	}
 	r.persist(func(rec *store.Record) {
 		again := r.again(rec, end)
 		noteEnd(rec, end)
 		if again {
 			planRestart(rec)
 		}
-	}, gone...)
+	}, with...)
 	if r.e.record().Container.State == cardplane.Restarting {
 		r.e.scheduleRestart()
 	}
@@ -163,7 +167,7 @@ func (r *run) recordEnd(end *ending, gone []store.Change) {
 func noteEnd(rec *store.Record, end *ending) {
 	c := &rec.Container
 	c.FinishedAt = time.Now().UTC()
-	rec.Run.KillAt = time.Time{}
+	rec.Run.KillAt, rec.Run.Before = time.Time{}, nil
 	if end.exit != nil {
 		c.State = cardplane.Exited
 		noteExit(c, end.exit)

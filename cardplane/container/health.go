@@ -113,11 +113,9 @@ func (r *run) noteHealth(h guestapi.Health) {
 	missed, kept := h.Changed-rec.Run.HealthChanges, int64(len(h.Changes)) // the guest may say anything
 	var told []store.Change
 	for _, status := range h.Changes[kept-max(0, min(missed, kept)):] {
-		e := eventOf(cardplane.ContainerHealth, rec.Container, map[string]string{"status": string(status)})
-		told = append(told, r.svc.cfg.Events.Recording(e))
+		told = append(told, r.e.tells(cardplane.ContainerHealth, map[string]string{"status": string(status)}))
 	}
 	r.persist(func(rec *store.Record) { rec.Container.Health, rec.Run.HealthChanges = next, h.Changed }, told...)
-	r.svc.cfg.Events.Announce()
 }
 
 func healthResults(list []guestapi.HealthResult) []cardplane.HealthResult {

@@ -10,6 +10,9 @@ import (
 // Images returns images as users may see them: with a Remove that refuses
 // what a container uses and takes the host's copy away as well, and with an
 // event for every image that comes or goes.
+//
+// Images are files and no part of the store, so that no transaction can hold
+// both: the event follows, and is lost if the control plane is killed in between.
 func (s *Service) Images() cardplane.ImageService {
 	return &images{ImageService: s.cfg.Images, svc: s}
 }
@@ -77,12 +80,15 @@ func (i *images) Prune(ctx context.Context, opts cardplane.ImagePruneOptions) (c
 	return pruned, err
 }
 
+// publish records an event. One that cannot be recorded fails nothing.
 func (i *images) publish(t cardplane.EventType, id string, names []string) {
-	name := ""
+	e := cardplane.Event{Type: t, Subject: id}
 	if len(names) > 0 {
-		name = names[0]
+		e.Name = names[0]
 	}
-	i.svc.publishEvent(cardplane.Event{Type: t, Subject: id, Name: name})
+	if err := i.svc.cfg.Events.Publish(context.WithoutCancel(i.svc.ctx), e); err != nil {
+		i.svc.log.WithError(err).WithField("subject", id).Error("an event was not recorded")
+	}
 }
 
 // imageInUse reports whether a container was created from the image.

@@ -122,14 +122,8 @@ func (r *run) followState() error {
 func (r *run) frozen(pause bool) (done bool) {
 	r.persist(func(rec *store.Record) {
 		done = (rec.Container.State == cardplane.Paused) == pause
-		rec.Run.FreezeDue = !done
-	})
-	event := cardplane.ContainerUnpaused
-	if pause {
-		event = cardplane.ContainerPaused
-	}
-	c := r.e.snapshot()
-	r.svc.publish(event, c, nil)
+		rec.Run.FreezeDue, rec.Run.PauseTold = !done, pause
+	}, r.e.tellsPause(pause))
 	return done
 }
 

@@ -11,26 +11,34 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-// events returns the types of all events of a container.
+// eventsOf returns the types of all events of an object.
 func (p *plane) eventsOf(id string) []cardplane.EventType {
 	p.w.t.Helper()
+	types, err := p.eventTypes(id)
+	return must(p.w.t, types, err)
+}
+
+func (p *plane) eventTypes(id string) ([]cardplane.EventType, error) {
 	r, err := p.events.Events(p.w.ctx, cardplane.EventOptions{})
-	must(p.w.t, r, err)
+	if err != nil {
+		return nil, err
+	}
 	var types []cardplane.EventType
 	for {
 		e, err := r.Next(p.w.ctx)
 		if errors.Is(err, io.EOF) {
-			return types
+			return types, nil
 		}
-		must(p.w.t, e, err)
+		if err != nil {
+			return nil, err
+		}
 		if e.Subject == id {
 			types = append(types, e.Type)
 		}
 	}
 }
 
-// awaitEvent waits for an event of a container, which is published after the
-// change that it tells of.
+// awaitEvent waits for an event of a container.
 func (p *plane) awaitEvent(id string, wanted cardplane.EventType) {
 	p.w.t.Helper()
 	for !slices.Contains(p.eventsOf(id), wanted) {

@@ -104,41 +104,96 @@ func (p *plane) claims() int {
 }
 
 // The control plane is killed before and after every call that it makes to the
-// host on the way up and down. Whatever the point, the next one brings the
-// container to its end, the program runs exactly once, and its output and exit
-// code are whole.
+// host in a container's life, and every event. Whatever the point, the next one
+// brings the container to its end, the program runs exactly once, its output and
+// exit code are whole, and each event is there once and in its place.
 func TestKilledAtEveryStep(t *testing.T) {
-	for _, point := range crashPoints(t) {
+	points := crashPoints(t, func(p *plane) (string, error) { return p.live(p.w.script(), p.wantOutput) })
+	if len(points) < 24 {
+		t.Fatalf("only %d points: %v", len(points), points)
+	}
+	for _, point := range points {
 		t.Run(point.String(), func(t *testing.T) {
 			w := newWorld(t, "")
-			marker := filepath.Join(w.dir, "ran")
-			script := fmt.Sprintf("echo ran >> %s; echo out; echo err >&2; exit 7", marker)
-			fault := point.fault()
-			p := w.open(fault.check)
-			c := p.create(script)
-			var starting sync.WaitGroup
-			starting.Go(func() { _, _ = p.Start(w.ctx, c.ID) })
-			select {
-			case <-fault.hit:
-			case <-w.ctx.Done():
-				t.Fatal("the control plane was never killed")
+			w.killed(point, func(p *plane) { _, _ = p.live(w.script(), func(string) {}) })
+			p := w.open(nil)
+			id, err := p.live(w.script(), p.wantOutput)
+			if err != nil {
+				t.Fatalf("%+v", err)
 			}
-			p.closeDead()
-			starting.Wait()
-
-			p = w.open(nil)
-			got := p.end(c.ID)
-			if got.State != cardplane.Exited || got.ExitCode != 7 {
-				t.Fatalf("state %s, exit code %d, error %+v", got.State, got.ExitCode, got.Error)
-			}
-			if out := p.output(c.ID); strings.Count(out, "out\n") != 1 || strings.Count(out, "err\n") != 1 || len(out) != 8 {
-				t.Errorf("output %q", out)
-			}
-			if ran, err := os.ReadFile(marker); string(ran) != "ran\n" {
+			if ran, err := os.ReadFile(w.marker()); string(ran) != "ran\n" {
 				t.Errorf("the program ran as %q (%v), want once", ran, err)
 			}
-			w.wantClean(p, 1)
+			p.wantEvents(id, cardplane.ContainerCreated, cardplane.ContainerStarted, cardplane.ContainerExited, cardplane.ContainerRemoved)
+			w.wantClean(p, 0)
 		})
+	}
+}
+
+func (w *world) marker() string { return filepath.Join(w.dir, "ran") }
+
+func (w *world) script() string {
+	return fmt.Sprintf("echo ran >> %s; echo out; echo err >&2; exit 7", w.marker())
+}
+
+// killed has a control plane do something until it is killed at point.
+func (w *world) killed(point crashPoint, do func(*plane)) {
+	w.t.Helper()
+	fault := point.fault()
+	p := w.open(fault.check)
+	var doing sync.WaitGroup
+	doing.Go(func() { do(p) })
+	select {
+	case <-fault.hit:
+	case <-w.ctx.Done():
+		w.t.Fatal("the control plane was never killed")
+	}
+	p.closeDead()
+	doing.Wait()
+}
+
+// live takes a container from where it is to its removal, as a client does that
+// begins anew with the same idempotency key. ended is called in between.
+func (p *plane) live(script string, ended func(id string)) (id string, err error) {
+	spec := cardplane.ContainerSpec{Image: "test", Command: []string{"sh", "-c", script}}
+	c, err := p.Create(p.w.ctx, spec, "key")
+	if err != nil {
+		return "", err
+	}
+	id = c.ID
+	c, err = p.Get(p.w.ctx, id)
+	if apierr.Is(err, "container_not_found") {
+		return id, nil
+	}
+	if err == nil && c.State == cardplane.Created {
+		_, err = p.Start(p.w.ctx, id)
+	}
+	if err != nil {
+		return id, err
+	}
+	if c, err = p.Wait(p.w.ctx, id, cardplane.WaitNotRunning); err != nil {
+		return id, err
+	}
+	if c.State != cardplane.Exited || c.ExitCode != 7 {
+		return id, fmt.Errorf("state %s, exit code %d: %w", c.State, c.ExitCode, c.Error)
+	}
+	ended(id)
+	return id, p.Remove(p.w.ctx, id, false, "")
+}
+
+// wantOutput checks what the program of a whole life has written.
+func (p *plane) wantOutput(id string) {
+	p.w.t.Helper()
+	if out := p.output(id); strings.Count(out, "out\n") != 1 || strings.Count(out, "err\n") != 1 || len(out) != 8 {
+		p.w.t.Errorf("output %q", out)
+	}
+}
+
+// wantEvents checks the types of all events of an object.
+func (p *plane) wantEvents(id string, want ...cardplane.EventType) {
+	p.w.t.Helper()
+	if got := p.eventsOf(id); !slices.Equal(got, want) {
+		p.w.t.Errorf("events %v, want %v", got, want)
 	}
 }
 
@@ -170,8 +225,9 @@ func (f *fault) check(op string) bool {
 	return true
 }
 
-// crashPoints runs a container once to see which calls there are.
-func crashPoints(t *testing.T) []crashPoint {
+// crashPoints lives a life once to see which calls and events there are.
+func crashPoints(t *testing.T, life func(*plane) (string, error)) []crashPoint {
+	t.Helper()
 	var mu sync.Mutex
 	counts := make(map[string]int)
 	var points []crashPoint
@@ -187,12 +243,10 @@ func crashPoints(t *testing.T) []crashPoint {
 		}
 		return false
 	})
-	c := p.run("exit 7")
-	p.end(c.ID)
-	p.close()
-	if len(points) < 12 {
-		t.Fatalf("only %d points: %v", len(points), points)
+	if _, err := life(p); err != nil {
+		t.Fatalf("%+v", err)
 	}
+	p.close()
 	return points
 }
 

@@ -68,7 +68,7 @@ func (s *Service) remove(e *entry) error {
 	return nil
 }
 
-// forget deletes the record and the journal, and publishes that.
+// forget deletes the record and the journal.
 func (s *Service) forget(e *entry) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *Service) forget(e *entry) error {
 	if e.run != nil || c.State.Active() {
 		return running(c)
 	}
-	if err := s.cfg.Store.Remove(e.rec); err != nil {
+	if err := s.drop(e.rec); err != nil {
 		return err
 	}
 	e.removed = true
@@ -90,21 +90,25 @@ func (s *Service) forget(e *entry) error {
 		s.log.WithError(err).WithField("container", e.id).Error("a journal was not removed")
 	}
 	e.announceLocked()
-	s.drop(c)
-	s.publish(cardplane.ContainerRemoved, c, nil)
 	return nil
 }
 
-// drop takes a container out of the maps, but remembers how it ended.
-func (s *Service) drop(c cardplane.Container) {
+// drop deletes the record, with the event of that, and takes the container out
+// of the maps, but remembers how it ended. Who knows of the event finds it gone.
+func (s *Service) drop(rec store.Record) error {
+	c := rec.Container
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.cfg.Store.Remove(rec, s.recording(cardplane.ContainerRemoved, c, nil)); err != nil {
+		return err
+	}
 	delete(s.entries, c.ID)
 	if s.names[c.Name] == c.ID {
 		delete(s.names, c.Name)
 	}
 	s.gone = append(s.gone, c)
 	s.gone = s.gone[max(0, len(s.gone)-maxGone):]
+	return nil
 }
 
 // deleteDisk deletes a disk that nothing needs any more now, or leaves it to

@@ -30,7 +30,6 @@ func (s *Service) Rename(_ context.Context, ref, name, revision string) (cardpla
 	if err := e.renameLocked(name); err != nil {
 		return cardplane.Container{}, err
 	}
-	s.publish(cardplane.ContainerRenamed, e.rec.Container, map[string]string{"oldName": old})
 	return e.snapshotLocked().WithRevision(), nil
 }
 
@@ -41,7 +40,8 @@ func (e *entry) renameLocked(name string) error {
 	s := e.svc
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.cfg.Store.Rename(next, old); err != nil {
+	told := s.recording(cardplane.ContainerRenamed, next.Container, map[string]string{"oldName": old})
+	if err := s.cfg.Store.Rename(next, old, told); err != nil {
 		return err
 	}
 	delete(s.names, old)

@@ -209,10 +209,16 @@ func (r *run) drain(sb *sandbox.Sandbox, drained <-chan struct{}) {
 
 // persist changes the record, again and again until it is durable or the
 // control plane ends.
-func (r *run) persist(change func(*store.Record), ledger ...store.Change) {
+func (r *run) persist(change func(*store.Record), with ...store.Change) {
+	r.insist(func() error { return r.e.update(change, with...) })
+}
+
+// insist does what makes something durable again and again until that succeeds,
+// the container is removed, or the control plane ends.
+func (r *run) insist(do func() error) {
 	for retry := guestclient.NewBackoff(); ; {
-		err := r.e.update(change, ledger...)
-		if err == nil {
+		err := do()
+		if err == nil || apierr.Is(err, "container_not_found") {
 			return
 		}
 		r.log.WithError(err).Error("the container's state could not be stored; trying again")

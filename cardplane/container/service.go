@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"go.etcd.io/bbolt"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
@@ -41,17 +40,6 @@ type Config struct {
 	// QuietTime is how long no container may be started before a template is
 	// made; 0 means 5 seconds.
 	QuietTime time.Duration
-}
-
-// EventJournal takes events, also as a part of what they tell of. [event.Journal]
-// is one, in the database of Config.Store.
-type EventJournal interface {
-	cardplane.EventPublisher
-	// Recording returns what records e in a transaction, after which Announce
-	// is to be called.
-	Recording(e cardplane.Event) func(*bbolt.Tx) error
-	// Announce wakes the readers.
-	Announce()
 }
 
 const (
@@ -96,7 +84,7 @@ func Open(cfg Config) (*Service, error) {
 		cfg: cfg, log: cfg.Log, kick: make(chan struct{}, 1),
 		entries: make(map[string]*entry), names: make(map[string]string), templates: newTemplates(),
 	}
-	if s.volumes, err = volume.Open(cfg.Store, s.volumeUser); err != nil {
+	if s.volumes, err = volume.Open(cfg.Store, s.volumeUser, s.tellsVolume); err != nil {
 		return nil, err
 	}
 	s.cfg.ReachTimeout = cmp.Or(cfg.ReachTimeout, defaultReachTimeout)
@@ -269,23 +257,6 @@ type logReader struct {
 func (r *logReader) Close() error {
 	defer r.release()
 	return r.LogReader.Close()
-}
-
-// publish records an event of a container.
-func (s *Service) publish(t cardplane.EventType, c cardplane.Container, attributes map[string]string) {
-	s.publishEvent(eventOf(t, c, attributes))
-}
-
-// eventOf returns an event of a container.
-func eventOf(t cardplane.EventType, c cardplane.Container, attributes map[string]string) cardplane.Event {
-	return cardplane.Event{Type: t, Subject: c.ID, Name: c.Name, Labels: c.Spec.Labels, Attributes: attributes}
-}
-
-// publishEvent records an event. One that cannot be recorded fails nothing.
-func (s *Service) publishEvent(e cardplane.Event) {
-	if err := s.cfg.Events.Publish(context.WithoutCancel(s.ctx), e); err != nil {
-		s.log.WithError(err).WithField("subject", e.Subject).Error("an event was not recorded")
-	}
 }
 
 func (s *Service) journalDir(id string) string { return filepath.Join(s.cfg.LogDir, id) }

@@ -63,16 +63,14 @@ func (e *entry) beginUpdate(update cardplane.ContainerUpdate, revision string) (
 	case resize && live && e.run != nil && !e.run.over:
 		return e.resizeLocked(spec)
 	}
-	if err := e.updateLocked(func(rec *store.Record) {
+	c.Spec = spec
+	err = e.updateLocked(func(rec *store.Record) {
 		rec.Container.Spec = spec
 		if resize {
 			rec.Container.Pending = nil // whatever it is, the next start has it
 		}
-	}); err != nil {
-		return nil, err
-	}
-	e.svc.publish(cardplane.ContainerUpdated, e.snapshotLocked(), nil)
-	return finished(), nil
+	}, e.svc.recording(cardplane.ContainerUpdated, c, nil))
+	return finished(), err
 }
 
 // updated returns spec as update changes it, checked as at Create.
@@ -171,8 +169,7 @@ func (r *run) followLimits() error {
 
 // noteUpdated records that an update has been followed.
 func (r *run) noteUpdated() {
-	r.persist(func(rec *store.Record) { rec.Run.Before = nil })
-	r.svc.publish(cardplane.ContainerUpdated, r.e.snapshot(), nil)
+	r.persist(func(rec *store.Record) { rec.Run.Before = nil }, r.e.tellsUpdate())
 }
 
 // undoUpdate takes an update back that the guest has refused. The name is not

@@ -10,12 +10,9 @@ import (
 
 // Resize implements cardplane.VolumeService.
 func (v *volumes) Resize(ctx context.Context, ref string, size int64) (cardplane.Volume, error) {
-	grown, changed, err := v.Service.Resize(ctx, ref, size)
+	grown, err := v.Service.Resize(ctx, ref, size)
 	if err != nil {
 		return grown, err
-	}
-	if changed {
-		v.publish(cardplane.VolumeUpdated, grown)
 	}
 	return grown, v.svc.growVolume(ctx, grown)
 }

@@ -20,8 +20,8 @@ import (
 // id follows.
 const ownerVolume = "vol-"
 
-// Volumes returns volumes as users may see them: with an event for every one
-// that comes or goes, and with a Remove that takes the disk away as well.
+// Volumes returns volumes as users may see them: with a Remove that takes the disk
+// away as well, and a Resize that the machine of a container follows.
 func (s *Service) Volumes() cardplane.VolumeService {
 	return &volumes{Service: s.volumes, svc: s}
 }
@@ -29,15 +29,6 @@ func (s *Service) Volumes() cardplane.VolumeService {
 type volumes struct {
 	*volume.Service
 	svc *Service
-}
-
-// Create implements cardplane.VolumeService.
-func (v *volumes) Create(ctx context.Context, spec cardplane.VolumeSpec, key string) (cardplane.Volume, error) {
-	created, made, err := v.Service.Create(ctx, spec, key)
-	if made {
-		v.publish(cardplane.VolumeCreated, created)
-	}
-	return created, err
 }
 
 // Remove implements cardplane.VolumeService.
@@ -49,13 +40,13 @@ func (v *volumes) Remove(ctx context.Context, ref string) error {
 	if err := v.Service.Remove(ctx, gone.Name); err != nil {
 		return err
 	}
-	v.publish(cardplane.VolumeRemoved, gone)
 	v.svc.deleteDisk(v.svc.volumeDisk(gone))
 	return nil
 }
 
-func (v *volumes) publish(t cardplane.EventType, subject cardplane.Volume) {
-	v.svc.publishEvent(cardplane.Event{Type: t, Subject: subject.ID, Name: subject.Name, Labels: subject.Labels})
+// tellsVolume returns what records an event of a volume.
+func (s *Service) tellsVolume(t cardplane.EventType, v cardplane.Volume) store.Change {
+	return s.cfg.Events.Recording(cardplane.Event{Type: t, Subject: v.ID, Name: v.Name, Labels: v.Labels})
 }
 
 // volumeDisk is the volume's disk on the host.

@@ -136,9 +136,10 @@ func (w *world) open(fault func(op string) bool) *plane {
 	if p.artefacts, err = sandbox.OpenArtefacts(w.guest); err != nil {
 		w.t.Fatal(err)
 	}
-	p.host = &faultyHost{realHost: sandbox.OverLink(w.link()), crash: p.freeze, fault: fault}
+	m := &mortal{crash: p.freeze, fault: fault}
+	p.host = &faultyHost{sandbox.OverLink(w.link()), m}
 	p.Service, err = container.Open(container.Config{
-		Store: p.store, Images: p.images, Events: p.events, LogDir: filepath.Join(w.dir, "logs"), Log: log,
+		Store: p.store, Images: p.images, Events: faultyJournal{p.events, m}, LogDir: filepath.Join(w.dir, "logs"), Log: log,
 		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
 			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
@@ -172,6 +173,7 @@ func (p *plane) closeDead() {
 	p.closed = true
 	// The store is closed already, so some of this fails.
 	_ = errors.Join(p.Service.Close(), p.images.Close())
+	p.host.dying.Wait()
 }
 
 // forget deletes a container from the store of a control plane that has ended.

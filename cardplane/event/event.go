@@ -2,9 +2,10 @@
 // execs: a bounded, numbered list in the card's store, and the readers that
 // follow it.
 //
-// Events are durable when Publish returns, their numbers have no gaps, and
-// readers see them in order; a reader that falls behind the bound is told so,
-// rather than let miss events that it cannot know of.
+// Events are durable when Publish returns, or with the transaction that Recording
+// made them a part of; their numbers have no gaps, and readers see them in order.
+// A reader that falls behind the bound is told so, rather than let miss events
+// that it cannot know of.
 package event
 
 import (
@@ -40,7 +41,7 @@ type Journal struct {
 	now   func() time.Time
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced at every Publish
+	changed chan struct{} // closed and replaced whenever there are new events
 }
 
 // Open returns the journal in db, which keeps the newest limit events.
@@ -60,15 +61,15 @@ func (j *Journal) Publish(_ context.Context, e cardplane.Event) error {
 	if err := j.db.Update(j.Recording(e)); err != nil {
 		return fmt.Errorf("record event %s of %s: %w", e.Type, e.Subject, err)
 	}
-	j.Announce()
 	return nil
 }
 
 // Recording returns what records e in a transaction on the journal's database,
-// together with what the event tells of. Once that is committed, Announce is
-// to be called.
+// together with what the event tells of, and wakes the readers once that is
+// committed.
 func (j *Journal) Recording(e cardplane.Event) func(*bbolt.Tx) error {
 	return func(tx *bbolt.Tx) error {
+		tx.OnCommit(j.announce)
 		b := tx.Bucket(bucket)
 		seq, err := b.NextSequence()
 		if err != nil {
@@ -86,8 +87,8 @@ func (j *Journal) Recording(e cardplane.Event) func(*bbolt.Tx) error {
 	}
 }
 
-// Announce wakes the readers.
-func (j *Journal) Announce() {
+// announce wakes the readers.
+func (j *Journal) announce() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	close(j.changed)

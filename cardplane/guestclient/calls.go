@@ -128,6 +128,13 @@ func (c *Client) ResizeContainer(ctx context.Context, id string, size guestapi.T
 	return err
 }
 
+// GetExec returns an exec's state.
+func (c *Client) GetExec(ctx context.Context, container, id string) (guestapi.Exec, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return finish[guestapi.Exec](c.api.GetExec(ctx, container, id))
+}
+
 // WaitExec returns once the exec has exited, or after some minutes with its
 // state until then.
 func (c *Client) WaitExec(ctx context.Context, container, id string) (guestapi.Exec, error) {

@@ -26,6 +26,8 @@ type Run struct {
 	// Exit is how the program ended, recorded before its virtual machine is
 	// switched off. Nil while it runs or when it is not known.
 	Exit *Exit `json:"exit,omitempty"`
+	// ExitTold tells that the event of the exit is recorded.
+	ExitTold bool `json:"exitTold,omitempty"`
 	// KillAt is when a program that was asked to stop gets SIGKILL.
 	KillAt time.Time `json:"killAt,omitzero"`
 	// Stopped tells that somebody has asked for the program's end, so that the
@@ -39,6 +41,9 @@ type Run struct {
 	// FreezeDue tells that the guest may not yet have frozen or thawed the
 	// container's processes as its state says.
 	FreezeDue bool `json:"freezeDue,omitempty"`
+	// PauseTold tells that the latest event of a pause or of its end is of a
+	// pause.
+	PauseTold bool `json:"pauseTold,omitempty"`
 	// Booted is what the machine of the run was made for, nil where that is
 	// what the container's specification still says.
 	Booted *cardplane.Resources `json:"booted,omitempty"`
@@ -104,10 +109,8 @@ func (s *Store) Create(rec Record, changes ...Change) error {
 		if err := takeName(tx, rec.Container.Name, rec.Container.ID); err != nil {
 			return err
 		}
-		for _, change := range changes {
-			if err := change(tx); err != nil {
-				return err
-			}
+		if err := apply(tx, changes); err != nil {
+			return err
 		}
 		return put(tx.Bucket(bucketContainers), rec.Container.ID, encodeRecord(rec))
 	})
@@ -129,9 +132,12 @@ func NameTaken(name, owner string) error {
 }
 
 // Rename replaces the record of a container, which has a new name in place of
-// old. It fails with name_taken.
-func (s *Store) Rename(rec Record, old string) error {
+// old, with further changes in the same transaction. It fails with name_taken.
+func (s *Store) Rename(rec Record, old string, changes ...Change) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if err := apply(tx, changes); err != nil {
+			return err
+		}
 		if err := takeName(tx, rec.Container.Name, rec.Container.ID); err != nil {
 			return err
 		}
@@ -143,25 +149,26 @@ func (s *Store) Rename(rec Record, old string) error {
 	return wrap(err, "rename", rec.Container.ID)
 }
 
-// Save replaces the record of a container, with changes to the ledger in the
-// same transaction.
+// Save replaces the record of a container, with further changes in the same
+// transaction.
 func (s *Store) Save(rec Record, changes ...Change) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, change := range changes {
-			if err := change(tx); err != nil {
-				return err
-			}
+		if err := apply(tx, changes); err != nil {
+			return err
 		}
 		return put(tx.Bucket(bucketContainers), rec.Container.ID, encodeRecord(rec))
 	})
 	return wrap(err, "save", rec.Container.ID)
 }
 
-// Remove forgets a container, its name and its execs. It leaves the ledger as
-// it is.
-func (s *Store) Remove(rec Record) error {
+// Remove forgets a container, its name and its execs, with further changes in
+// the same transaction. It leaves the ledger as it is.
+func (s *Store) Remove(rec Record, changes ...Change) error {
 	id := []byte(rec.Container.ID)
 	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if err := apply(tx, changes); err != nil {
+			return err
+		}
 		names := tx.Bucket(bucketNames)
 		if bytes.Equal(names.Get([]byte(rec.Container.Name)), id) {
 			if err := names.Delete([]byte(rec.Container.Name)); err != nil {

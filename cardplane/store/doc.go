@@ -28,5 +28,10 @@
 //	answers     operation/idempotency key -> digest of the request, and what it made
 //	answer times  time and key of each answer -> the key, to find the oldest
 //	ledger      kind/resource id -> owner
-//	execs       container id/exec id -> exec
+//	execs       container id/exec id -> exec, and how much of it events have told
+//	volumes     volume name -> volume
+//	leases      container id/volume name -> whether it may write
+//
+// The event journal is a further bucket of the file, and its writes are changes
+// in the same transactions.
 package store

@@ -16,7 +16,19 @@ type Exec struct {
 	Command    []string
 	TTY, Stdin bool
 	StartedAt  time.Time
+	// Told is how much of its life events have told. TellExec sets it.
+	Told ExecStep
 }
+
+// ExecStep is a step in an exec's life.
+type ExecStep int
+
+// The steps. Records of before there were any say ExecStarted.
+const (
+	ExecBegun ExecStep = iota - 1
+	ExecStarted
+	ExecEnded
+)
 
 type execValue struct {
 	versioned
@@ -25,24 +37,61 @@ type execValue struct {
 	Stdin   bool     `json:"stdin,omitempty"`
 	// StartedAt came later than the rest.
 	StartedAt time.Time `json:"startedAt,omitzero"`
+	Told      ExecStep  `json:"told,omitempty"`
 }
 
 // SaveExec records an exec of a running container, with further changes in
-// the same transaction.
+// the same transaction. What was told of one that is recorded already stays.
 func (s *Store) SaveExec(container string, e Exec, changes ...Change) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, change := range changes {
-			if err := change(tx); err != nil {
-				return err
-			}
+		if err := apply(tx, changes); err != nil {
+			return err
 		}
-		return put(tx.Bucket(bucketExecs), container+"/"+e.ID,
-			execValue{versioned{version}, e.Command, e.TTY, e.Stdin, e.StartedAt})
+		v, found, err := getExec(tx, container, e.ID)
+		if err != nil {
+			return err
+		}
+		if !found {
+			v.Told = ExecBegun
+		}
+		return putExec(tx, container, e.ID, execValue{versioned{version}, e.Command, e.TTY, e.Stdin, e.StartedAt, v.Told})
 	})
 	if err != nil {
 		return fmt.Errorf("save exec %s of container %s: %w", e.ID, container, err)
 	}
 	return nil
+}
+
+// TellExec makes changes and records that a step of an exec's life was told by
+// them. It does nothing where that step or a later one was, or where the exec is
+// forgotten.
+func TellExec(container, id string, step ExecStep, changes ...Change) Change {
+	return func(tx *bbolt.Tx) error {
+		v, found, err := getExec(tx, container, id)
+		if err != nil || !found || v.Told >= step {
+			return err
+		}
+		v.Told = step
+		if err := apply(tx, changes); err != nil {
+			return err
+		}
+		return putExec(tx, container, id, v)
+	}
+}
+
+func getExec(tx *bbolt.Tx, container, id string) (v execValue, found bool, err error) {
+	raw := tx.Bucket(bucketExecs).Get([]byte(container + "/" + id))
+	if raw == nil {
+		return v, false, nil
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, false, err
+	}
+	return v, true, v.checkVersion()
+}
+
+func putExec(tx *bbolt.Tx, container, id string, v execValue) error {
+	return put(tx.Bucket(bucketExecs), container+"/"+id, v)
 }
 
 // RemoveExec forgets one exec.
@@ -87,7 +136,7 @@ func (s *Store) LoadExecs(container string) ([]Exec, error) {
 			if err := v.checkVersion(); err != nil {
 				return fmt.Errorf("%s: %w", k, err)
 			}
-			all = append(all, Exec{ID: string(k[len(prefix):]), Command: v.Command, TTY: v.TTY, Stdin: v.Stdin, StartedAt: v.StartedAt})
+			all = append(all, Exec{ID: string(k[len(prefix):]), Command: v.Command, TTY: v.TTY, Stdin: v.Stdin, StartedAt: v.StartedAt, Told: v.Told})
 		}
 		return nil
 	})

@@ -59,21 +59,24 @@ func Release(r Resource) Change {
 	return func(tx *bbolt.Tx) error { return tx.Bucket(bucketLedger).Delete(ledgerKey(r)) }
 }
 
-// Update makes changes of the ledger or of answers alone.
+// Update makes changes alone, without a container's record.
 func (s *Store) Update(changes ...Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, change := range changes {
-			if err := change(tx); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := s.db.Update(func(tx *bbolt.Tx) error { return apply(tx, changes) })
 	if err != nil {
 		return fmt.Errorf("update store: %w", err)
+	}
+	return nil
+}
+
+// apply makes changes in a transaction.
+func apply(tx *bbolt.Tx, changes []Change) error {
+	for _, change := range changes {
+		if err := change(tx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

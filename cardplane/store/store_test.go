@@ -214,3 +214,39 @@ func TestUnknownVersionIsRefused(t *testing.T) {
 		t.Fatalf("read %+v from a newer version", all)
 	}
 }
+
+// Each step of an exec is told once, and none of one that is forgotten.
+func TestTellExec(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state.db"))
+	told := 0
+	tell := func(step store.ExecStep) int {
+		t.Helper()
+		told = 0
+		if err := s.Update(store.TellExec("a1", "e1", step, func(*bbolt.Tx) error { told++; return nil })); err != nil {
+			t.Fatal(err)
+		}
+		return told
+	}
+	save := func() {
+		t.Helper()
+		if err := s.SaveExec("a1", store.Exec{ID: "e1", Command: []string{"true"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tell(store.ExecStarted) != 0 {
+		t.Error("an exec that is not there was told of")
+	}
+	save()
+	for _, step := range []store.ExecStep{store.ExecStarted, store.ExecEnded} {
+		if first, second := tell(step), tell(step); first != 1 || second != 0 {
+			t.Errorf("step %d was told %d times, and %d times after that", step, first, second)
+		}
+		save() // asked for again
+	}
+	if tell(store.ExecStarted) != 0 {
+		t.Error("the start was told after the end")
+	}
+	if all, err := s.LoadExecs("a1"); err != nil || len(all) != 1 || all[0].Told != store.ExecEnded {
+		t.Errorf("%+v, %v", all, err)
+	}
+}

@@ -44,10 +44,8 @@ func (s *Store) CreateVolume(v cardplane.Volume, changes ...Change) error {
 			return apierr.New(apierr.AlreadyExists, "volume_exists",
 				"the volume %q exists; use it, remove it, or choose another name", v.Name).At("/name")
 		}
-		for _, change := range changes {
-			if err := change(tx); err != nil {
-				return err
-			}
+		if err := apply(tx, changes); err != nil {
+			return err
 		}
 		return put(volumes, v.Name, volumeValue{versioned: versioned{version}, Volume: v})
 	})
@@ -87,12 +85,15 @@ func decodeVolume(raw []byte) (volumeValue, error) {
 	return v, v.checkVersion()
 }
 
-// ResizeVolume records another size of a volume, in bytes. Errors:
-// volume_not_found.
-func (s *Store) ResizeVolume(name string, size int64) error {
+// ResizeVolume records another size of a volume, in bytes, with further changes
+// in the same transaction. Errors: volume_not_found.
+func (s *Store) ResizeVolume(name string, size int64, changes ...Change) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		v, err := volumeNamed(tx, name)
 		if err != nil {
+			return err
+		}
+		if err := apply(tx, changes); err != nil {
 			return err
 		}
 		v.Volume.SizeBytes = size
@@ -101,9 +102,14 @@ func (s *Store) ResizeVolume(name string, size int64) error {
 	return wrapVolume(err, "resize", name)
 }
 
-// RemoveVolume forgets a volume.
-func (s *Store) RemoveVolume(name string) error {
-	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketVolumes).Delete([]byte(name)) })
+// RemoveVolume forgets a volume, with further changes in the same transaction.
+func (s *Store) RemoveVolume(name string, changes ...Change) error {
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if err := apply(tx, changes); err != nil {
+			return err
+		}
+		return tx.Bucket(bucketVolumes).Delete([]byte(name))
+	})
 	return wrapVolume(err, "remove", name)
 }
 

@@ -28,54 +28,58 @@ const (
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
 
 // Service keeps volumes. It is what implements [cardplane.VolumeService] but for
-// events and the disks.
+// the disks.
 type Service struct {
 	store *store.Store
 	// inUse returns the name of a container that names a volume, "" for none.
 	inUse func(volume string) string
+	tells Teller
 
 	mu     sync.Mutex
 	byName map[string]cardplane.Volume
 }
 
+// Teller returns what records an event of a volume in the transaction that
+// makes, changes or removes it.
+type Teller func(t cardplane.EventType, v cardplane.Volume) store.Change
+
 // Open loads all volumes. inUse returns the name of a container that names a
 // volume, or "". It is called with a lock held and may call nothing here.
-func Open(s *store.Store, inUse func(volume string) string) (*Service, error) {
+func Open(s *store.Store, inUse func(volume string) string, tells Teller) (*Service, error) {
 	all, err := s.LoadVolumes()
 	if err != nil {
 		return nil, err
 	}
-	v := &Service{store: s, inUse: inUse, byName: make(map[string]cardplane.Volume)}
+	v := &Service{store: s, inUse: inUse, tells: tells, byName: make(map[string]cardplane.Volume)}
 	for _, volume := range all {
 		v.byName[volume.Name] = volume
 	}
 	return v, nil
 }
 
-// Create implements [cardplane.VolumeService]. made is false where the key's
-// first request has made the volume.
-func (s *Service) Create(_ context.Context, spec cardplane.VolumeSpec, key string) (v cardplane.Volume, made bool, err error) {
+// Create implements [cardplane.VolumeService].
+func (s *Service) Create(_ context.Context, spec cardplane.VolumeSpec, key string) (v cardplane.Volume, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var changes []store.Change
 	if key != "" {
 		key = "volume/" + key
 		if found, _, err := s.store.Answer(key, spec, &v); err != nil || found {
-			return v, false, err
+			return v, err
 		}
 	}
 	v = described(spec)
 	if err := check(v); err != nil {
-		return cardplane.Volume{}, false, err
+		return cardplane.Volume{}, err
 	}
+	changes := []store.Change{s.tells(cardplane.VolumeCreated, v)}
 	if key != "" {
 		changes = append(changes, store.Remember(key, spec, v, true))
 	}
 	if err := s.store.CreateVolume(v, changes...); err != nil {
-		return cardplane.Volume{}, false, err
+		return cardplane.Volume{}, err
 	}
 	s.byName[v.Name] = v
-	return v, true, nil
+	return v, nil
 }
 
 // described is the volume that spec asks for.
@@ -141,30 +145,32 @@ func (s *Service) List(_ context.Context, filter cardplane.VolumeFilter) ([]card
 	return all, nil
 }
 
-// Resize records the new size of a volume. changed is false where it has that
-// already. Errors: those of [cardplane.VolumeService] to do with the size.
-func (s *Service) Resize(_ context.Context, ref string, size int64) (v cardplane.Volume, changed bool, err error) {
+// Resize records the new size of a volume. Errors: those of
+// [cardplane.VolumeService] to do with the size.
+func (s *Service) Resize(_ context.Context, ref string, size int64) (cardplane.Volume, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v, err = s.getLocked(ref); err != nil {
-		return v, false, err
+	v, err := s.getLocked(ref)
+	if err != nil {
+		return v, err
 	}
 	if err := checkSize(size); err != nil {
-		return v, false, err
+		return v, err
 	}
 	switch {
 	case size == v.SizeBytes:
-		return v, false, nil
+		return v, nil
 	case size < v.SizeBytes:
-		return v, false, apierr.New(apierr.FailedPrecondition, "volume_cannot_shrink",
+		return v, apierr.New(apierr.FailedPrecondition, "volume_cannot_shrink",
 			"the volume %q has %d bytes and cannot shrink to %d; make a smaller one and copy what is on it", v.Name, v.SizeBytes, size).At("/sizeBytes")
 	}
-	if err := s.store.ResizeVolume(v.Name, size); err != nil {
-		return v, false, err
+	grown := v
+	grown.SizeBytes = size
+	if err := s.store.ResizeVolume(v.Name, size, s.tells(cardplane.VolumeUpdated, grown)); err != nil {
+		return v, err
 	}
-	v.SizeBytes = size
-	s.byName[v.Name] = v
-	return v, true, nil
+	s.byName[v.Name] = grown
+	return grown, nil
 }
 
 // Remove implements [cardplane.VolumeService]. A container that begins to name
@@ -180,7 +186,7 @@ func (s *Service) Remove(_ context.Context, ref string) error {
 		return apierr.New(apierr.FailedPrecondition, "volume_in_use",
 			"the volume %q belongs to container %s; remove that container first", v.Name, user)
 	}
-	if err := s.store.RemoveVolume(v.Name); err != nil {
+	if err := s.store.RemoveVolume(v.Name, s.tells(cardplane.VolumeRemoved, v)); err != nil {
 		return err
 	}
 	delete(s.byName, v.Name)
