@@ -15,8 +15,9 @@ type Stats struct {
 	// Time is when it was counted, by the guest's clock.
 	Time time.Time
 	CPU  CPUStats
-	// Memory is in bytes. Limit is the virtual machine's memory as the guest
-	// sees it; Cache is the part of Used that is inactive page cache.
+	// Memory is in bytes. Limit is the virtual machine's memory as the guest sees
+	// it, or the limit that an update has set where that is less; Cache is the
+	// part of Used that is inactive page cache.
 	Memory struct{ Used, Cache, Limit int64 }
 	// Processes is how many there are.
 	Processes int

@@ -46,7 +46,8 @@ type Runtime interface {
 	// Freeze makes every process of the container stand still, and returns
 	// when they do, or lets them go on. It may be repeated.
 	Freeze(ctx context.Context, id string, frozen bool) error
-	// Usage returns what the container's cgroup counts.
+	// Usage returns what the container's cgroup counts, and the limit of its
+	// memory, 0 for none.
 	Usage(id string) (guestapi.Stats, error)
 	// Pids returns the processes of the container, in the agent's PID namespace.
 	Pids(id string) ([]int, error)

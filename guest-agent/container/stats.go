@@ -14,8 +14,8 @@ import (
 // maxProcesses bounds a list of processes, and with it an answer.
 const maxProcesses = 2048
 
-// Stats returns what the container id has used; the machine's memory is left to
-// the caller.
+// Stats returns what the container id has used. The limit of its memory is its
+// own, 0 for none; the machine's is left to the caller.
 func (m *Manager) Stats(id string) (guestapi.Stats, error) {
 	c, err := m.find(id)
 	if err != nil {

@@ -29,6 +29,7 @@ func (r *Runtime) Usage(id string) (guestapi.Stats, error) {
 	cpu := counters(read("cpu.stat"))
 	out.CpuMicroseconds, out.UserMicroseconds, out.SystemMicroseconds = cpu["usage_usec"], cpu["user_usec"], cpu["system_usec"]
 	out.MemoryBytes = single(read("memory.current"))
+	out.MemoryLimitBytes = single(read("memory.max")) // "max" is no number
 	out.MemoryCacheBytes = counters(read("memory.stat"))["inactive_file"]
 	out.Processes = int32(single(read("pids.current")))
 	addIO(&out, read("io.stat"))

@@ -15,7 +15,9 @@ func (c *control) GetStats(_ context.Context, req guestapi.GetStatsRequestObject
 	if err != nil {
 		return nil, err
 	}
-	stats.MemoryLimitBytes = memory.TotalBytes
+	if stats.MemoryLimitBytes == 0 || stats.MemoryLimitBytes > memory.TotalBytes {
+		stats.MemoryLimitBytes = memory.TotalBytes
+	}
 	return guestapi.GetStats200JSONResponse(stats), nil
 }
 

@@ -1309,7 +1309,7 @@ type MemoryStats struct {
 	// CacheBytes The part of it that is inactive page cache.
 	CacheBytes int64 `json:"cacheBytes"`
 
-	// LimitBytes The virtual machine's memory as the guest sees it.
+	// LimitBytes The guest's memory, or the limit that an update has set where that is less.
 	LimitBytes int64 `json:"limitBytes"`
 }
 

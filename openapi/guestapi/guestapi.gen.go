@@ -593,7 +593,7 @@ type Stats struct {
 	// MemoryCacheBytes The part of it that is inactive page cache.
 	MemoryCacheBytes int64 `json:"memoryCacheBytes"`
 
-	// MemoryLimitBytes The machine's memory.
+	// MemoryLimitBytes The least of the machine's memory and the container's limit.
 	MemoryLimitBytes   int64          `json:"memoryLimitBytes"`
 	Networks           []NetworkStats `json:"networks"`
 	OnlineCpus         int32          `json:"onlineCpus"`

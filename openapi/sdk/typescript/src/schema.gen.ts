@@ -2077,7 +2077,7 @@ export interface components {
             cacheBytes: number;
             /**
              * Format: int64
-             * @description The virtual machine's memory as the guest sees it.
+             * @description The guest's memory, or the limit that an update has set where that is less.
              */
             limitBytes: number;
         };

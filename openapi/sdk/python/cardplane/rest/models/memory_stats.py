@@ -15,7 +15,7 @@ class MemoryStats:
     Attributes:
         bytes_ (int): In use, with the page cache of its files.
         cache_bytes (int): The part of it that is inactive page cache.
-        limit_bytes (int): The virtual machine's memory as the guest sees it.
+        limit_bytes (int): The guest's memory, or the limit that an update has set where that is less.
     """
 
     bytes_: int
