@@ -1,9 +1,11 @@
 package container_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +16,8 @@ import (
 	"github.com/cardplane/cardplane/cardplane/sandbox/vmtest"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm"
 )
 
 // What can never work is refused at creation, with the field at fault, and
@@ -157,6 +161,25 @@ func TestMachineKilled(t *testing.T) {
 	// What was written stays: the next run has the same disk.
 	again, err := p.Start(w.ctx, c.ID)
 	must(t, again, err)
+}
+
+// A guest that reboots has lost what ran in it, although its VMM goes on.
+func TestGuestReboots(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	c := p.run("sleep 1000")
+	machine := vmm.New(func(ctx context.Context) (net.Conn, error) {
+		return w.host.Link().Tunnel(ctx, c.SandboxID, hostapi.Api)
+	})
+	defer machine.Close()
+	if err := machine.Reboot(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+	got := p.end(c.ID)
+	if got.State != cardplane.Failed || !apierr.Is(got.Error, sandbox.CodeLost) || got.EndReason != cardplane.EndVMLost {
+		t.Errorf("state %s, reason %s, error %v", got.State, got.EndReason, got.Error)
+	}
+	w.wantClean(p, 1)
 }
 
 // Containers that are started together all come up.

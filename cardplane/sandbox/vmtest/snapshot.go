@@ -13,7 +13,7 @@ import (
 )
 
 // handleSnapshots adds what machines need that become templates, start from
-// them, or have a disk that grows. A machine's memory is not saved: a restored one gets a new agent.
+// them, have a disk that grows, or reboot. A machine's memory is not saved: a restored one gets a new agent.
 func (m *machine) handleSnapshots(mux *http.ServeMux) {
 	for path, act := range map[string]func(*http.Request) error{
 		"vm.resize-disk": m.resizeDisk,
@@ -22,6 +22,7 @@ func (m *machine) handleSnapshots(mux *http.ServeMux) {
 		"vm.restore":     m.restore,
 		"vm.add-disk":    m.addDisk,
 		"vm.resume":      m.resume,
+		"vm.reboot":      func(*http.Request) error { return m.process.Emit("vm", "rebooting") },
 		"vmm.shutdown":   func(*http.Request) error { m.poweroff(); return nil },
 	} {
 		mux.HandleFunc("PUT /api/v1/"+path, func(w http.ResponseWriter, r *http.Request) {
