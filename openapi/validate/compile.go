@@ -130,7 +130,7 @@ func (c *compiler) fill(out *schema, raw *rawSchema) error {
 		kind: raw.Type, format: raw.Format, nullable: raw.Nullable, enum: raw.Enum,
 		minLength: raw.MinLength, maxLength: raw.MaxLength, minimum: raw.Minimum, maximum: raw.Maximum,
 		required: raw.Required, maxProperties: raw.MaxProps,
-		minItems: raw.MinItems, maxItems: raw.MaxItems, unique: raw.Unique, secret: raw.WriteOnly,
+		minItems: raw.MinItems, maxItems: raw.MaxItems, unique: raw.Unique, refused: raw.Refused, secret: raw.WriteOnly,
 	}
 	if raw.Pattern != "" {
 		var err error
@@ -142,6 +142,9 @@ func (c *compiler) fill(out *schema, raw *rawSchema) error {
 		out.properties = make(map[string]*schema, len(raw.Properties))
 	}
 	for name, node := range raw.Properties {
+		if _, refused := raw.Refused[name]; refused {
+			return fmt.Errorf("%s is a property and in x-refused", name)
+		}
 		s, err := c.schema(&node)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

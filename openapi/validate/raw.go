@@ -70,6 +70,7 @@ type rawSchema struct {
 	MinItems   *int                 `yaml:"minItems"`
 	MaxItems   *int                 `yaml:"maxItems"`
 	Unique     bool                 `yaml:"uniqueItems"`
+	Refused    map[string]string    `yaml:"x-refused"`
 
 	Title       string         `yaml:"title"`
 	Description string         `yaml:"description"`

@@ -50,6 +50,7 @@ components:
     Thing:
       type: object
       required: [name]
+      x-refused: {weight: "things float; leave it out"}
       properties:
         name: {type: string, minLength: 2, maxLength: 5}
         kind: {type: string, enum: [a, b]}
@@ -103,6 +104,8 @@ func TestBody(t *testing.T) {
 		{`{"name":7}`, "invalid_field", "/name", "is 7; it must be a string"},
 		{`{"name":null}`, "invalid_field", "/name", "is null"},
 		{`{"Name":"ab","name":"ab"}`, "unknown_field", "/Name", "there is no field /Name"},
+		{`{"name":"ab","weight":1}`, "not_supported", "/weight", "field /weight is not supported: things float; leave it out"},
+		{`{"name":"ab","child":{"name":"cd","weight":null}}`, "not_supported", "/child/weight", "things float"},
 		{`{"name":"ab","kind":"c"}`, "invalid_field", "/kind", `is "c"; it must be one of a, b`},
 		{`{"name":"ab","size":-2}`, "invalid_field", "/size", "minimum is -1"},
 		{`{"name":"ab","size":1.5}`, "invalid_field", "/size", "integer"},
