@@ -92,7 +92,10 @@ class Cardplane:
         self._http.put(_archive_of(container), params={"path": path}, content=archive, headers=headers)
 
     def logs(self, container: str, **query: Any) -> Iterator[Output]:
-        """The container's output as journalled on the card; query is getLogs', such as follow=True or since=a datetime."""
+        """The container's output as journalled on the card; query is getLogs', such as follow=True.
+
+        Times are datetimes.
+        """
         for line in self._lines(f"/v1/containers/{quote(container, safe='')}/logs", query):
             record = json.loads(line)
             data = base64.b64decode(record["data"])
