@@ -17,6 +17,10 @@ type compiler struct {
 
 func (c *compiler) operation(method, path string, item *rawPath, op *rawOperation) (*Operation, error) {
 	out := &Operation{ID: op.ID, Method: method, Path: path, Tags: op.Tags}
+	var err error
+	if out.Deprecated, out.Sunset, err = op.dates(); err != nil {
+		return nil, err
+	}
 	for _, raw := range append(append([]rawParameter{}, item.Parameters...), op.Parameters...) {
 		p, err := c.parameter(raw)
 		if err != nil {
@@ -27,7 +31,6 @@ func (c *compiler) operation(method, path string, item *rawPath, op *rawOperatio
 	if op.Body == nil {
 		return out, nil
 	}
-	var err error
 	out.body, err = c.body(*op.Body)
 	return out, err
 }

@@ -31,6 +31,10 @@ type rawOperation struct {
 	Tags       []string       `yaml:"tags"`
 	Parameters []rawParameter `yaml:"parameters"`
 	Body       *rawBody       `yaml:"requestBody"`
+
+	Deprecated bool   `yaml:"deprecated"`
+	Since      string `yaml:"x-deprecated-since"`
+	Sunset     string `yaml:"x-sunset"`
 }
 
 type rawParameter struct {

@@ -64,6 +64,24 @@ components:
         child: {$ref: "#/components/schemas/Thing"}
 `
 
+// What is deprecated says since when and until when, a year at least.
+func TestDeprecation(t *testing.T) {
+	for operation, ok := range map[string]bool{
+		"deprecated: true, x-deprecated-since: 2026-01-02, x-sunset: 2027-01-02":     true,
+		`deprecated: true, x-deprecated-since: "2026-01-02", x-sunset: "2028-01-02"`: true,
+		"deprecated: true, x-deprecated-since: 2026-01-02, x-sunset: 2027-01-01":     false,
+		"deprecated: true, x-deprecated-since: 2026-01-02":                           false,
+		"deprecated: true, x-sunset: 2027-01-02":                                     false,
+		"deprecated: true, x-deprecated-since: soon, x-sunset: 2027-01-02":           false,
+		"x-sunset: 2027-01-02": false,
+	} {
+		_, err := validate.Parse([]byte("paths: {/old: {get: {operationId: getOld, " + operation + "}}}"))
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+}
+
 func serve(t *testing.T, doc *validate.Document, method, target, contentType, body string, header http.Header) *apierr.Error {
 	t.Helper()
 	var got error
