@@ -104,6 +104,10 @@ func TestCommands(t *testing.T) {
 		{args: "stats --format {{.Nope}}", code: 1, err: `(?s)cardctl: --format: .*Nope.*See .*`},
 		{args: "stats ended", code: 1, err: "cardctl: container ended is exited; start it first\n"},
 		{args: "top up", out: `PID +PPID +UID +STATE +THREADS +CPU +MEM +COMMAND\n1 +0 +0 +S +1 +0s +2.1MB +sleep 1000\n`},
+		{args: "top --format '{{.PID}} {{.Command}}' up", out: `1 sleep 1000\n`},
+		{args: "top --format json up", out: `{"command":"sleep 1000",.*"pid":1,.*}\n`},
+		{args: "top --format {{.Nope}} up", code: 1, err: `cardctl: --format: .*Nope.*\n`},
+		{args: "execs --format json up"},
 		{args: "top ended", code: 1, err: "cardctl: container ended is exited; start it first\n"},
 		// life
 		{args: "wait ended", out: "3\n"},

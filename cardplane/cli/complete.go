@@ -35,6 +35,7 @@ var completers = map[string]completer{
 	"pause":   containers(cardplane.Running),
 	"unpause": containers(cardplane.Paused),
 	"exec":    first(containers(cardplane.Running)),
+	"execs":   first(containers()),
 	"attach":  first(containers(cardplane.Running, cardplane.Starting)),
 	"top":     first(containers(cardplane.Running, cardplane.Paused)),
 	"stats":   containers(cardplane.Running, cardplane.Paused),
@@ -49,12 +50,19 @@ var completers = map[string]completer{
 	"port-forward": first(containers(cardplane.Running)),
 
 	"volume inspect": volumes,
-	"volume resize":  volumes,
+	"volume resize":  first(volumes),
 	"volume rm":      volumes,
+}
+
+// flagCompleters are what flags take that name objects, by the flag's name.
+var flagCompleters = map[string]completer{
+	"exec":   execs,
+	"volume": volumesOfMounts,
 }
 
 // flagWords are the words that flags take, by the flag's name.
 var flagWords = map[string][]string{
+	"condition":   {string(cardplane.WaitNotRunning), string(cardplane.WaitNextExit), string(cardplane.WaitRemoved), string(cardplane.WaitHealthy)},
 	"format":      {"table", "json"},
 	"restart":     {"no", "on-failure", "always", "unless-stopped"},
 	"signal":      {"SIGTERM", "SIGKILL", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"},
@@ -74,18 +82,23 @@ func (a *App) complete(root *cobra.Command) {
 		}
 	}
 	_ = root.RegisterFlagCompletionFunc("context", a.completeContexts)
-	completeFlags(root)
+	a.completeFlags(root)
 }
 
 // completeFlags does so for the flags of cmd and of the commands below it.
-func completeFlags(cmd *cobra.Command) {
+func (a *App) completeFlags(cmd *cobra.Command) {
+	for name, words := range flagCompleters {
+		if cmd.Flags().Lookup(name) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(name, a.ask(words))
+		}
+	}
 	for name, words := range flagWords {
 		if cmd.Flags().Lookup(name) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		completeFlags(sub)
+		a.completeFlags(sub)
 	}
 }
 
@@ -112,11 +125,17 @@ func (a *App) ask(words completer) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveError
 		case cmd.Name() == "cp" && len(found) == 0:
 			directive = cobra.ShellCompDirectiveDefault
-		case cmd.Name() == "cp":
+		case len(found) > 0 && goesOn(found[0]):
 			directive |= cobra.ShellCompDirectiveNoSpace
 		}
 		return found, directive
 	}
+}
+
+// goesOn reports whether something follows a proposed word at once.
+func goesOn(word string) bool {
+	word, _, _ = strings.Cut(word, "\t")
+	return strings.HasSuffix(word, ":")
 }
 
 // containers proposes containers in one of states, or in any if none is given:
@@ -146,6 +165,36 @@ func volumes(ctx context.Context, client *httpclient.Client, args []string, last
 		}
 	}
 	return out, err
+}
+
+// volumesOfMounts proposes volumes to mount.
+func volumesOfMounts(ctx context.Context, client *httpclient.Client, _ []string, last string) ([]string, error) {
+	out, err := volumes(ctx, client, nil, last)
+	for i := range out {
+		out[i] += ":"
+	}
+	return out, err
+}
+
+// execs proposes execs that run: in the container that is named, or in any.
+func execs(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+	list, err := named(ctx, client.Containers(), args[:min(len(args), 1)])
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, c := range list {
+		of, err := client.Containers().ListExecs(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range of {
+			if e.Running && strings.HasPrefix(e.ID, last) {
+				out = append(out, e.ID+"\t"+c.Name+", "+strings.Join(e.Command, " "))
+			}
+		}
+	}
+	return out, nil
 }
 
 // images proposes images: names, and ids where one was begun.

@@ -1,8 +1,14 @@
 package cli_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cardplane/cardplane/cardplane/cli"
 )
 
 // proposed returns the words that a shell proposes, without descriptions.
@@ -20,6 +26,8 @@ func TestCompletion(t *testing.T) {
 	p := newPlane(t)
 	created := p.must("create", "--name", "new", "test")
 	running := p.must("run", "-d", "--name", "old", "test", "sleep", "1000")
+	exec := p.must("exec", "-d", "old", "sleep", "1000")
+	p.must("volume", "create", "data")
 	for _, tc := range []struct{ args, want string }{
 		{"start |", "new :4"},
 		{"stop |", "old :4"},
@@ -33,6 +41,18 @@ func TestCompletion(t *testing.T) {
 		{"cp ./", ":0"},
 		{"run t", "test:latest :4"},
 		{"inspect |", "new old test:latest :4"},
+		{"execs |", "new old :4"},
+		{"attach --exec |", exec + " :4"},
+		{"attach old --exec |", exec + " :4"},
+		{"attach new --exec |", ":4"},
+		{"run -v |", "data: :6"},
+		{"create --volume x", ":4"},
+		{"volume resize |", "data :4"},
+		{"volume resize data |", ":4"},
+		{"wait --condition |", "not-running next-exit removed healthy :4"},
+		{"ps --filter |", "label= name= state= health= :6"},
+		{"container prune --filter |", "label= until= :6"},
+		{"events -f |", "type= container= label= :6"},
 		{"kill -s SIGK", "SIGTERM SIGKILL SIGINT SIGHUP SIGQUIT SIGUSR1 SIGUSR2 :4"},
 		{"--context |", "default :4"},
 	} {
@@ -51,4 +71,19 @@ func TestCompletion(t *testing.T) {
 		t.Errorf("no control plane: %q", got)
 	}
 	p.up()
+}
+
+// Every command that takes objects proposes those that there are.
+func TestEveryObjectIsCompleted(t *testing.T) {
+	takesObjects := regexp.MustCompile(`\b(CONTAINER|IMAGE|VOLUME)\b`)
+	var check func(*cobra.Command)
+	check = func(cmd *cobra.Command) {
+		if takesObjects.MatchString(cmd.Use) && cmd.ValidArgsFunction == nil {
+			t.Errorf("%q proposes nothing for %q; add it to completers", cmd.CommandPath(), cmd.Use)
+		}
+		for _, sub := range cmd.Commands() {
+			check(sub)
+		}
+	}
+	check((&cli.App{Getenv: os.Getenv}).Root())
 }

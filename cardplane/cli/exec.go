@@ -3,12 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/apimodel"
 	"github.com/cardplane/cardplane/cardplane/httpclient"
 )
 
@@ -85,43 +88,47 @@ func (a *App) exec(ctx context.Context, containers cardplane.ContainerService, n
 }
 
 func (a *App) execsCommand() *cobra.Command {
-	var quiet bool
+	var f listFlags
 	cmd := &cobra.Command{
-		Use:     "execs [flags] CONTAINER",
-		Short:   "List what exec has started in a container",
-		Example: `  cardctl execs web`,
-		Args:    needArgs(1, 1),
+		Use:   "execs [flags] CONTAINER",
+		Short: "List what exec has started in a container",
+		Example: `  cardctl execs web
+  cardctl execs --format '{{.ID}} {{.Status}}' web`,
+		Args: needArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.parse(cmd); err != nil {
+				return err
+			}
 			return a.withClient(func(client *httpclient.Client) error {
 				list, err := client.Containers().ListExecs(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
-				return a.printExecs(list, quiet)
+				return printExecs(a.Out, list, f, time.Now())
 			})
 		},
 	}
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print ids only")
+	f.register(cmd, ".ID .Command .Started and .Status")
 	return cmd
 }
 
-func (a *App) printExecs(list []cardplane.Exec, quiet bool) error {
-	table := newTable(a.Out)
-	if !quiet {
-		_, _ = fmt.Fprintln(table, "EXEC ID\tCOMMAND\tSTARTED\tSTATUS")
-	}
+// execView is an exec as a template sees it.
+type execView struct{ ID, Command, Started, Status string }
+
+func printExecs(w io.Writer, list []cardplane.Exec, f listFlags, now time.Time) error {
+	var rows []row
 	for _, e := range list {
-		if quiet {
-			_, _ = fmt.Fprintln(table, e.ID)
-			continue
+		v := execView{ID: e.ID, Command: strings.Join(e.Command, " "), Started: ago(e.StartedAt, now), Status: "Running"}
+		if !f.full {
+			v.Command = truncate(v.Command, commandWidth)
 		}
-		status := "Running"
 		if !e.Running {
-			status = fmt.Sprintf("Exited (%d)", e.ExitCode)
+			v.Status = fmt.Sprintf("Exited (%d)", e.ExitCode)
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%q\t%s\t%s\n", e.ID, truncate(strings.Join(e.Command, " "), commandWidth), ago(e.StartedAt, time.Now()), status)
+		cells := []string{v.ID, strconv.Quote(v.Command), v.Started, v.Status}
+		rows = append(rows, row{id: v.ID, cells: cells, view: v, api: apimodel.ExecToAPI(e)})
 	}
-	return table.Flush()
+	return f.print(w, "EXEC ID\tCOMMAND\tSTARTED\tSTATUS", rows)
 }
 
 // attachToExec joins an exec from the first output that nobody has taken.

@@ -17,7 +17,18 @@ type filterFlag struct {
 func addFilterFlag(cmd *cobra.Command, keys ...string) *filterFlag {
 	f := &filterFlag{keys: keys}
 	cmd.Flags().StringArrayVarP(&f.texts, "filter", "f", nil, "only those with "+f.usage()+f.hint())
+	f.complete(cmd)
 	return f
+}
+
+// complete makes the shell propose the keys.
+func (f *filterFlag) complete(cmd *cobra.Command) {
+	var words []string
+	for _, key := range f.keys {
+		words = append(words, key+"=")
+	}
+	// It fails for a flag that is not there only.
+	_ = cmd.RegisterFlagCompletionFunc("filter", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
 func (f *filterFlag) hint() string {

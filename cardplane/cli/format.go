@@ -30,6 +30,11 @@ type row struct {
 func (f *listFlags) register(cmd *cobra.Command, fields string) {
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print ids only")
 	cmd.Flags().BoolVar(&f.full, "no-trunc", false, "leave nothing out")
+	f.registerFormat(cmd, fields)
+}
+
+// registerFormat gives cmd --format alone.
+func (f *listFlags) registerFormat(cmd *cobra.Command, fields string) {
 	cmd.Flags().StringVar(&f.format, "format", "table", "table, json (a line for each, as the API has it), or a Go template with "+fields)
 }
 

@@ -56,6 +56,7 @@ func (a *App) pruning(things string, victims func() string,
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not ask")
 	cmd.Flags().StringArrayVar(&filter.texts, "filter", nil, "only "+things+" with "+filter.usage()+", made before TIME: a time, or how long ago such as 24h")
+	filter.complete(cmd)
 	return cmd
 }
 

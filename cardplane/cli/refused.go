@@ -17,11 +17,12 @@ type refusedFlag struct {
 }
 
 const (
+	// The API refuses the same for the same reasons; the remedies differ.
 	noHostNamespaces = "a container has a virtual machine of its own, which shares nothing with the compute host; leave it out"
 	noHostFiles      = "the files of the compute host, the card and this machine cannot be mounted in a virtual machine; mount a volume, NAME:PATH, and copy files into it with `cardctl cp`"
 	noHostDevices    = "devices of the compute host cannot be passed into a virtual machine; leave it out, and use --privileged for those of the virtual machine"
 	noNetwork        = "a container has no network but loopback yet; leave it out, or use --network none"
-	noHostCgroups    = "a container is not in the compute host's cgroups: --memory and --cpus size its virtual machine"
+	noHostCgroups    = "a container is not in the compute host's cgroups; size its virtual machine with --memory and --cpus"
 )
 
 var refusedFlags = []refusedFlag{

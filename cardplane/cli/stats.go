@@ -253,27 +253,3 @@ func (b *board) follow(ctx context.Context, service cardplane.ContainerService, 
 		before = &stats
 	}
 }
-
-func (a *App) topCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "top CONTAINER",
-		Short:   "List the processes in a running container",
-		Example: "  cardctl top web",
-		Args:    needArgs(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withClient(func(client *httpclient.Client) error {
-				list, err := client.Containers().Processes(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				table := newTable(a.Out)
-				_, _ = fmt.Fprintln(table, "PID\tPPID\tUID\tSTATE\tTHREADS\tCPU\tMEM\tCOMMAND")
-				for _, p := range list {
-					_, _ = fmt.Fprintf(table, "%d\t%d\t%d\t%s\t%d\t%v\t%s\t%s\n",
-						p.PID, p.ParentPID, p.UID, p.State, p.Threads, p.CPU.Round(10*time.Millisecond), humanSize(p.MemoryBytes), p.Command)
-				}
-				return table.Flush()
-			})
-		},
-	}
-}

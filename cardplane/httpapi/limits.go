@@ -40,10 +40,13 @@ var defaultLimits = limits{
 // so that a server full of streams can still be looked at and tidied up. What
 // is missing here counts as a stream.
 var briefOperations = map[string]bool{
-	"getOpenAPI": true, "getVersion": true, "getDoctor": true,
-	"listImages": true, "getImage": true, "getImageHistory": true, "tagImage": true, "untagImage": true,
+	"getOpenAPI": true, "getVersion": true, "getDoctor": true, "getDiskUsage": true,
+	"listImages": true, "getImage": true, "getImageHistory": true, "tagImage": true, "untagImage": true, "deleteImage": true,
+	"listVolumes": true, "createVolume": true, "getVolume": true, "updateVolume": true, "deleteVolume": true,
 	"listContainers": true, "createContainer": true, "getContainer": true, "renameContainer": true,
-	"killContainer": true, "resizeContainer": true, "getExec": true, "resizeExec": true,
+	"updateContainer": true, "deleteContainer": true, "pauseContainer": true, "unpauseContainer": true,
+	"killContainer": true, "resizeContainer": true, "getProcesses": true, "statPath": true,
+	"listExecs": true, "getExec": true, "resizeExec": true,
 }
 
 // slots are taken by requests while they are served.

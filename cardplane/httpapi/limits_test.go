@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,20 +206,63 @@ func TestTooManyRequests(t *testing.T) {
 	}
 }
 
-// Every name among the brief operations is one of the document.
-func TestBriefOperations(t *testing.T) {
-	for id := range briefOperations {
-		if !hasOperation(t, id) {
-			t.Errorf("the document has no operation %s", id)
+// The document's example says what the server does.
+func TestTooManyRequestsExample(t *testing.T) {
+	brief := make(slots, defaultLimits.brief)
+	for range cap(brief) {
+		if _, err := brief.take(); err != nil {
+			t.Fatal(err)
 		}
+	}
+	if _, err := brief.take(); !strings.Contains(string(openapi.Cardplane), err.Error()) {
+		t.Errorf("the document has no example %q", err)
 	}
 }
 
-func hasOperation(t *testing.T, id string) bool {
-	t.Helper()
+// lastingOperations are those that are not brief, and why.
+var lastingOperations = map[string]string{
+	"loadImages":        "takes an upload",
+	"pullImage":         "waits for a registry",
+	"saveImages":        "gives what may be gigabytes",
+	"pruneImages":       "removes any number of them",
+	"pruneVolumes":      "removes any number of them",
+	"pruneContainers":   "removes any number of them",
+	"startContainer":    "waits for a machine",
+	"stopContainer":     "waits for the grace period",
+	"restartContainer":  "waits for both",
+	"waitContainer":     "waits for as long as the request says",
+	"getLogs":           "may follow",
+	"getStats":          "may follow",
+	"getEvents":         "may follow",
+	"createExec":        "waits for a program to be started",
+	"copyFromContainer": "gives what may be gigabytes",
+	"copyToContainer":   "takes an upload",
+	"attachContainer":   "a WebSocket",
+	"attachExec":        "a WebSocket",
+	"connectPort":       "a WebSocket",
+}
+
+// Every operation of the document is either brief or has a reason not to be.
+func TestBriefOperations(t *testing.T) {
 	document, err := validate.Parse(openapi.Cardplane)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.ContainsFunc(document.Operations(), func(o *validate.Operation) bool { return o.ID == id })
+	known := make(map[string]bool)
+	for _, o := range document.Operations() {
+		known[o.ID] = true
+		if _, lasting := lastingOperations[o.ID]; briefOperations[o.ID] == lasting {
+			t.Errorf("%s must be in one of briefOperations and lastingOperations", o.ID)
+		}
+	}
+	for id := range briefOperations {
+		if !known[id] {
+			t.Errorf("briefOperations: the document has no operation %s", id)
+		}
+	}
+	for id := range lastingOperations {
+		if !known[id] {
+			t.Errorf("lastingOperations: the document has no operation %s", id)
+		}
+	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // router implements cardapi.ServeMux: it puts limits and validation in front
-// of every route, and answers requests for no route with problem documents.
+// of every route, tells of those that are deprecated, and answers requests for no route with problem documents.
 type router struct {
 	mux      *http.ServeMux
 	document *validate.Document
@@ -28,6 +28,7 @@ func (rt *router) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 		panic("httpapi: the document has no route " + pattern)
 	}
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		operation.Announce(w.Header())
 		free, ok := rt.admit(operation, w, r)
 		if !ok {
 			return

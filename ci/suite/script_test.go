@@ -31,19 +31,22 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	registry := startRegistry(t)
+	pushProbe(t, registry+"/team/probe:v1")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			t.Parallel()
-			runScript(t, s, file)
+			runScript(t, s, file, "REGISTRY="+registry)
 		})
 	}
 }
 
-func runScript(t *testing.T, s *harness.Stack, file string) {
+// runScript runs a script with further variables.
+func runScript(t *testing.T, s *harness.Stack, file string, variables ...string) {
 	archive, err := txtar.ParseFile(file)
 	must(t, err)
 	env := append(s.Cardctl(t.Context()).Env, "IMAGES="+filepath.Join(harness.Root(), "build", "images"))
-	state, err := script.NewState(t.Context(), t.TempDir(), env)
+	state, err := script.NewState(t.Context(), t.TempDir(), append(env, variables...))
 	must(t, err)
 	must(t, state.ExtractFiles(archive))
 	must(t, os.WriteFile(state.Path("idle.tar"), cardplanetest.Archive(cardplane.ImageConfig{}, "demo/idle:latest"), 0o600))

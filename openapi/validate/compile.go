@@ -17,6 +17,10 @@ type compiler struct {
 
 func (c *compiler) operation(method, path string, item *rawPath, op *rawOperation) (*Operation, error) {
 	out := &Operation{ID: op.ID, Method: method, Path: path, Tags: op.Tags}
+	var err error
+	if out.Deprecated, out.Sunset, err = op.dates(); err != nil {
+		return nil, err
+	}
 	for _, raw := range append(append([]rawParameter{}, item.Parameters...), op.Parameters...) {
 		p, err := c.parameter(raw)
 		if err != nil {
@@ -27,7 +31,6 @@ func (c *compiler) operation(method, path string, item *rawPath, op *rawOperatio
 	if op.Body == nil {
 		return out, nil
 	}
-	var err error
 	out.body, err = c.body(*op.Body)
 	return out, err
 }
@@ -130,7 +133,7 @@ func (c *compiler) fill(out *schema, raw *rawSchema) error {
 		kind: raw.Type, format: raw.Format, nullable: raw.Nullable, enum: raw.Enum,
 		minLength: raw.MinLength, maxLength: raw.MaxLength, minimum: raw.Minimum, maximum: raw.Maximum,
 		required: raw.Required, maxProperties: raw.MaxProps,
-		minItems: raw.MinItems, maxItems: raw.MaxItems, unique: raw.Unique, secret: raw.WriteOnly,
+		minItems: raw.MinItems, maxItems: raw.MaxItems, unique: raw.Unique, refused: raw.Refused, secret: raw.WriteOnly,
 	}
 	if raw.Pattern != "" {
 		var err error
@@ -142,6 +145,9 @@ func (c *compiler) fill(out *schema, raw *rawSchema) error {
 		out.properties = make(map[string]*schema, len(raw.Properties))
 	}
 	for name, node := range raw.Properties {
+		if _, refused := raw.Refused[name]; refused {
+			return fmt.Errorf("%s is a property and in x-refused", name)
+		}
 		s, err := c.schema(&node)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -23,6 +24,9 @@ type Operation struct {
 	Method, Path string
 	// Tags are the operation's tags.
 	Tags []string
+	// Deprecated is since when the operation is deprecated, Sunset after when it
+	// may be gone. Both are zero unless it is deprecated.
+	Deprecated, Sunset time.Time
 
 	parameters []parameter
 	body       *body

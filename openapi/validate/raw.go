@@ -31,6 +31,10 @@ type rawOperation struct {
 	Tags       []string       `yaml:"tags"`
 	Parameters []rawParameter `yaml:"parameters"`
 	Body       *rawBody       `yaml:"requestBody"`
+
+	Deprecated bool   `yaml:"deprecated"`
+	Since      string `yaml:"x-deprecated-since"`
+	Sunset     string `yaml:"x-sunset"`
 }
 
 type rawParameter struct {
@@ -70,6 +74,7 @@ type rawSchema struct {
 	MinItems   *int                 `yaml:"minItems"`
 	MaxItems   *int                 `yaml:"maxItems"`
 	Unique     bool                 `yaml:"uniqueItems"`
+	Refused    map[string]string    `yaml:"x-refused"`
 
 	Title       string         `yaml:"title"`
 	Description string         `yaml:"description"`

@@ -25,6 +25,7 @@ type schema struct {
 	minimum, maximum     *int64
 	required             []string
 	properties           map[string]*schema
+	refused              map[string]string // why there is no such property
 	open                 bool
 	additional           *schema
 	maxProperties        *int
@@ -85,7 +86,11 @@ func (s *schema) checkObject(at string, value any, out *faults) {
 		if !known {
 			sub = s.additional
 		}
+		why, refused := s.refused[name]
 		switch {
+		case refused:
+			field := pointer(at, name)
+			out.append("not_supported", field, "", "field %s is not supported: %s", field, why)
 		case sub != nil:
 			sub.check(pointer(at, name), object[name], out)
 		case !s.open:

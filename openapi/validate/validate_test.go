@@ -50,6 +50,7 @@ components:
     Thing:
       type: object
       required: [name]
+      x-refused: {weight: "things float; leave it out"}
       properties:
         name: {type: string, minLength: 2, maxLength: 5}
         kind: {type: string, enum: [a, b]}
@@ -62,6 +63,24 @@ components:
         free: {type: object, additionalProperties: true}
         child: {$ref: "#/components/schemas/Thing"}
 `
+
+// What is deprecated says since when and until when, a year at least.
+func TestDeprecation(t *testing.T) {
+	for operation, ok := range map[string]bool{
+		"deprecated: true, x-deprecated-since: 2026-01-02, x-sunset: 2027-01-02":     true,
+		`deprecated: true, x-deprecated-since: "2026-01-02", x-sunset: "2028-01-02"`: true,
+		"deprecated: true, x-deprecated-since: 2026-01-02, x-sunset: 2027-01-01":     false,
+		"deprecated: true, x-deprecated-since: 2026-01-02":                           false,
+		"deprecated: true, x-sunset: 2027-01-02":                                     false,
+		"deprecated: true, x-deprecated-since: soon, x-sunset: 2027-01-02":           false,
+		"x-sunset: 2027-01-02": false,
+	} {
+		_, err := validate.Parse([]byte("paths: {/old: {get: {operationId: getOld, " + operation + "}}}"))
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+}
 
 func serve(t *testing.T, doc *validate.Document, method, target, contentType, body string, header http.Header) *apierr.Error {
 	t.Helper()
@@ -103,6 +122,8 @@ func TestBody(t *testing.T) {
 		{`{"name":7}`, "invalid_field", "/name", "is 7; it must be a string"},
 		{`{"name":null}`, "invalid_field", "/name", "is null"},
 		{`{"Name":"ab","name":"ab"}`, "unknown_field", "/Name", "there is no field /Name"},
+		{`{"name":"ab","weight":1}`, "not_supported", "/weight", "field /weight is not supported: things float; leave it out"},
+		{`{"name":"ab","child":{"name":"cd","weight":null}}`, "not_supported", "/child/weight", "things float"},
 		{`{"name":"ab","kind":"c"}`, "invalid_field", "/kind", `is "c"; it must be one of a, b`},
 		{`{"name":"ab","size":-2}`, "invalid_field", "/size", "minimum is -1"},
 		{`{"name":"ab","size":1.5}`, "invalid_field", "/size", "integer"},

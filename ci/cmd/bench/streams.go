@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/apimodel"
 	"github.com/cardplane/cardplane/ci/harness"
 	"github.com/cardplane/cardplane/ci/vsockbench"
 	"github.com/cardplane/cardplane/vmm/vsock"
@@ -28,13 +30,14 @@ const (
 	execsTimed, execsAtOnce = 200, 50
 	// followers of one log are held.
 	followers = 100
-	// eventRounds is how many containers are created and removed for events.
-	eventRounds = 100
+	// eventRounds is how many containers are created and removed for events,
+	// and eventReads how often all that are kept are read after that.
+	eventRounds, eventReads = 100, 20
 )
 
 // streams measures what a client of the API gets out of a guest.
 func streams(ctx context.Context, s *harness.Stack) error {
-	for _, measure := range []func(context.Context, *harness.Stack) error{logThroughput, eventThroughput, manyExecs, manyFollowers} {
+	for _, measure := range []func(context.Context, *harness.Stack) error{logThroughput, logRotation, eventThroughput, keptEvents, manyExecs, manyFollowers} {
 		if err := measure(ctx, s); err != nil {
 			return err
 		}
@@ -142,14 +145,62 @@ func eventThroughput(ctx context.Context, s *harness.Stack) error {
 		}
 		return nil
 	})
+	bytes := 0
 	for range 2 * eventRounds {
-		if _, err := r.Next(ctx); err != nil {
+		e, err := r.Next(ctx)
+		if err != nil {
 			return errors.Join(err, group.Wait())
 		}
+		bytes += eventBytes(e)
 	}
-	took := time.Since(begun)
-	fmt.Printf("events to a follower         %.0f a second, two for each container created and removed\n", 2*eventRounds/took.Seconds())
+	took := time.Since(begun).Seconds()
+	fmt.Printf("events to a follower         %.0f a second, %.3f MB/s, two for each container created and removed\n", 2*eventRounds/took, float64(bytes)/took/1e6)
 	return group.Wait()
+}
+
+// keptEvents reads all events that are kept, again and again, as a client does
+// that was away, and compares that with the bare vsock device.
+func keptEvents(ctx context.Context, s *harness.Stack) error {
+	device, err := rawThroughput(ctx, s)
+	if err != nil {
+		return err
+	}
+	begun, bytes := time.Now(), 0
+	for range eventReads {
+		n, err := readEvents(ctx, s)
+		if err != nil {
+			return err
+		}
+		bytes += n
+	}
+	rate := float64(bytes) / time.Since(begun).Seconds()
+	fmt.Printf("kept events to a client      %.2f MB/s, %.4f of the vsock device alone\n", rate/1e6, rate/device)
+	return nil
+}
+
+// readEvents reads the events that are kept and returns the bytes of their JSON.
+func readEvents(ctx context.Context, s *harness.Stack) (bytes int, err error) {
+	r, err := s.Client.Events().Events(ctx, cardplane.EventOptions{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	for {
+		e, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return bytes, nil
+		}
+		if err != nil {
+			return bytes, err
+		}
+		bytes += eventBytes(e)
+	}
+}
+
+// eventBytes is how long an event is on its way.
+func eventBytes(e cardplane.Event) int {
+	data, _ := json.Marshal(apimodel.EventToAPI(e)) // it has nothing that cannot be
+	return len(data)
 }
 
 // manyExecs runs execs one after another, and many at once.

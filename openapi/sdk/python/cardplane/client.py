@@ -6,8 +6,9 @@ import base64
 import contextlib
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
@@ -77,8 +78,24 @@ class Cardplane:
         )
         return ImageList.from_dict(response.json())
 
+    def save(self, images: Iterable[str], archive: BinaryIO) -> None:
+        """Writes images as one tar, from which they can be loaded."""
+        self._download(archive, "POST", "/v1/images/save", json={"images": list(images)})
+
+    def copy_out(self, container: str, path: str, archive: BinaryIO) -> None:
+        """Writes the file at a path in a running container, with all below it, as a tar."""
+        self._download(archive, "GET", _archive_of(container), params={"path": path})
+
+    def copy_in(self, container: str, path: str, archive: BinaryIO) -> None:
+        """Writes the files of a tar to a directory of a running container."""
+        headers = {"Content-Type": "application/x-tar"}
+        self._http.put(_archive_of(container), params={"path": path}, content=archive, headers=headers)
+
     def logs(self, container: str, **query: Any) -> Iterator[Output]:
-        """The container's output as journalled on the card; query is getLogs', such as follow=True."""
+        """The container's output as journalled on the card; query is getLogs', such as follow=True.
+
+        Times are datetimes.
+        """
         for line in self._lines(f"/v1/containers/{quote(container, safe='')}/logs", query):
             record = json.loads(line)
             data = base64.b64decode(record["data"])
@@ -153,8 +170,26 @@ class Cardplane:
             delete_container.sync_detailed(container, client=self.api, force=True)
 
     def _lines(self, path: str, query: dict[str, Any]) -> Iterator[str]:
+        given = {name: _parameter(value) for name, value in query.items() if value is not None}
         try:
-            with self._http.stream("GET", path, params=query) as response:
+            with self._http.stream("GET", path, params=given) as response:
                 yield from response.iter_lines()
         except httpx.TransportError as error:
             raise lost(self._endpoint.text, error) from error
+
+    def _download(self, target: BinaryIO, method: str, path: str, **request: Any) -> None:
+        try:
+            with self._http.stream(method, path, **request) as response:
+                for part in response.iter_bytes():
+                    target.write(part)
+        except httpx.TransportError as error:
+            raise lost(self._endpoint.text, error) from error
+
+
+def _archive_of(container: str) -> str:
+    return f"/v1/containers/{quote(container, safe='')}/archive"
+
+
+def _parameter(value: Any) -> Any:
+    """A value as a query has it: times as in RFC 3339, those without a zone being local."""
+    return value.astimezone().isoformat() if isinstance(value, datetime) else value

@@ -7,7 +7,9 @@ it in CARDPLANE_HOST.
 import asyncio
 import io
 import os
+import tarfile
 import unittest
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cardplane import Cardplane, CardplaneError
@@ -21,6 +23,26 @@ HOST = os.environ["CARDPLANE_HOST"]
 def shell(script: str, **options: Any) -> ContainerSpec:
     """A container that runs a shell script."""
     return ContainerSpec(image="demo/python", command=["sh", "-c", script], **options)
+
+
+def tar(content: bytes) -> io.BytesIO:
+    """An archive with one file."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo("file")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    out.seek(0)
+    return out
+
+
+def untar(archive: io.BytesIO, name: str) -> bytes:
+    """What a file of an archive holds."""
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as opened:
+        file = opened.extractfile(name)
+        assert file is not None
+        return file.read()
 
 
 class GuestTest(unittest.TestCase):
@@ -62,6 +84,25 @@ class GuestTest(unittest.TestCase):
             if "container.exit" in lifecycle:
                 break
         self.assertEqual(lifecycle, ["container.create", "container.start", "container.exit"])
+        past, future = datetime.now() - timedelta(days=1), datetime.now(UTC) + timedelta(days=1)
+        self.assertEqual(b"".join(record.data for record in self.card.logs(container, since=past)), log)
+        self.assertEqual(list(self.card.logs(container, since=future, tail=None)), [])
+        query = {"from": past, "until": datetime.now(UTC), "type": ["container.create", "container.exit"]}
+        events = self.card.events(since=0, follow=False, container=[container], **query)
+        self.assertEqual([event.type_.value for event in events], ["container.create", "container.exit"])
+
+    def test_files_are_copied_and_images_saved(self) -> None:
+        container = create_container.sync(client=self.card.api, body=shell("sleep 1000")).id
+        self.addCleanup(delete_container.sync_detailed, container, client=self.card.api, force=True)
+        start_container.sync(container, client=self.card.api)
+        self.card.copy_in(container, "/tmp", tar(b"copied\n"))
+        out = io.BytesIO()
+        self.card.copy_out(container, "/tmp/file", out)
+        self.assertEqual(untar(out, "file"), b"copied\n")
+        self.assertEqual(self.fails(self.card.copy_out, container, "/nope", out).status, 404)
+        saved = io.BytesIO()
+        self.card.save(["demo/probe"], saved)
+        self.assertIn(b"imageLayoutVersion", untar(saved, "oci-layout"))
 
     def test_asyncio(self) -> None:
         version = asyncio.run(get_version.asyncio(client=self.card.api))

@@ -137,7 +137,7 @@ export class Cardplane {
   }
 
   private async *stream(path: string, query: object): AsyncGenerator<string> {
-    const response = await this.fetch(`${this.base}${path}?${new URLSearchParams(query as Record<string, string>)}`);
+    const response = await this.fetch(`${this.base}${path}?${search(query)}`);
     try {
       yield* lines(response.body!);
     } catch (error) {
@@ -153,6 +153,17 @@ export class Cardplane {
     if (response.status >= 400) throw await CardplaneError.ofResponse(response);
     return response;
   }
+}
+
+/** The query string of what is given; a list has its name once for each item. */
+function search(query: object): URLSearchParams {
+  const out = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (item !== undefined) out.append(name, String(item));
+    }
+  }
+  return out;
 }
 
 /** How to reach an endpoint. */

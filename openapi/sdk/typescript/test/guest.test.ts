@@ -54,6 +54,10 @@ test("a container is followed, executed in and waited for", async () => {
       if (types.includes("container.exit")) break;
     }
     assert.deepEqual(types.filter((type) => type.startsWith("container.")), ["container.create", "container.start", "container.exit"]);
+    const ends: string[] = [];
+    const query = { since: 0, follow: false, container: [id], type: ["container.create", "container.exit"], until: undefined };
+    for await (const event of card.events(query)) ends.push(event.type);
+    assert.deepEqual(ends, ["container.create", "container.exit"]);
   } finally {
     await card.api.DELETE("/v1/containers/{container}", { params: { path: { container: id }, query: { force: true } } });
   }
