@@ -86,6 +86,7 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
 	s := &Stack{Dir: dir, cfg: cfg}
+	s.opened()
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 	}
@@ -201,6 +202,7 @@ func (s *Stack) Close(ctx context.Context) error {
 		errs = append(errs, s.Wire.Close())
 	}
 	errs = append(errs, reap(s.Dir), s.host.clear(), os.RemoveAll(s.Dir))
+	s.closed()
 	return errors.Join(errs...)
 }
 

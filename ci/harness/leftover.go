@@ -30,12 +30,9 @@ func reap(dir string) error {
 	return errors.Join(errs...)
 }
 
-// vmMark is how vmmd marks a VMM and what that starts: the value is a
-// directory of the VM's, below vmmd's run directory.
-const vmMark = "CARDPLANE_VM="
-
 // processes returns the command lines of the processes that were started for
-// the stack in dir, by process id: those that mention it, and its VMMs.
+// the stack in dir, by process id: those that mention it, and those with it in
+// their environment, as its VMMs and each cardctl have.
 func processes(dir string) map[int]string {
 	out := map[int]string{}
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -43,7 +40,7 @@ func processes(dir string) map[int]string {
 		proc := filepath.Dir(file)
 		cmdline, err := os.ReadFile(file)
 		environ, _ := os.ReadFile(filepath.Join(proc, "environ")) // others' cannot be read
-		if err != nil || !bytes.Contains(cmdline, []byte(dir+"/")) && !bytes.Contains(environ, []byte(vmMark+dir+"/")) {
+		if err != nil || !bytes.Contains(cmdline, []byte(dir+"/")) && !bytes.Contains(environ, []byte(dir+"/")) {
 			continue // gone in between, or not ours
 		}
 		if pid, err := strconv.Atoi(filepath.Base(proc)); err == nil && pid != os.Getpid() {

@@ -20,6 +20,10 @@ import (
 	"github.com/cardplane/cardplane/vmm/link/linktest"
 )
 
+// vmMark is how vmmd marks a VMM and what that starts: the value is a
+// directory of the VM's, below vmmd's run directory.
+const vmMark = "CARDPLANE_VM="
+
 // remote is a vmmd of the stack's own in a compute host that is up. Its
 // directories there are named after the stack's, so stacks do not meet.
 type remote struct {

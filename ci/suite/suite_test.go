@@ -26,6 +26,7 @@ var shared = struct {
 }{}
 
 func TestMain(m *testing.M) {
+	harness.EndOnInterrupt()
 	code := m.Run()
 	if s := shared.stack; s != nil {
 		if err := s.Close(context.Background()); err != nil {

@@ -126,8 +126,10 @@ func goTest(ctx context.Context, root string, env []string, pattern string, t *t
 	}
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-p", "1", "-timeout", "60m"}, args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = root, env, os.Stderr
-	// Interrupted, the tests shall clean up behind them.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	// Interrupted, the tests shall clean up behind them: go test passes no
+	// signal on, so that each of its group gets it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = time.Minute
 	out, err := cmd.StdoutPipe()
 	if err != nil {
