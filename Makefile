@@ -8,7 +8,7 @@ STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buil
 # Where the programs of the guest are, for mkrootfs.
 IN_GUEST := --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
 
-.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest conformance fuzz-api check generate sdk bench clean
+.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest conformance fuzz fuzz-api check generate sdk bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ conformance: build ## compile the VMM conformance suite for a machine without Go
 	@mkdir -p build/conformance
 	@CGO_ENABLED=0 go test -c -o build/conformance/vmmtest.test ./vmm/vmmtest
 	@$(STATIC) -o build/conformance/ ./vmm/vmmtest/guest ./vmm/cmd/ch-qemu
+
+fuzz: ## run every Go fuzz target for FUZZTIME each (10s)
+	@ci/fuzzgo.sh
 
 fuzz-api: guest images ## fuzz a real cardplaned by its OpenAPI document, for a minute
 	@ci/fuzz.sh
