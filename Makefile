@@ -5,6 +5,8 @@
 BIN    := build/bin
 # Programs for the guest: static, small, the same bytes on every machine.
 STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
+# The lane of `make test-guest` that must not be skipped; none unless given.
+REQUIRE :=
 # Where the programs of the guest are, for mkrootfs.
 IN_GUEST := --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
 
@@ -52,7 +54,7 @@ test-unit: ## run the tests that need no root and boot nothing
 	go test -race ./...
 
 test-guest: guest images sdk ## run the tests that boot real guests, on every VMM that this machine can run
-	@go run ./ci/cmd/guesttests
+	@go run ./ci/cmd/guesttests -require '$(REQUIRE)'
 
 conformance: build ## compile the VMM conformance suite for a machine without Go, into build/conformance
 	@mkdir -p build/conformance
@@ -71,7 +73,7 @@ check: ## generated code fresh, OpenAPI linted, formatted, vetted, staticcheck c
 generate: ## generate code from the OpenAPI documents
 	@go generate ./openapi
 
-sdk: ## generate the TypeScript and Python SDKs and build them into build/sdk
+sdk: generate ## generate the Go client, the TypeScript and Python SDKs, and build these into build/sdk
 	@ci/sdk.sh
 
 bench: setup guest guest-own images ## measure; ratios within one run
