@@ -11,12 +11,10 @@ from schemathesis.openapi.checks import RejectedPositiveData
 schemathesis.serializer.alias("application/x-tar", "application/octet-stream")
 
 VALID_KEY = re.compile(r"[!-~]{1,200}")
-
 BARE_TAG = re.compile(r"[0-9a-f]{1,64}")
 
 NOWHERE = "127.0.0.1:1"
 """A registry that is not there, so that a pull reaches for nobody's."""
-
 
 ARCHIVE = "an archive is bytes to OpenAPI"
 IMAGE = "the image says which users and programs there are"
@@ -136,7 +134,8 @@ def end_now(case):
     """Follow nothing, so that a stream ends by itself. What is no boolean stays
     a fault of the request."""
     query = case.query if case.query is not None else {}
-    if query.get("follow", True) in (True, "true"):
+    follow = query.get("follow", True)
+    if follow is True or follow == "true":
         query["follow"] = "false"
         case.query = query
 
