@@ -25,11 +25,17 @@ type ContainerSpec struct {
 	WorkingDir string
 	// User is "name", "uid", "name:group" or "uid:gid"; empty keeps the image's.
 	User string
-	// Hostname is the UTS host name; empty means the first 12 digits of the id.
+	// Sandbox is the sandbox whose machine it runs in: an id, a unique prefix of
+	// one, or a name, which it is in a container that was created. Empty gives
+	// each run a machine of its own.
+	Sandbox string `json:",omitempty"`
+	// Hostname is the UTS host name; empty means the first 12 digits of the id,
+	// or the sandbox's name, which is the only one there.
 	Hostname string
 	// Labels are the user's and mean nothing to Cardplane.
 	Labels map[string]string
-	// Resources sizes the container's virtual machine.
+	// Resources sizes the container's virtual machine, or limits the container
+	// in its sandbox.
 	Resources Resources
 	// ReadOnlyRoot leaves out the writable layer.
 	ReadOnlyRoot bool
@@ -111,9 +117,13 @@ const (
 	MinStorageBytes     = 64 << 20
 	MaxStorageBytes     = 1 << 40
 	MaxPids             = 4 << 20
+	// MinMemoryLimit is the least MemoryBytes of a container in a sandbox.
+	MinMemoryLimit = 6 << 20
 )
 
-// Resources sizes a virtual machine. A zero field means its default.
+// Resources sizes a virtual machine. A zero field means its default. In a
+// sandbox VCPUs, HugePages and CPUSet must be zero, and MemoryBytes limits the
+// container alone: at least MinMemoryLimit, 0 for no limit.
 type Resources struct {
 	// VCPUs is the number of virtual CPUs, 1 to MaxVCPUs.
 	VCPUs int
@@ -155,7 +165,8 @@ type Container struct {
 	ID string
 	// Name is unique among containers.
 	Name string
-	// SandboxID names the virtual machine of the present or last run.
+	// SandboxID names the virtual machine of the present or last run, which it
+	// shares with others where Spec.Sandbox is set.
 	SandboxID string
 	// ImageID is the image that Spec.Image meant at Create: "sha256:<hex>".
 	ImageID string
@@ -233,7 +244,7 @@ const (
 	WaitHealthy WaitCondition = "healthy"
 )
 
-// PruneFilter selects containers, images or volumes in Prune.
+// PruneFilter selects containers, images, volumes or sandboxes in Prune.
 type PruneFilter struct {
 	// Labels are as in ContainerFilter.
 	Labels []string
@@ -244,7 +255,7 @@ type PruneFilter struct {
 // Pruned says what Prune has removed.
 type Pruned struct {
 	// IDs are what is gone, in order of creation: ids of containers and
-	// images, names of volumes.
+	// images, names of volumes and sandboxes.
 	IDs []string
 	// Bytes is what that took: of images on the card's disk, of containers
 	// their logs there and their writable layers on the compute host, of
@@ -286,8 +297,8 @@ type ContainerService interface {
 	//
 	// Volumes that do not exist are made.
 	//
-	// Errors: image_not_found, name_taken, and invalid_argument classes whose
-	// Field points at the spec's field.
+	// Errors: image_not_found, sandbox_not_found, name_taken, and
+	// invalid_argument classes whose Field points at the spec's field.
 	Create(ctx context.Context, spec ContainerSpec, key string) (Container, error)
 
 	// Get returns one container.

@@ -6,9 +6,9 @@
 // # Vocabulary
 //
 // A Container is an OCI container that the user asked for: a specification,
-// a state and, once it has ended, an exit code. A Sandbox is the virtual
-// machine that one or more containers run in; a container has a new sandbox
-// in every run. An Image is an OCI image whose layers are on the card and
+// a state and, once it has ended, an exit code. A Sandbox is a virtual
+// machine that several containers run in; a container that names none has a
+// machine of its own in every run. An Image is an OCI image whose layers are on the card and
 // whose file system is one EROFS block file. An Exec is a further process in
 // a running container.
 //

@@ -20,6 +20,8 @@ const (
 	VolumeCreated    EventType = "volume.create"
 	VolumeUpdated    EventType = "volume.update"
 	VolumeRemoved    EventType = "volume.remove"
+	SandboxCreated   EventType = "sandbox.create"
+	SandboxRemoved   EventType = "sandbox.remove"
 	ContainerCreated EventType = "container.create"
 	ContainerStarted EventType = "container.start"
 	// ContainerRestarted follows the start that somebody's restart ends with.
@@ -87,7 +89,7 @@ type EventFilter struct {
 // Match reports whether f selects e.
 func (f EventFilter) Match(e Event) bool {
 	object, _, _ := strings.Cut(string(e.Type), ".")
-	ofContainer := object != "image" && slices.ContainsFunc(f.Containers, func(ref string) bool {
+	ofContainer := (object == "container" || object == "exec") && slices.ContainsFunc(f.Containers, func(ref string) bool {
 		return ref == e.Name || strings.HasPrefix(e.Subject, ref)
 	})
 	return (len(f.Types) == 0 || slices.Contains(f.Types, object) || slices.Contains(f.Types, string(e.Type))) &&

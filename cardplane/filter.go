@@ -14,6 +14,8 @@ type ContainerFilter struct {
 	// Health selects containers of one of these, HealthNone for those that have
 	// none.
 	Health []HealthStatus
+	// Sandboxes are names of sandboxes; one must be the container's.
+	Sandboxes []string
 	// Labels are "key" or "key=value"; all must match.
 	Labels []string
 	// Names are names in which "*" stands for any characters; one must match.
@@ -27,7 +29,8 @@ func (f ContainerFilter) Match(c Container) bool {
 		state = slices.Contains(f.States, c.State)
 	}
 	health := len(f.Health) == 0 || slices.Contains(f.Health, c.healthStatus())
-	return state && health && hasLabels(c.Spec.Labels, f.Labels) && hasName(f.Names, c.Name)
+	in := len(f.Sandboxes) == 0 || slices.Contains(f.Sandboxes, c.Spec.Sandbox)
+	return state && health && in && hasLabels(c.Spec.Labels, f.Labels) && hasName(f.Names, c.Name)
 }
 
 // ImageFilter selects images in List. All of its parts must match.

@@ -50,13 +50,17 @@ func (s *containerService) Create(_ context.Context, spec cardplane.ContainerSpe
 	if err != nil {
 		return cardplane.Container{}, apierr.From(err).At("/image")
 	}
+	request := spec
+	if spec, err = m.inSandboxLocked(spec); err != nil {
+		return cardplane.Container{}, err
+	}
 	if err := m.checkSpecLocked(spec); err != nil {
 		return cardplane.Container{}, err
 	}
 	if err := m.makeVolumesLocked(spec); err != nil {
 		return cardplane.Container{}, err
 	}
-	c := &container{offsets: make(map[cardplane.Stream]int64), request: spec}
+	c := &container{offsets: make(map[cardplane.Stream]int64), request: request}
 	c.ID, c.Name, c.SandboxID, c.ImageID = newID(16), spec.Name, newID(8), image.ID
 	if c.Name == "" {
 		c.Name = "unnamed_" + c.ID[:6]
@@ -65,7 +69,7 @@ func (s *containerService) Create(_ context.Context, spec cardplane.ContainerSpe
 	c.Spec, c.State, c.CreatedAt = spec, cardplane.Created, m.nowLocked()
 	m.containers = append(m.containers, c)
 	m.eventLocked(cardplane.ContainerCreated, c.ID, c.Name, nil)
-	m.rememberLocked("container/"+key, spec, c.WithRevision())
+	m.rememberLocked("container/"+key, request, c.WithRevision())
 	return c.WithRevision(), nil
 }
 
@@ -76,7 +80,7 @@ func (m *Memory) checkSpecLocked(spec cardplane.ContainerSpec) error {
 		return nameTaken(spec.Name)
 	case r.VCPUs < 0 || r.VCPUs > cardplane.MaxVCPUs:
 		return apierr.New(apierr.InvalidArgument, "invalid_field", "field /resources/vcpus is %d; 1 to %d are possible", r.VCPUs, cardplane.MaxVCPUs).At("/resources/vcpus")
-	case r.MemoryBytes != 0 && r.MemoryBytes < cardplane.MinMemoryBytes:
+	case spec.Sandbox == "" && r.MemoryBytes != 0 && r.MemoryBytes < cardplane.MinMemoryBytes:
 		return apierr.New(apierr.InvalidArgument, "invalid_field", "field /resources/memoryBytes is %d; the minimum is %d", r.MemoryBytes, cardplane.MinMemoryBytes).At("/resources/memoryBytes")
 	}
 	return nil

@@ -64,7 +64,7 @@ func (m *Memory) bootLocked(ctx context.Context, c *container) error {
 	if err != nil {
 		return err
 	}
-	c.State, c.Reason, c.StartedAt, c.SandboxID = cardplane.Running, "", m.nowLocked(), newID(8)
+	c.State, c.Reason, c.StartedAt, c.SandboxID = cardplane.Running, "", m.nowLocked(), m.machineLocked(c)
 	c.Guest = &cardplane.GuestInfo{Kernel: m.version.GuestKernel, BootID: newID(16), VMM: m.version.Host.VMM, AgentVersion: version.Release}
 	c.Timings = []cardplane.Timing{{Step: "boot", Duration: time.Millisecond}}
 	m.eventLocked(cardplane.ContainerStarted, c.ID, c.Name, nil)

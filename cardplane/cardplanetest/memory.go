@@ -33,6 +33,7 @@ type Memory struct {
 	images     []cardplane.Image  // the newest first
 	configs    map[string][]byte  // configurations of images, by id
 	volumes    []cardplane.Volume // in order of creation
+	sandboxes  []*box             // in order of creation
 	events     []cardplane.Event
 	programs   map[string]Program
 	version    cardplane.VersionInfo

@@ -167,7 +167,8 @@ func (m *Memory) checkVolumesLocked(c *container) error {
 		for _, mount := range c.Spec.Volumes {
 			write, _ := volumeUse(c, mount.Volume)
 			writes, uses := volumeUse(other, mount.Volume)
-			if other != c && uses && other.State.Active() && (write || writes) {
+			shared := c.Spec.Sandbox != "" && c.Spec.Sandbox == other.Spec.Sandbox
+			if other != c && !shared && uses && other.State.Active() && (write || writes) {
 				return apierr.New(apierr.FailedPrecondition, "volume_in_use",
 					"the volume %q is in use by container %s", mount.Volume, other.Name)
 			}

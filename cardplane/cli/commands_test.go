@@ -39,7 +39,7 @@ func TestCommands(t *testing.T) {
 		{args: "run nope", code: 125, err: `cardctl: there is no image "nope"; load it with .*\n`},
 		{args: "run --name up test", code: 125, err: `cardctl: the name "up" is taken; .*\n`},
 		{args: "run --name bad/name test", code: 125, err: `cardctl: field /name is "bad/name"; it must match .*\n`},
-		{args: "run -m 1m test", code: 125, err: `cardctl: field /resources/memoryBytes is 1048576; the minimum is 67108864\n`},
+		{args: "run -m 1m test", code: 125, err: `cardctl: field /resources/memoryBytes is 1048576; the minimum is 6291456\n`},
 		{args: "run -m lots test", code: 125, err: `cardctl: --memory: "lots" is no size; .*\n`},
 		{args: "run --cpus 1.5 test", code: 125, err: `cardctl: --cpus: "1.5" is no number of CPUs; .*\n`},
 		{args: "run -w relative test", code: 125, err: `cardctl: field /workingDir is "relative"; .*\n`},

@@ -52,12 +52,16 @@ var completers = map[string]completer{
 	"volume inspect": volumes,
 	"volume resize":  first(volumes),
 	"volume rm":      volumes,
+
+	"sandbox inspect": sandboxes,
+	"sandbox rm":      sandboxes,
 }
 
 // flagCompleters are what flags take that name objects, by the flag's name.
 var flagCompleters = map[string]completer{
-	"exec":   execs,
-	"volume": volumesOfMounts,
+	"exec":    execs,
+	"sandbox": sandboxes,
+	"volume":  volumesOfMounts,
 }
 
 // flagWords are the words that flags take, by the flag's name.
@@ -172,6 +176,18 @@ func volumesOfMounts(ctx context.Context, client *httpclient.Client, _ []string,
 	out, err := volumes(ctx, client, nil, last)
 	for i := range out {
 		out[i] += ":"
+	}
+	return out, err
+}
+
+// sandboxes proposes names of sandboxes.
+func sandboxes(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+	list, err := client.Sandboxes().List(ctx, cardplane.SandboxFilter{})
+	var out []string
+	for _, s := range list {
+		if proposes(s.Name, false, args, last) {
+			out = append(out, s.Name+"\t"+string(s.State))
+		}
 	}
 	return out, err
 }

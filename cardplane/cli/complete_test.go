@@ -50,7 +50,7 @@ func TestCompletion(t *testing.T) {
 		{"volume resize |", "data :4"},
 		{"volume resize data |", ":4"},
 		{"wait --condition |", "not-running next-exit removed healthy :4"},
-		{"ps --filter |", "label= name= state= health= :6"},
+		{"ps --filter |", "label= name= state= health= sandbox= :6"},
 		{"container prune --filter |", "label= until= :6"},
 		{"events -f |", "type= container= label= :6"},
 		{"kill -s SIGK", "SIGTERM SIGKILL SIGINT SIGHUP SIGQUIT SIGUSR1 SIGUSR2 :4"},

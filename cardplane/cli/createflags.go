@@ -15,6 +15,7 @@ type createFlags struct {
 	flags                   *pflag.FlagSet
 	name, workdir, user     string
 	hostname, entrypoint    string
+	sandbox                 string
 	memory, cpus, storage   string
 	cpuset                  string
 	stopSignal              string
@@ -33,12 +34,13 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 	f.flags = flags
 	flags.SetInterspersed(false)
 	flags.StringVar(&f.name, "name", "", "name of the container")
+	flags.StringVar(&f.sandbox, "sandbox", "", "run in the virtual machine of this sandbox, beside its other containers")
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "set KEY=VALUE, or KEY from cardctl's environment")
 	flags.StringVarP(&f.workdir, "workdir", "w", "", "working directory")
 	flags.StringVarP(&f.user, "user", "u", "", "name, uid, name:group or uid:gid")
 	flags.StringVar(&f.hostname, "hostname", "", "host name")
 	flags.StringVar(&f.entrypoint, "entrypoint", "", "replace the image's entrypoint; empty clears it")
-	flags.StringVarP(&f.memory, "memory", "m", "", "memory of the virtual machine, such as 512m or 1g")
+	flags.StringVarP(&f.memory, "memory", "m", "", "memory of the virtual machine, such as 512m or 1g; in a sandbox the most that the container may use")
 	flags.StringVar(&f.cpus, "cpus", "", "number of virtual CPUs")
 	flags.StringVar(&f.cpuset, "cpuset-cpus", "", "CPUs of the compute host that the virtual CPUs may run on, such as 0-3,8")
 	flags.Int64Var(&f.pids, "pids-limit", 0, "number of processes and threads at most; 0 or -1 is without a limit")
@@ -63,7 +65,7 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 // [COMMAND...] describe.
 func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane.ContainerSpec, error) {
 	spec := cardplane.ContainerSpec{
-		Image: args[0], Name: f.name, WorkingDir: f.workdir, User: f.user, Hostname: f.hostname,
+		Image: args[0], Name: f.name, WorkingDir: f.workdir, User: f.user, Hostname: f.hostname, Sandbox: f.sandbox,
 		ReadOnlyRoot: f.readOnly, TTY: f.tty, Stdin: f.interactive, AutoRemove: f.remove, StopSignal: f.stopSignal,
 		Env: environment(f.env, getenv),
 	}

@@ -39,7 +39,7 @@ func (f *filterFlag) hint() string {
 }
 
 func (f *filterFlag) usage() string {
-	forms := map[string]string{"label": "label=KEY[=VALUE]", "name": "name=NAME", "state": "state=STATE", "health": "health=HEALTH", "until": "until=TIME", "type": "type=TYPE", "container": "container=CONTAINER"}
+	forms := map[string]string{"label": "label=KEY[=VALUE]", "name": "name=NAME", "state": "state=STATE", "sandbox": "sandbox=SANDBOX", "health": "health=HEALTH", "until": "until=TIME", "type": "type=TYPE", "container": "container=CONTAINER"}
 	var out []string
 	for _, key := range f.keys {
 		out = append(out, forms[key])

@@ -19,7 +19,7 @@ var groups = []struct {
 	{"life", "A container's life:", []string{"run", "create", "start", "stop", "restart", "pause", "unpause", "kill", "wait", "rename", "update", "rm", "container"}},
 	{"inside", "What goes on in it:", []string{"ps", "inspect", "logs", "exec", "execs", "attach", "cp", "port-forward", "top", "stats"}},
 	{"images", "Images:", []string{"images", "image", "pull", "load", "save", "tag", "untag", "history", "rmi"}},
-	{"volumes", "Volumes:", []string{"volume"}},
+	{"volumes", "Volumes and sandboxes:", []string{"volume", "sandbox"}},
 	{"plane", "The control plane:", []string{"events", "system", "doctor", "version", "context", "proxy", "completion", "help"}},
 }
 

@@ -38,14 +38,15 @@ func (a *App) psCommand() *cobra.Command {
 		Example: `  cardctl ps -a
   cardctl ps --filter label=role=web --format '{{.Name}} {{.Status}}'
   cardctl ps -aq --filter state=exited
-  cardctl ps --filter health=unhealthy`,
+  cardctl ps --filter health=unhealthy
+  cardctl ps --filter sandbox=shop`,
 		Args: needArgs(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			given, err := filters.values(cmd)
 			if err := errors.Join(err, f.parse(cmd)); err != nil {
 				return err
 			}
-			filter := cardplane.ContainerFilter{All: all, Labels: given["label"], Names: given["name"]}
+			filter := cardplane.ContainerFilter{All: all, Labels: given["label"], Names: given["name"], Sandboxes: given["sandbox"]}
 			for _, state := range given["state"] {
 				filter.States = append(filter.States, cardplane.State(state))
 			}
@@ -62,32 +63,41 @@ func (a *App) psCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also containers that do not run")
-	f.register(cmd, ".ID .Image .Command .Created .State .Status .Name and .Labels")
-	filters = addFilterFlag(cmd, "label", "name", "state", "health")
+	f.register(cmd, ".ID .Image .Command .Created .State .Status .Name .Sandbox and .Labels")
+	filters = addFilterFlag(cmd, "label", "name", "state", "health", "sandbox")
 	return cmd
 }
 
 // containerView is a container as a template sees it.
 type containerView struct {
-	ID, Image, Command, Created, State, Status, Name string
-	Labels                                           map[string]string
+	ID, Image, Command, Created, State, Status, Name, Sandbox string
+	Labels                                                    map[string]string
 }
 
-// printContainers prints the newest first, as docker does.
+// printContainers prints the newest first, as docker does. Sandboxes have a
+// column where there are any.
 func printContainers(w io.Writer, containers []cardplane.Container, f listFlags, now time.Time) error {
 	var rows []row
+	header := "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tNAMES"
+	shared := slices.ContainsFunc(containers, func(c cardplane.Container) bool { return c.Spec.Sandbox != "" })
+	if shared {
+		header += "\tSANDBOX"
+	}
 	for _, c := range slices.Backward(containers) {
 		v := containerView{
 			ID: f.id(c.ID), Image: c.Spec.Image, Command: strings.Join(slices.Concat(c.Spec.Entrypoint, c.Spec.Command), " "),
-			Created: ago(c.CreatedAt, now), State: string(c.State), Status: status(c, now), Name: c.Name, Labels: c.Spec.Labels,
+			Created: ago(c.CreatedAt, now), State: string(c.State), Status: status(c, now), Name: c.Name, Sandbox: c.Spec.Sandbox, Labels: c.Spec.Labels,
 		}
 		if !f.full {
 			v.Command = truncate(v.Command, commandWidth)
 		}
 		cells := []string{v.ID, v.Image, strconv.Quote(v.Command), v.Created, v.Status, v.Name}
+		if shared {
+			cells = append(cells, v.Sandbox)
+		}
 		rows = append(rows, row{id: v.ID, cells: cells, view: v, api: apimodel.ContainerToAPI(c)})
 	}
-	return f.print(w, "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tNAMES", rows)
+	return f.print(w, header, rows)
 }
 
 // truncate returns at most width characters of text.

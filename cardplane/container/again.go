@@ -28,7 +28,7 @@ func (s *Service) Restart(ctx context.Context, ref string, opts cardplane.StopOp
 			return c, err
 		}
 	}
-	again := false
+	again, seen := false, e.runsBegun()
 	switch {
 	case c.State == cardplane.Restarting:
 		again, err = true, e.hasten()
@@ -41,7 +41,7 @@ func (s *Service) Restart(ctx context.Context, ref string, opts cardplane.StopOp
 	case !again:
 		return s.Start(ctx, e.id)
 	}
-	return e.awaitNextRun(ctx, c.SandboxID)
+	return e.awaitNextRun(ctx, seen)
 }
 
 // hasten has a container that is restarting start at once.
@@ -51,20 +51,27 @@ func (e *entry) hasten() error {
 	})
 }
 
-// awaitNextRun waits for the program of the run after that which had the
-// sandbox.
-func (e *entry) awaitNextRun(ctx context.Context, sandbox string) (cardplane.Container, error) {
+// runsBegun counts the runs that were begun.
+func (e *entry) runsBegun() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.begun
+}
+
+// awaitNextRun waits for the program of a run after the first seen ones.
+func (e *entry) awaitNextRun(ctx context.Context, seen int) (cardplane.Container, error) {
 	c, err := e.waitReached(ctx, func(c cardplane.Container) bool {
-		return c.SandboxID != sandbox || c.State.Ended()
+		return e.runsBegun() != seen || c.State.Ended()
 	})
 	if err != nil {
 		return c, err
 	}
 	c, r := e.active()
+	begun := e.runsBegun()
 	switch {
-	case r != nil && c.SandboxID != sandbox:
+	case r != nil && begun != seen:
 		return r.awaitUp(ctx)
-	case c.SandboxID == sandbox:
+	case begun == seen:
 		return c, apierr.New(apierr.FailedPrecondition, "start_canceled", "container %s was stopped while it was restarting", c.Name)
 	case c.Error != nil:
 		return c, c.Error

@@ -22,6 +22,7 @@ import (
 const (
 	labelStore     = "cardplane.store"
 	labelContainer = "cardplane.container"
+	labelSandbox   = "cardplane.sandbox"
 	labelName      = "cardplane.name"
 )
 
@@ -32,6 +33,8 @@ func (r *run) bringUp() (*sandbox.Sandbox, *ending) {
 	var sb *sandbox.Sandbox
 	var err error
 	switch {
+	case r.seat != nil:
+		sb, err = r.enter(rec)
 	case rec.Container.State != cardplane.Starting:
 		sb, err = r.adopt(rec)
 	case r.recovered:
@@ -73,7 +76,7 @@ func (r *run) start(rec store.Record) (*sandbox.Sandbox, error) {
 		return nil, err
 	}
 	image := cardplane.Timing{Step: "image", Duration: time.Since(begun)}
-	if err := r.destroyStale(); err != nil {
+	if err := r.svc.destroyStale(r.ctx, r.e.id, rec.Container.SandboxID); err != nil {
 		return nil, err
 	}
 	r.e.setReason("booting the virtual machine")
@@ -84,7 +87,7 @@ func (r *run) start(rec store.Record) (*sandbox.Sandbox, error) {
 	if !sb.FromTemplate() {
 		r.svc.templates.want(p.sandbox)
 	}
-	return sb, r.runProgram(sb, p, image)
+	return sb, r.runProgram(sb, p, append([]cardplane.Timing{image}, sb.Timings()...))
 }
 
 // resume finishes a start that an earlier process began. The program may run
@@ -98,7 +101,7 @@ func (r *run) resume(rec store.Record) (*sandbox.Sandbox, error) {
 		}
 		sb, err := r.svc.cfg.Sandboxes.Resume(r.ctx, p.sandbox)
 		if err == nil {
-			return sb, r.runProgram(sb, p)
+			return sb, r.runProgram(sb, p, sb.Timings())
 		}
 		if !sandbox.HostAway(err) || r.ctx.Err() != nil {
 			return nil, err
@@ -119,8 +122,7 @@ func (r *run) adopt(rec store.Record) (*sandbox.Sandbox, error) {
 			return sb, nil
 		}
 		if apierr.Is(err, "vm_not_found") {
-			return nil, apierr.New(apierr.Unavailable, sandbox.CodeLost,
-				"the container's virtual machine is lost: the compute host no longer has it; was the host restarted?")
+			return nil, machineGone()
 		}
 		if sandbox.Lost(err) || r.ctx.Err() != nil {
 			return nil, err
@@ -133,9 +135,16 @@ func (r *run) adopt(rec store.Record) (*sandbox.Sandbox, error) {
 	}
 }
 
+// machineGone is the error about a machine that the host does not have.
+func machineGone() error {
+	return apierr.New(apierr.Unavailable, sandbox.CodeLost,
+		"the container's virtual machine is lost: the compute host no longer has it; was the host restarted?")
+}
+
 // plan is what a run needs to know before it makes anything.
 type plan struct {
-	sandbox sandbox.Spec
+	sandbox sandbox.Spec     // of a machine of its own
+	devices []sandbox.Device // for a machine that it shares
 	spec    *specs.Spec
 	config  guestapi.ContainerConfig
 }
@@ -154,34 +163,49 @@ func (r *run) plan(c cardplane.Container) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	cpus, err := cardplane.ParseCPUSet(c.Spec.Resources.CPUSet)
-	if err != nil {
-		return plan{}, err
-	}
 	p := plan{spec: spec, config: containerConfig(c, spec)}
 	if p.config.Healthcheck, err = r.planHealth(c); err != nil {
 		return plan{}, err
+	}
+	image := sandbox.File{Path: block.Path, Digest: block.Digest, Size: block.Size}
+	if r.seat != nil {
+		r.planDevices(c, image, &p)
+	} else if err := r.planMachine(c, image, &p); err != nil {
+		return plan{}, err
+	}
+	return p, r.planVolumes(c, &p)
+}
+
+// planMachine adds to p the machine that the run has for itself.
+func (r *run) planMachine(c cardplane.Container, image sandbox.File, p *plan) error {
+	cpus, err := cardplane.ParseCPUSet(c.Spec.Resources.CPUSet)
+	if err != nil {
+		return err
 	}
 	p.sandbox = sandbox.Spec{
 		ID:     c.SandboxID,
 		Labels: map[string]string{labelStore: r.svc.cfg.Store.ID(), labelContainer: c.ID, labelName: c.Name},
 		VCPUs:  c.Spec.Resources.VCPUs, MemoryBytes: c.Spec.Resources.MemoryBytes,
 		HugePages: c.Spec.Resources.HugePages, HostCPUs: cpus,
-		Image: sandbox.File{Path: block.Path, Digest: block.Digest, Size: block.Size},
+		Image: image,
 	}
 	if !c.Spec.ReadOnlyRoot {
 		p.sandbox.Disk = &sandbox.Disk{ID: r.svc.layer(c.ID).ID, SizeBytes: c.Spec.Resources.StorageBytes}
 	}
-	return p, r.planVolumes(c, &p)
+	return nil
 }
 
 // containerConfig is what the guest agent is told about the container.
 func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.ContainerConfig {
+	image, layer := sandbox.SerialImage, sandbox.SerialScratch
+	if c.Spec.Sandbox != "" {
+		image, layer = sandbox.ImageSerial(c.ImageID), sandbox.LayerSerial(c.ID)
+	}
 	config := guestapi.ContainerConfig{
 		Spec: *spec,
 		Rootfs: guestapi.Rootfs{
-			Image:    guestapi.ImageDevice{Device: sandbox.SerialImage},
-			Writable: guestapi.Writable{Kind: guestapi.WritableDisk, Device: sandbox.SerialScratch},
+			Image:    guestapi.ImageDevice{Device: image},
+			Writable: guestapi.Writable{Kind: guestapi.WritableDisk, Device: layer},
 		},
 		Terminal: terminalSize(c.Spec.TerminalSize),
 		Stdin:    stdinMode(c.Spec.Stdin),
@@ -194,8 +218,8 @@ func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.Container
 	if c.Spec.Logs.DropWhenFull {
 		config.WhenFull = guestapi.WhenFullDrop
 	}
-	_, config.Sysctls = ocispec.Sysctls(c.Spec.Sysctls)
-	files := ocispec.Files(spec.Hostname, c.Spec.Hosts)
+	_, config.Sysctls = ocispec.Sysctls(c.Spec)
+	files := ocispec.Files(ocispec.Hostname(c.ID, c.Spec), c.Spec.Hosts)
 	for _, path := range sortedKeys(files) {
 		config.Files = append(config.Files, guestapi.File{Path: path, Mode: 0o644, ContentBase64: []byte(files[path]), Writable: true})
 	}
@@ -226,8 +250,8 @@ func stdinMode(open bool) guestapi.StdinMode {
 }
 
 // runProgram has the agent start the program, unless it has done so before,
-// and records that it runs.
-func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing) error {
+// and records that it runs. before are the steps that were taken for it.
+func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before []cardplane.Timing) error {
 	r.e.setReason("starting the program")
 	begun := time.Now()
 	started, err := r.putContainer(sb, p)
@@ -238,7 +262,7 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before ...cardplane.Timing
 	if r.e.record().Run.Restarted {
 		told = append(told, r.e.tells(cardplane.ContainerRestarted, nil))
 	}
-	timings := slices.Concat(before, sb.Timings(), []cardplane.Timing{{Step: "program", Duration: time.Since(begun)}})
+	timings := slices.Concat(before, []cardplane.Timing{{Step: "program", Duration: time.Since(begun)}})
 	err = r.e.update(func(rec *store.Record) {
 		c, m := &rec.Container, started.Machine
 		c.State = cardplane.Running

@@ -165,15 +165,16 @@ func (s *Service) record(rec store.Record, recorded []func(cardplane.Container) 
 	}
 }
 
-// confirm makes sure that neither the image nor a volume was removed before the
-// container that uses it was recorded, from when on it cannot be.
+// confirm makes sure that neither the image nor a volume nor the sandbox was
+// removed before the container that uses it was recorded, from when on it
+// cannot be.
 func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, error) {
 	c := e.snapshot()
 	_, err := s.cfg.Images.Get(ctx, c.ImageID)
 	if err != nil {
 		err = atImage(err)
-	} else {
-		err = s.confirmVolumes(ctx, c.Spec)
+	} else if err = s.confirmVolumes(ctx, c.Spec); err == nil {
+		err = s.confirmSandbox(c.Spec)
 	}
 	if apierr.ClassOf(err) == apierr.NotFound {
 		if rerr := s.forget(e); rerr != nil {

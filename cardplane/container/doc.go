@@ -1,5 +1,6 @@
 // Package container implements cardplane.ContainerService: the life of
-// containers, each in a sandbox of its own.
+// containers, each in a machine of its own or in that of its sandbox; and
+// cardplane.SandboxService.
 //
 // # Who does what
 //
@@ -9,6 +10,16 @@
 // helpers that it owns: two output pumps and the wait for the exit code. API
 // calls change the record, or ask the run; they never act on a machine behind
 // its back, except that they pass signals and terminal sizes to the agent.
+//
+// # Sandboxes
+//
+// A sandbox has a machine while a container of it is active. A run enters the
+// machine in the transaction that records its start, and is a member until its
+// end is recorded. The machine's own goroutine brings it up; runs wait for that,
+// plug in their devices, and when they leave have the guest forget the container
+// and take the devices away. The last one to leave takes the machine away. What
+// a control plane finds in the records is who was a member, so that any of these
+// steps may be taken again.
 //
 // # What a crash leaves
 //

@@ -23,6 +23,7 @@ type entry struct {
 	settled bool          // the program's exit and all its output are recorded
 	removed bool
 	stays   bool                // it should have removed itself and could not
+	begun   int                 // how many runs have begun since the Service was opened
 	ends    int                 // how many runs have ended since the Service was opened
 	ended   cardplane.Container // as the latest of them has left it
 	again   bool                // once settled: the restart policy starts it again

@@ -121,6 +121,15 @@ func (h *faultyHost) DeleteDisk(ctx context.Context, id string) error {
 	return err
 }
 
+func (h *faultyHost) PutAttachment(ctx context.Context, vm, name string, spec hostapi.AttachmentSpec) (hostapi.VM, error) {
+	return guarded(h, "PutAttachment", func() (hostapi.VM, error) { return h.realHost.PutAttachment(ctx, vm, name, spec) })
+}
+
+func (h *faultyHost) DeleteAttachment(ctx context.Context, vm, name string) error {
+	_, err := guarded(h, "DeleteAttachment", func() (struct{}, error) { return struct{}{}, h.realHost.DeleteAttachment(ctx, vm, name) })
+	return err
+}
+
 func (h *faultyHost) PutSnapshot(ctx context.Context, id string, spec hostapi.SnapshotSpec) (hostapi.Snapshot, error) {
 	return guarded(h, "PutSnapshot", func() (hostapi.Snapshot, error) { return h.realHost.PutSnapshot(ctx, id, spec) })
 }

@@ -28,8 +28,7 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 	if end.exit != nil {
 		r.settle(end)
 	}
-	r.powerOff(sb, c, end)
-	gone, all := r.dismantle(c, end)
+	gone, all := r.leave(sb, c, end)
 	if r.svc.ctx.Err() != nil {
 		return
 	}
@@ -38,6 +37,9 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 		r.endHelpers()
 	}
 	r.recordEnd(end, gone)
+	if r.last {
+		r.seat.end()
+	}
 	if !all {
 		r.svc.wakeJanitor()
 	}
@@ -72,6 +74,16 @@ func (r *run) endJournal() {
 	}
 }
 
+// leave takes away what the run has of a machine. It returns what is gone, and
+// whether that is all.
+func (r *run) leave(sb *sandbox.Sandbox, c cardplane.Container, end *ending) (gone []store.Change, all bool) {
+	if r.seat != nil {
+		return r.part(sb, c, end)
+	}
+	r.powerOff(sb, c, end)
+	return r.dismantle(c, end)
+}
+
 // powerOff ends the machine in order where something on its disk will be
 // wanted again.
 func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) {
@@ -82,28 +94,33 @@ func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) 
 	if end.exit != nil && r.sb != nil {
 		r.drainExecs()
 	}
-	keep := len(c.Spec.Volumes) > 0 || !c.Spec.ReadOnlyRoot && (!c.Spec.AutoRemove || r.e.record().Run.Again)
+	keep := len(c.Spec.Volumes) > 0 || r.keepsDisk(c)
 	if end.exit == nil || !keep || r.ctx.Err() != nil {
 		return
 	}
-	err := r.powerOffOnce(sb)
+	err := r.powerOffOnce(r.ctx, sb)
 	r.unmounted = err == nil
 	if err != nil && r.ctx.Err() == nil {
 		r.log.WithError(err).Warn("the virtual machine was not switched off in order; its disks are as after a power cut")
 	}
 }
 
+// keepsDisk reports whether the container's writable layer is of use later.
+func (r *run) keepsDisk(c cardplane.Container) bool {
+	return !c.Spec.ReadOnlyRoot && (!c.Spec.AutoRemove || r.e.record().Run.Again)
+}
+
 // powerOffOnce waits for a host that is away.
-func (r *run) powerOffOnce(sb *sandbox.Sandbox) error {
+func (r *run) powerOffOnce(ctx context.Context, sb *sandbox.Sandbox) error {
 	for {
-		err := sb.PowerOff(r.ctx, powerOffTimeout)
+		err := sb.PowerOff(ctx, powerOffTimeout)
 		changed, away := r.svc.away()
-		if err == nil || away == nil || r.ctx.Err() != nil {
+		if err == nil || away == nil || ctx.Err() != nil {
 			return err
 		}
 		select {
 		case <-changed:
-		case <-r.ctx.Done():
+		case <-ctx.Done():
 		}
 	}
 }
@@ -111,19 +128,25 @@ func (r *run) powerOffOnce(sb *sandbox.Sandbox) error {
 // dismantle deletes the machine, and the disk of a first start that failed.
 // It returns what is gone, and whether that is all.
 func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change, all bool) {
-	ctx, cancel := context.WithTimeout(r.svc.ctx, destroyTimeout)
-	defer cancel()
 	list := []store.Resource{{Kind: store.VM, ID: c.SandboxID, Owner: c.ID}}
 	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
 		list = append(list, r.svc.layer(c.ID))
 	}
+	return r.takeAway(list)
+}
+
+// takeAway deletes from the host what is in the list, in order. It returns what
+// is gone, and whether that is all.
+func (r *run) takeAway(list []store.Resource) (gone []store.Change, all bool) {
+	ctx, cancel := context.WithTimeout(r.svc.ctx, destroyTimeout)
+	defer cancel()
 	for _, res := range list {
 		if !r.untilDone(ctx, func() error { return r.svc.destroy(ctx, res) }) {
 			return gone, false
 		}
 		gone = append(gone, store.Release(res))
 		if res.Kind == store.VM {
-			gone = append(gone, store.EndLeases(c.ID, r.unmounted))
+			gone = append(gone, store.EndLeases(res.Owner, r.unmounted))
 		}
 	}
 	return gone, true

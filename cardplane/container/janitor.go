@@ -99,7 +99,7 @@ func (s *Service) onHost(ctx context.Context) ([]store.Resource, error) {
 	}
 	for _, vm := range vms {
 		if strings.HasPrefix(vm.Id, prefix) {
-			list = append(list, store.Resource{Kind: store.VM, ID: vm.Id, Owner: vm.Spec.Labels[labelContainer]})
+			list = append(list, store.Resource{Kind: store.VM, ID: vm.Id, Owner: ownerOf(vm.Spec.Labels)})
 		}
 	}
 	for _, disk := range disks {
@@ -123,6 +123,9 @@ func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
 	}
 	if id, ok := strings.CutPrefix(r.Owner, ownerVolume); ok {
 		return s.volumeWanted(ctx, id)
+	}
+	if strings.HasPrefix(r.Owner, store.OwnerSandbox) {
+		return s.machineWanted(r.ID), nil
 	}
 	e := s.entry(r.Owner)
 	if e == nil {
@@ -161,6 +164,9 @@ func (s *Service) clean(ctx context.Context, r store.Resource) error {
 		return err
 	}
 	s.log.WithField("kind", r.Kind).WithField("id", r.ID).Debug("removed from the compute host")
+	if id, shared := strings.CutPrefix(r.Owner, store.OwnerSandbox); shared && r.Kind == store.VM {
+		return s.cleanMachine(r, id)
+	}
 	changes := []store.Change{store.Release(r)}
 	if r.Kind == store.VM && s.lastMachine(r) {
 		changes = append(changes, store.EndLeases(r.Owner, false))
@@ -201,20 +207,20 @@ func (s *Service) destroy(ctx context.Context, r store.Resource) error {
 	return nil
 }
 
-// destroyStale deletes machines of earlier runs that could not be deleted at
-// their end, so that the disk is free.
-func (r *run) destroyStale() error {
-	claimed, err := r.svc.cfg.Store.Ledger()
+// destroyStale deletes machines of an owner but the present one that could not
+// be deleted at their end, so that the disks are free.
+func (s *Service) destroyStale(ctx context.Context, owner, present string) error {
+	claimed, err := s.cfg.Store.Ledger()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, destroyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, destroyTimeout)
 	defer cancel()
 	for _, res := range claimed {
-		if res.Kind != store.VM || res.Owner != r.e.id || res.ID == r.e.snapshot().SandboxID {
+		if res.Kind != store.VM || res.Owner != owner || res.ID == present {
 			continue
 		}
-		if err := r.svc.clean(ctx, res); err != nil {
+		if err := s.clean(ctx, res); err != nil {
 			return err
 		}
 	}

@@ -56,6 +56,9 @@ type run struct {
 	// unmounted: the guest has left its file systems in order.
 	unmounted bool
 
+	seat *machine // that it shares with others; nil where it has its own
+	last bool     // it was the last one in it
+
 	pruned   []string       // execs that the guest has yet to forget; guarded by e.mu
 	helpers  sync.WaitGroup // watchers of execs, and freezes
 	over     bool           // no more helpers; guarded by e.mu
@@ -93,7 +96,10 @@ func (r *run) main() {
 		}
 	}
 	if detached(r.ctx) {
-		if sb != nil {
+		switch {
+		case r.seat != nil:
+			r.seat.detach(r.e)
+		case sb != nil:
 			sb.Close()
 		}
 		return
@@ -156,7 +162,7 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	}
 }
 
-func (r *run) unresponsive() error {
+func (r *run) unresponsive() *apierr.Error {
 	return apierr.New(apierr.Unavailable, "guest_unresponsive",
 		"the guest did not kill the program within %s, so its virtual machine was destroyed", r.svc.cfg.KillTimeout)
 }

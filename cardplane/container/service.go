@@ -68,6 +68,7 @@ type Service struct {
 	gone    []cardplane.Container
 
 	volumes *volume.Service
+	boxes   boxes
 }
 
 // maxGone bounds how many removed containers Wait still knows.
@@ -94,8 +95,12 @@ func Open(cfg Config) (*Service, error) {
 	for _, rec := range records {
 		s.addLocked(rec)
 	}
+	if err := s.openBoxes(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	seats := s.reenter()
 	for _, e := range s.entries {
-		if err := s.recoverEntry(e); err != nil {
+		if err := s.recoverEntry(e, seats[e.id]); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 		if err := e.restartAtOpen(); err != nil {

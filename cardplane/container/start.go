@@ -74,23 +74,38 @@ func (e *entry) begin(again bool) (*run, error) {
 		e.releaseJournalLocked()
 		return nil, err
 	}
-	if err := e.claimLocked(again, volumes); err != nil {
+	seat, err := e.claimLocked(again, volumes)
+	if err != nil {
 		err = errors.Join(err, journal.EndRun())
 		e.releaseJournalLocked()
 		return nil, err
 	}
-	return e.spawnLocked(&run{journal: journal, release: release})
+	return e.spawnLocked(&run{journal: journal, release: release, seat: seat})
 }
 
 // claimLocked records the beginning of a run together with claims for all
-// that it will make on the host.
-func (e *entry) claimLocked(again bool, volumes []store.Change) error {
-	vm := e.svc.cfg.Store.ID() + "-" + newID(machineBytes)
-	claims := []store.Change{store.Claim(store.Resource{Kind: store.VM, ID: vm, Owner: e.id})}
+// that it will make on the host. It returns the machine that the run shares,
+// nil where it has its own.
+func (e *entry) claimLocked(again bool, volumes []store.Change) (seat *machine, err error) {
+	b := e.svc.boxes.named(e.rec.Container.Spec.Sandbox)
+	if b == nil {
+		vm := e.svc.cfg.Store.ID() + "-" + newID(machineBytes)
+		machine := store.Claim(store.Resource{Kind: store.VM, ID: vm, Owner: e.id})
+		return nil, e.beginRunLocked(again, vm, append(volumes, machine))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seat, machine := b.enterLocked(e)
+	err = e.beginRunLocked(again, seat.id, append(volumes, machine...))
+	b.enteredLocked(seat, e, err)
+	return seat, err
+}
+
+// beginRunLocked records the beginning of a run in the machine vm, with claims.
+func (e *entry) beginRunLocked(again bool, vm string, claims []store.Change) error {
 	if !e.rec.Container.Spec.ReadOnlyRoot {
 		claims = append(claims, store.Claim(e.svc.layer(e.id)))
 	}
-	claims = append(claims, volumes...)
 	claims = append(claims, store.DropExecs(e.id))
 	err := e.updateLocked(func(rec *store.Record) {
 		c := &rec.Container
@@ -116,6 +131,7 @@ func (e *entry) claimLocked(again bool, volumes []store.Change) error {
 	}
 	clear(e.execs)
 	e.settled = false
+	e.begun++
 	return nil
 }
 
@@ -132,6 +148,9 @@ func (e *entry) spawnLocked(r *run) (*run, error) {
 		return nil, shuttingDown()
 	}
 	e.run = r
+	if r.seat != nil {
+		r.seat.begin.Do(func() { s.work.Go(r.seat.run) })
+	}
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
@@ -145,8 +164,9 @@ func shuttingDown() error {
 		"cardplaned is ending; what was begun goes on when it is started again")
 }
 
-// recoverEntry takes up a container that was active when the store was closed.
-func (s *Service) recoverEntry(e *entry) error {
+// recoverEntry takes up a container that was active when the store was closed,
+// in the machine that it shares, if it does.
+func (s *Service) recoverEntry(e *entry, seat *machine) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.rec.Container.State.Active() {
@@ -154,7 +174,7 @@ func (s *Service) recoverEntry(e *entry) error {
 	}
 	journal, release, err := e.useJournalLocked()
 	if err == nil {
-		_, err = e.spawnLocked(&run{journal: journal, release: release, recovered: true, endedBefore: e.rec.Run.Exit != nil})
+		_, err = e.spawnLocked(&run{journal: journal, release: release, recovered: true, seat: seat, endedBefore: e.rec.Run.Exit != nil})
 	}
 	if err != nil {
 		return fmt.Errorf("recover container %s: %w", e.id, err)

@@ -49,7 +49,7 @@ func (e *entry) beginUpdate(update cardplane.ContainerUpdate, revision string) (
 	if err := c.CheckRevision(revision); err != nil {
 		return nil, err
 	}
-	spec, err := updated(c.Spec, update)
+	spec, err := e.svc.updated(c.Spec, update)
 	if err != nil || reflect.DeepEqual(spec, c.Spec) {
 		return finished(), err
 	}
@@ -74,7 +74,7 @@ func (e *entry) beginUpdate(update cardplane.ContainerUpdate, revision string) (
 }
 
 // updated returns spec as update changes it, checked as at Create.
-func updated(spec cardplane.ContainerSpec, update cardplane.ContainerUpdate) (cardplane.ContainerSpec, error) {
+func (s *Service) updated(spec cardplane.ContainerSpec, update cardplane.ContainerUpdate) (cardplane.ContainerSpec, error) {
 	spec = update.Apply(spec)
 	if err := checkStrings("/labels", keysAndValues(spec.Labels)); err != nil {
 		return spec, err
@@ -82,9 +82,7 @@ func updated(spec cardplane.ContainerSpec, update cardplane.ContainerUpdate) (ca
 	if err := checkRestart(spec); err != nil {
 		return spec, err
 	}
-	var err error
-	spec.Resources, err = completeResources(spec.Resources)
-	return spec, err
+	return s.completeSize(spec)
 }
 
 // resizeLocked records the new specification of a container that runs, and has
@@ -97,7 +95,7 @@ func (e *entry) resizeLocked(spec cardplane.ContainerSpec) (*task, error) {
 		}
 		rec.Run.Before = &before
 		rec.Container.Spec = spec
-		rec.Container.Pending = pending(*rec.Run.Booted, spec.Resources)
+		rec.Container.Pending = pending(*rec.Run.Booted, spec)
 	})
 	if err != nil {
 		return nil, err
@@ -105,9 +103,14 @@ func (e *entry) resizeLocked(spec cardplane.ContainerSpec) (*task, error) {
 	return e.run.aside(e.run.followLimits), nil
 }
 
-// pending names what a machine that was made for booted cannot give.
-func pending(booted, wanted cardplane.Resources) []string {
+// pending names what a machine that was made for booted cannot give. In a
+// sandbox it has that already.
+func pending(booted cardplane.Resources, spec cardplane.ContainerSpec) []string {
 	var list []string
+	wanted := spec.Resources
+	if spec.Sandbox != "" {
+		return nil
+	}
 	if wanted.VCPUs > booted.VCPUs {
 		list = append(list, "vcpus")
 	}
@@ -122,6 +125,10 @@ func pending(booted, wanted cardplane.Resources) []string {
 func limitsOf(rec store.Record) guestapi.Limits {
 	wanted := rec.Container.Spec.Resources
 	limits := guestapi.Limits{Pids: wanted.PidsLimit}
+	if rec.Container.Spec.Sandbox != "" {
+		limits.MemoryBytes = wanted.MemoryBytes
+		return limits
+	}
 	if booted := rec.Run.Booted; booted != nil {
 		if wanted.MemoryBytes < booted.MemoryBytes {
 			limits.MemoryBytes = wanted.MemoryBytes
@@ -180,6 +187,6 @@ func undoUpdate(rec *store.Record) {
 		return
 	}
 	spec.Labels, spec.Restart, spec.Resources = before.Labels, before.Restart, before.Resources
-	rec.Container.Pending = pending(*rec.Run.Booted, before.Resources)
+	rec.Container.Pending = pending(*rec.Run.Booted, *before)
 	rec.Run.Before = nil
 }

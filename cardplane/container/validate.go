@@ -45,18 +45,17 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 	if err := checkOptions(spec); err != nil {
 		return spec, err
 	}
-	resources, err := completeResources(spec.Resources)
+	spec, err := s.completeSize(spec)
 	if err != nil {
 		return spec, err
 	}
-	spec.Resources = resources
 	if spec.Logs, err = completeLogs(spec.Logs); err != nil {
 		return spec, err
 	}
 	if err := checkRestart(spec); err != nil {
 		return spec, err
 	}
-	return spec, s.checkHostMemory(ctx, resources.MemoryBytes)
+	return spec, s.checkHostMemory(ctx, spec.Resources.MemoryBytes)
 }
 
 func checkRestart(spec cardplane.ContainerSpec) error {
@@ -174,26 +173,43 @@ func keysAndValues(m map[string]string) []string {
 	return list
 }
 
+// completeResources checks and completes the size of a machine and what a
+// container may use in it.
 func completeResources(r cardplane.Resources) (cardplane.Resources, error) {
+	r, err := completeOwn(r)
+	if err != nil {
+		return r, err
+	}
+	return completeMachine(r)
+}
+
+// completeOwn does so for what a container has for itself in any machine.
+func completeOwn(r cardplane.Resources) (cardplane.Resources, error) {
+	if r.StorageBytes == 0 {
+		r.StorageBytes = cardplane.DefaultStorageBytes
+	}
+	if r.StorageBytes < cardplane.MinStorageBytes || r.StorageBytes > cardplane.MaxStorageBytes {
+		return r, invalid("/resources/storageBytes", "invalid_storage", "a writable layer of %d bytes is not possible; ask for %d to %d", r.StorageBytes, int64(cardplane.MinStorageBytes), int64(cardplane.MaxStorageBytes))
+	}
+	if r.PidsLimit < 0 || r.PidsLimit > cardplane.MaxPids {
+		return r, invalid("/resources/pidsLimit", "invalid_pids_limit", "a limit of %d processes is not possible; ask for 1 to %d, or 0 for none", r.PidsLimit, cardplane.MaxPids)
+	}
+	return r, nil
+}
+
+// completeMachine does so for the size of a machine.
+func completeMachine(r cardplane.Resources) (cardplane.Resources, error) {
 	if r.VCPUs == 0 {
 		r.VCPUs = cardplane.DefaultVCPUs
 	}
 	if r.MemoryBytes == 0 {
 		r.MemoryBytes = cardplane.DefaultMemoryBytes
 	}
-	if r.StorageBytes == 0 {
-		r.StorageBytes = cardplane.DefaultStorageBytes
-	}
 	switch {
 	case r.VCPUs < 1 || r.VCPUs > cardplane.MaxVCPUs:
 		return r, invalid("/resources/vcpus", "invalid_vcpus", "%d virtual CPUs are not possible; ask for 1 to %d", r.VCPUs, cardplane.MaxVCPUs)
 	case r.MemoryBytes < cardplane.MinMemoryBytes:
 		return r, invalid("/resources/memoryBytes", "memory_too_small", "%d bytes of memory are too few for a virtual machine; ask for at least %d (%d MiB)", r.MemoryBytes, cardplane.MinMemoryBytes, cardplane.MinMemoryBytes/mib)
-	case r.StorageBytes < cardplane.MinStorageBytes || r.StorageBytes > cardplane.MaxStorageBytes:
-		return r, invalid("/resources/storageBytes", "invalid_storage", "a writable layer of %d bytes is not possible; ask for %d to %d", r.StorageBytes, int64(cardplane.MinStorageBytes), int64(cardplane.MaxStorageBytes))
-	}
-	if r.PidsLimit < 0 || r.PidsLimit > cardplane.MaxPids {
-		return r, invalid("/resources/pidsLimit", "invalid_pids_limit", "a limit of %d processes is not possible; ask for 1 to %d, or 0 for none", r.PidsLimit, cardplane.MaxPids)
 	}
 	if _, err := cardplane.ParseCPUSet(r.CPUSet); err != nil {
 		return r, invalid("/resources/cpuset", "invalid_cpuset", "%w", err)

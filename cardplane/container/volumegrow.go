@@ -44,11 +44,15 @@ func (s *Service) growVolume(ctx context.Context, v cardplane.Volume) error {
 	return nil
 }
 
-// volumeWriter returns the container whose machine may write to the volume, or
-// nil.
+// volumeWriter returns a container that has mounted the volume in a machine
+// which may write to it, or nil.
 func (s *Service) volumeWriter(name string) (*entry, error) {
 	for _, e := range s.all() {
-		leases, err := s.cfg.Store.Leases(e.id)
+		c := e.snapshot()
+		if _, uses := volumeUses(c.Spec)[name]; !uses || c.Spec.Sandbox != "" && !c.State.Active() {
+			continue
+		}
+		leases, err := s.cfg.Store.Leases(s.machineOwner(c))
 		if err != nil {
 			return nil, err
 		}

@@ -149,17 +149,18 @@ func (s *Service) claimVolumes(c cardplane.Container) ([]store.Change, error) {
 	return claims, nil
 }
 
-// leaseVolumes makes the container a user of its volumes, as which it is known
-// until its machine is gone. It returns which of them its machine may write to.
+// leaseVolumes makes the container's machine a user of its volumes, as which it
+// is known until it is gone. It returns which of them the machine may write to.
 func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
 	var leases []store.Change
+	owner := r.svc.machineOwner(c)
 	for name, write := range volumeUses(c.Spec) {
-		leases = append(leases, store.Lease(name, c.ID, write))
+		leases = append(leases, store.Lease(name, owner, write || r.svc.sandboxWrites(c.Spec.Sandbox, name)))
 	}
 	if err := r.svc.cfg.Store.Update(leases...); err != nil {
 		return nil, err
 	}
-	return r.svc.cfg.Store.Leases(c.ID)
+	return r.svc.cfg.Store.Leases(owner)
 }
 
 // volumeUses returns the names of the volumes, each with whether it is to be
@@ -189,6 +190,7 @@ func (r *run) planVolumes(c cardplane.Container, p *plan) error {
 			device := r.svc.volumeDevice(v, writable[v.Name])
 			serials[v.Name] = device.Serial
 			p.sandbox.Volumes = append(p.sandbox.Volumes, device)
+			p.devices = append(p.devices, device.Device())
 		}
 		p.config.Volumes = append(p.config.Volumes, guestapi.Volume{
 			Device: serials[v.Name], Path: m.Path, Subpath: m.Subpath,

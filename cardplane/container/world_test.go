@@ -212,7 +212,7 @@ func TestConformance(t *testing.T) {
 	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
 		p := newWorld(t, "").open(nil)
 		return cardplanetest.Harness{
-			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Events: p.events, System: p.system(), Image: "test",
+			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Sandboxes: p.Sandboxes(), Events: p.events, System: p.system(), Image: "test",
 		}
 	})
 }

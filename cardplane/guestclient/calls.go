@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
 
@@ -61,6 +62,18 @@ func (c *Client) PutContainer(ctx context.Context, id string, config guestapi.Co
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	return finish[guestapi.Container](c.api.PutContainer(ctx, id, &guestapi.PutContainerParams{CardplaneEpoch: c.epoch}, config))
+}
+
+// DeleteContainer kills what runs of a container and forgets it, with all that
+// the guest has mounted for it. One that the guest does not know is deleted.
+func (c *Client) DeleteContainer(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err := finish[struct{}](c.api.DeleteContainer(ctx, id, &guestapi.DeleteContainerParams{CardplaneEpoch: c.epoch, Force: true}))
+	if apierr.Is(err, "container_not_found") {
+		return nil
+	}
+	return err
 }
 
 // GetContainer returns a container's state.

@@ -16,7 +16,7 @@ const defaultWaitTimeout = 60 * time.Second
 func (s *server) ListContainers(ctx context.Context, r cardapi.ListContainersRequestObject) (cardapi.ListContainersResponseObject, error) {
 	all, err := s.Containers.List(ctx, cardplane.ContainerFilter{
 		All: value(r.Params.All), States: apimodel.StatesFromAPI(value(r.Params.State)),
-		Health: apimodel.HealthFromAPI(value(r.Params.Health)),
+		Health: apimodel.HealthFromAPI(value(r.Params.Health)), Sandboxes: value(r.Params.Sandbox),
 		Labels: value(r.Params.Label), Names: value(r.Params.Name),
 	})
 	if err != nil {

@@ -95,6 +95,17 @@ func TestResponsesFitTheDocument(t *testing.T) {
 	send("PATCH", "/v1/volumes/data", `{"sizeBytes":67108864}`, 409)
 	send("POST", "/v1/volumes/prune", `{"labels":["none"],"until":"2026-11-22T10:00:00Z"}`, 200)
 	send("DELETE", "/v1/volumes/data", "", 204)
+	send("POST", "/v1/sandboxes", `{"name":"shop","labels":{"a":"b"},"resources":{"vcpus":2,"memoryBytes":536870912}}`, 201)
+	send("POST", "/v1/sandboxes", `{"name":"shop"}`, 409)
+	send("POST", "/v1/containers", `{"image":"test","sandbox":"shop"}`, 201)
+	send("POST", "/v1/containers", `{"image":"test","sandbox":"shop","resources":{"vcpus":1}}`, 400)
+	send("GET", "/v1/containers?all=true&sandbox=shop", "", 200)
+	send("GET", "/v1/sandboxes?state=idle", "", 200)
+	send("GET", "/v1/sandboxes/shop", "", 200)
+	send("GET", "/v1/sandboxes/nope", "", 404)
+	send("POST", "/v1/sandboxes/prune", `{"labels":["none"],"until":"2026-11-22T10:00:00Z"}`, 200)
+	send("DELETE", "/v1/sandboxes/shop", "", 409)
+	send("DELETE", "/v1/sandboxes/shop?force=true", "", 204)
 
 	// Streams are checked by tests of their own.
 	for _, id := range []string{"getOpenAPI", "loadImages", "getLogs", "getEvents", "attachContainer", "attachExec", "connectPort", "copyFromContainer", "getStats", "copyToContainer"} {

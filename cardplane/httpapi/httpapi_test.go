@@ -43,7 +43,7 @@ func newFixture(t *testing.T) *fixture {
 	m := cardplanetest.NewMemory()
 	t.Cleanup(m.Close)
 	f := &fixture{Memory: m, t: t}
-	f.services = httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Events: m.Events(), System: m.System()}
+	f.services = httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()}
 	f.serve()
 	if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")), cardplane.LoadOptions{}); err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestProblems(t *testing.T) {
 		{"GET", "/v1/containers?limit=0", "", 400, "invalid_parameter", "limit", "minimum is 1"},
 		{"GET", "/v1/containers?limit=1001", "", 400, "invalid_parameter", "limit", ""},
 		{"GET", "/v1/containers?all=yes", "", 400, "invalid_parameter", "all", ""},
-		{"GET", "/v1/containers?al=true", "", 400, "unknown_parameter", "al", "takes all, state, health, label, name, limit, cursor"},
+		{"GET", "/v1/containers?al=true", "", 400, "unknown_parameter", "al", "takes all, state, sandbox, health, label, name, limit, cursor"},
 		{"GET", "/v1/containers?state=gone", "", 400, "invalid_parameter", "state", "created, starting, running"},
 		{"GET", "/v1/containers?label=", "", 400, "invalid_parameter", "label", "is empty"},
 		{"GET", "/v1/images?name=x&nmae=y", "", 400, "unknown_parameter", "nmae", "takes label, name, limit, cursor"},

@@ -39,6 +39,9 @@ func (c *Client) Images() cardplane.ImageService { return &images{c} }
 // Volumes returns the volume service.
 func (c *Client) Volumes() cardplane.VolumeService { return &volumes{c} }
 
+// Sandboxes returns the sandbox service.
+func (c *Client) Sandboxes() cardplane.SandboxService { return &sandboxes{c} }
+
 // Events returns the event service.
 func (c *Client) Events() cardplane.EventService { return &events{c} }
 

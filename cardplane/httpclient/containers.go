@@ -62,8 +62,8 @@ func (c *containers) List(ctx context.Context, filter cardplane.ContainerFilter)
 	size := pageSize
 	params := &cardapi.ListContainersParams{
 		All: &filter.All, Limit: &size, State: optionalList(apimodel.StatesToAPI(filter.States)),
-		Health: optionalList(apimodel.HealthToAPI(filter.Health)),
-		Label:  optionalList(filter.Labels), Name: optionalList(filter.Names),
+		Health: optionalList(apimodel.HealthToAPI(filter.Health)), Sandbox: optionalList(filter.Sandboxes),
+		Label: optionalList(filter.Labels), Name: optionalList(filter.Names),
 	}
 	var out []cardplane.Container
 	for {

@@ -75,11 +75,15 @@ var ipcSysctls = []string{
 }
 
 // Sysctls divides kernel parameters into those of the container's namespaces,
-// which are the runtime's to set, and those of its whole machine.
-func Sysctls(params map[string]string) (own, machine map[string]string) {
+// which are the runtime's to set, and those of its whole machine. In a sandbox
+// all are the machine's, and so is the host name.
+func Sysctls(spec cardplane.ContainerSpec) (own, machine map[string]string) {
 	own, machine = map[string]string{}, map[string]string{}
-	for name, value := range params {
-		if slices.ContainsFunc(ipcSysctls, func(s string) bool {
+	if spec.Sandbox != "" {
+		machine["kernel.hostname"] = spec.Sandbox
+	}
+	for name, value := range spec.Sysctls {
+		if spec.Sandbox == "" && slices.ContainsFunc(ipcSysctls, func(s string) bool {
 			return name == s || strings.HasSuffix(s, ".") && strings.HasPrefix(name, s)
 		}) {
 			own[name] = value

@@ -63,7 +63,7 @@ func Build(r Request) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	sysctls, _ := Sysctls(r.Spec.Sysctls)
+	sysctls, _ := Sysctls(r.Spec)
 	spec := &specs.Spec{
 		Version:     version,
 		Hostname:    Hostname(r.ID, r.Spec),
@@ -80,6 +80,9 @@ func Build(r Request) (*specs.Spec, error) {
 			Seccomp:       withoutRules(seccomp),
 			Sysctl:        sysctls,
 		},
+	}
+	if r.Spec.Sandbox != "" {
+		share(spec, r.Spec)
 	}
 	if r.Spec.Security.Privileged {
 		privilege(spec)
@@ -148,6 +151,9 @@ func Args(spec cardplane.ContainerSpec, image cardplane.ImageConfig) []string {
 
 // Hostname returns the container's host name.
 func Hostname(id string, spec cardplane.ContainerSpec) string {
+	if spec.Sandbox != "" {
+		return spec.Sandbox
+	}
 	if spec.Hostname != "" {
 		return spec.Hostname
 	}

@@ -39,7 +39,8 @@ type Spec struct {
 	// HostCPUs are the CPUs of the host that the virtual CPUs may run on; all
 	// if empty.
 	HostCPUs []int
-	// Image is the block file that the guest finds under SerialImage.
+	// Image is the block file that the guest finds under SerialImage; the zero
+	// File is none.
 	Image File
 	// Disk is the writable disk that the guest finds under SerialScratch, or
 	// nil for none.
@@ -50,7 +51,7 @@ type Spec struct {
 	// template is the snapshot on the host that the machine starts from; ""
 	// for a cold boot.
 	template string
-	// savable machines become templates. They have neither Image nor Disk.
+	// savable machines become templates. They have neither Image nor disks.
 	savable bool
 }
 
@@ -90,7 +91,7 @@ type Disk struct {
 // blobs lists what the host must have before the disk and the VM are made.
 func (a *Artefacts) blobs(spec Spec) []File {
 	var list []File
-	if !spec.savable {
+	if spec.Image != (File{}) {
 		list = append(list, spec.Image)
 	}
 	for _, f := range a.files() {
@@ -125,7 +126,7 @@ func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
 	if spec.template != "" {
 		out.Snapshot = &spec.template
 	}
-	if !spec.savable {
+	if spec.Image != (File{}) {
 		out.Attachments = append(out.Attachments, blob(attachImage, spec.Image.Digest))
 	}
 	if a.m.Initrd != nil {
@@ -171,12 +172,12 @@ func (a *Artefacts) vmConfig(spec Spec, vm hostapi.VM) chapi.VmConfig {
 
 // ownDisks are the disks that a template lacks.
 func ownDisks(spec Spec, vm hostapi.VM) []chapi.DiskConfig {
-	if spec.savable {
-		return nil
-	}
 	paths := vm.Paths
-	disks := []chapi.DiskConfig{
-		{Id: attachImage, Path: paths.Attachments[attachImage], Readonly: true, ImageType: chapi.Raw, Serial: SerialImage},
+	var disks []chapi.DiskConfig
+	if spec.Image != (File{}) {
+		disks = append(disks, chapi.DiskConfig{
+			Id: attachImage, Path: paths.Attachments[attachImage], Readonly: true, ImageType: chapi.Raw, Serial: SerialImage,
+		})
 	}
 	if spec.Disk != nil {
 		disks = append(disks, chapi.DiskConfig{
@@ -189,6 +190,14 @@ func ownDisks(spec Spec, vm hostapi.VM) []chapi.DiskConfig {
 		})
 	}
 	return disks
+}
+
+// deviceConfig is a disk that comes to a machine which runs.
+func deviceConfig(d Device, vm hostapi.VM) chapi.DiskConfig {
+	return chapi.DiskConfig{
+		Id: d.Serial, Path: vm.Paths.Attachments[d.Serial], Serial: d.Serial,
+		Readonly: d.ReadOnly || d.Disk == nil, ImageType: chapi.Raw,
+	}
 }
 
 // saveDir is where the VMM of a machine that becomes a template writes it, and

@@ -15,6 +15,10 @@
 // Where there is a template for its size, a machine is restored instead of
 // booted (template.go). [Manager.MakeTemplate] makes one.
 //
+// [Sandbox.Plug] and [Sandbox.Unplug] give a machine that runs devices and take
+// them away. Both change what differs from what is asked for, and so may be
+// repeated after any break.
+//
 // A [Sandbox] follows the machine's events until Close or Destroy. A kernel
 // panic, a reboot, the end of the VMM: each closes Lost. A reboot is a loss,
 // because nothing that ran before it runs after it.

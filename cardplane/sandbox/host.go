@@ -41,6 +41,11 @@ type Host interface {
 	PutVM(ctx context.Context, id string, spec hostapi.VMSpec) (hostapi.VM, error)
 	// DeleteVM kills the VMM after grace and returns when it is gone.
 	DeleteVM(ctx context.Context, id string, grace time.Duration) error
+	// PutAttachment gives a running VM a further file, and returns the VM with
+	// the file's path.
+	PutAttachment(ctx context.Context, vm, name string, spec hostapi.AttachmentSpec) (hostapi.VM, error)
+	// DeleteAttachment takes away what PutAttachment has given.
+	DeleteAttachment(ctx context.Context, vm, name string) error
 	// ConsoleTail returns at most the newest n bytes of the guest's console.
 	ConsoleTail(ctx context.Context, id string, n int64) ([]byte, error)
 	// Events calls handle for each event of the VMM, from offset on, as they

@@ -72,6 +72,9 @@ func (s *Sandbox) lose(code, why string) {
 	s.kill(apierr.New(apierr.Unavailable, code, "the container's virtual machine is lost: %s", why))
 }
 
+// GiveUp makes the machine a lost one, for the reason that err says.
+func (s *Sandbox) GiveUp(err *apierr.Error) { s.kill(err) }
+
 // Lost is closed once the machine no longer runs what it was started for.
 func (s *Sandbox) Lost() <-chan struct{} { return s.alive.Done() }
 

@@ -30,7 +30,8 @@
 //	ledger      kind/resource id -> owner
 //	execs       container id/exec id -> exec, and how much of it events have told
 //	volumes     volume name -> volume
-//	leases      container id/volume name -> whether it may write
+//	leases      owner of the machine/volume name -> whether it may write
+//	sandboxes   sandbox id -> sandbox, and its latest machine
 //
 // The event journal is a further bucket of the file, and its writes are changes
 // in the same transactions.

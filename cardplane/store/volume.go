@@ -20,8 +20,8 @@ type volumeValue struct {
 	Clean bool `json:"clean,omitempty"`
 }
 
-// leaseValue is a container's use of a volume, by the container's id and the
-// volume's name.
+// leaseValue is a machine's use of a volume, by the volume's name and the id of
+// the container that the machine is for, or the owner of a sandbox's.
 type leaseValue struct {
 	versioned
 	Write bool `json:"write"`
@@ -29,11 +29,11 @@ type leaseValue struct {
 
 // lease is a leaseValue with its key.
 type lease struct {
-	container, volume string
-	write             bool
+	owner, volume string
+	write         bool
 }
 
-func (l lease) key() []byte { return []byte(l.container + "/" + l.volume) }
+func (l lease) key() []byte { return []byte(l.owner + "/" + l.volume) }
 
 // CreateVolume records a volume, with further changes in the same transaction.
 // It fails with volume_exists where the name is taken.
@@ -113,18 +113,18 @@ func (s *Store) RemoveVolume(name string, changes ...Change) error {
 	return wrapVolume(err, "remove", name)
 }
 
-// Lease lets a container use a volume from now on: as its only user where write
-// is set, or beside other readers. A reader of a volume that is not clean
-// becomes a writer.
+// Lease lets the machines of an owner, a container's id or that of OwnerSandbox,
+// use a volume from now on: as its only user where write is set, or beside
+// other readers. A reader of a volume that is not clean becomes a writer.
 //
 // Errors: volume_not_found, volume_in_use.
-func Lease(name, container string, write bool) Change {
+func Lease(name, owner string, write bool) Change {
 	return func(tx *bbolt.Tx) error {
 		v, err := volumeNamed(tx, name)
 		if err != nil {
 			return err
 		}
-		mine := lease{container, name, write || !v.Clean}
+		mine := lease{owner, name, write || !v.Clean}
 		if err := checkLeases(tx, mine); err != nil {
 			return err
 		}
@@ -149,26 +149,40 @@ func checkLeases(tx *bbolt.Tx, mine lease) error {
 		return err
 	}
 	for _, other := range all {
-		if other.volume != mine.volume || other.container == mine.container || !mine.write && !other.write {
+		if other.volume != mine.volume || other.owner == mine.owner || !mine.write && !other.write {
 			continue
 		}
-		rec, err := decodeRecord(tx.Bucket(bucketContainers).Get([]byte(other.container)))
+		user, err := leaseUser(tx, other)
 		if err != nil {
 			return err
 		}
 		return apierr.New(apierr.FailedPrecondition, "volume_in_use",
-			"the volume %q is in use by container %s, and a volume has one writer or only readers; stop that container first, or mount it read-only in both",
-			mine.volume, rec.Container.Name)
+			"the volume %q is in use by %s, and a volume has one machine that writes or only readers; stop that first, mount it read-only in both, or run both in one sandbox",
+			mine.volume, user)
 	}
 	return nil
 }
 
-// leases returns the leases of a container, or all if it is empty.
-func leases(tx *bbolt.Tx, container string) ([]lease, error) {
+// leaseUser says for people whose lease l is.
+func leaseUser(tx *bbolt.Tx, l lease) (string, error) {
+	id, shared := strings.CutPrefix(l.owner, OwnerSandbox)
+	if raw := tx.Bucket(bucketSandboxes).Get([]byte(id)); shared && raw != nil {
+		v, err := decodeSandbox(raw)
+		return "sandbox " + v.Sandbox.Name, err
+	}
+	if raw := tx.Bucket(bucketContainers).Get([]byte(id)); raw != nil {
+		rec, err := decodeRecord(raw)
+		return "container " + rec.Container.Name, err
+	}
+	return "a machine that is not gone yet", nil
+}
+
+// leases returns the leases of an owner, or all if it is empty.
+func leases(tx *bbolt.Tx, owner string) ([]lease, error) {
 	var all []lease
 	var prefix []byte
-	if container != "" {
-		prefix = []byte(container + "/")
+	if owner != "" {
+		prefix = []byte(owner + "/")
 	}
 	c := tx.Bucket(bucketLeases).Cursor()
 	for k, raw := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, raw = c.Next() {
@@ -185,25 +199,25 @@ func leases(tx *bbolt.Tx, container string) ([]lease, error) {
 	return all, nil
 }
 
-// Leases returns the names of the volumes that a container uses now, each with
-// whether it may write.
-func (s *Store) Leases(container string) (map[string]bool, error) {
+// Leases returns the names of the volumes that an owner's machines use now,
+// each with whether they may write.
+func (s *Store) Leases(owner string) (map[string]bool, error) {
 	out := make(map[string]bool)
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		all, err := leases(tx, container)
+		all, err := leases(tx, owner)
 		for _, l := range all {
 			out[l.volume] = l.write
 		}
 		return err
 	})
-	return out, wrapVolume(err, "find", "of container "+container)
+	return out, wrapVolume(err, "find", "of "+owner)
 }
 
-// EndLeases ends the container's use of all volumes. unmounted tells that it
-// left their file systems in order.
-func EndLeases(container string, unmounted bool) Change {
+// EndLeases ends the owner's use of all volumes. unmounted tells that its
+// machine left their file systems in order.
+func EndLeases(owner string, unmounted bool) Change {
 	return func(tx *bbolt.Tx) error {
-		all, err := leases(tx, container)
+		all, err := leases(tx, owner)
 		if err != nil {
 			return err
 		}

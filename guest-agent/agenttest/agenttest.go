@@ -54,6 +54,9 @@ func Start(tb testing.TB) *Agent {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	if err := makeParameters(dir); err != nil {
+		tb.Fatal(err)
+	}
 	a := &Agent{Socket: filepath.Join(dir, "vsock"), done: make(chan error, 1), off: make(chan struct{})}
 	a.Containers = container.NewManager(log, func() guestapi.Machine { return identity }, newRuntime(dir), roots{dir: dir}, sysctl.Dir(dir))
 	if a.mux, err = listenMux(a.Socket); err != nil {
@@ -134,6 +137,14 @@ func (m machine) Info() (guestapi.Info, error) {
 }
 
 // identity is made up.
+// makeParameters makes the kernel parameters that there are.
+func makeParameters(dir string) error {
+	if err := os.Mkdir(filepath.Join(dir, "kernel"), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "kernel", "hostname"), nil, 0o600)
+}
+
 var identity = guestapi.Machine{AgentVersion: "test", KernelRelease: "6.12.0-test", BootId: "00000000-0000-4000-8000-000000000000"}
 
 // Memory implements server.Machine with made-up figures.

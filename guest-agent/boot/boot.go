@@ -96,6 +96,7 @@ func Stages(system System, root string) []Stage {
 		{
 			{"filesystems", m.filesystems},
 			{"cgroup", m.cgroup},
+			{"shm", m.shm},
 			{"limits", func(context.Context) error { return system.SetFileLimit(fileLimit) }},
 			{"loopback", func(context.Context) error { return system.InterfaceUp("lo") }},
 			{"hostname", func(context.Context) error { return system.SetHostname(hostname) }},

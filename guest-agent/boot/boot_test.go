@@ -78,12 +78,12 @@ func TestSteps(t *testing.T) {
 	for _, timing := range timings {
 		names = append(names, timing.Name)
 	}
-	if want := []string{"mount", "filesystems", "cgroup", "limits", "loopback", "hostname", "ctrl-alt-del", "entropy"}; !reflect.DeepEqual(names, want) {
+	if want := []string{"mount", "filesystems", "cgroup", "shm", "limits", "loopback", "hostname", "ctrl-alt-del", "entropy"}; !reflect.DeepEqual(names, want) {
 		t.Errorf("steps %q", names)
 	}
 	want := []string{
 		"mount devtmpfs dev", "mount proc proc", "mount sysfs sys", "mount cgroup2 cgroup", "mount tmpfs run",
-		"ctrl-alt-del", "files 1048576", "hostname cardplane", "random", "up lo",
+		"ctrl-alt-del", "files 1048576", "hostname cardplane", "mount tmpfs shm", "random", "up lo",
 	}
 	slices.Sort(system.calls[5:]) // the second stage's, in any order
 	if !reflect.DeepEqual(system.calls, want) {

@@ -22,7 +22,8 @@ const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 
 // mounts is what the agent and crun need, in order: /dev comes first, for
 // whatever opens a device, such as the Go runtime for lack of a standard file.
-// Containers mount /dev/pts, /dev/shm and the like themselves.
+// Containers mount /dev/pts and the like themselves, and /dev/shm where they do
+// not share this one.
 var mounts = []mountPoint{
 	{"dev", "dev", "devtmpfs", unix.MS_NOSUID, "mode=0755"},
 	{"proc", "proc", "proc", safe, ""},
@@ -39,6 +40,18 @@ func (m machine) mount(context.Context) error {
 		if err != nil && !errors.Is(err, unix.EBUSY) {
 			return fmt.Errorf("mount %s on /%s: %w", p.fstype, p.target, err)
 		}
+	}
+	return nil
+}
+
+// shm mounts the memory that containers share which share the machine.
+func (m machine) shm(context.Context) error {
+	target := filepath.Join(m.root, "dev/shm")
+	if err := os.MkdirAll(target, 0o755); err != nil {
+		return err
+	}
+	if err := m.system.Mount("shm", target, "tmpfs", safe, "mode=1777"); err != nil {
+		return fmt.Errorf("mount tmpfs on /dev/shm: %w", err)
 	}
 	return nil
 }

@@ -142,6 +142,24 @@ type Attachment struct {
 	Readonly bool `json:"readonly"`
 }
 
+// AttachmentSpec An attachment without its name. Exactly one of `blob` and `disk` is set.
+//
+// Example: {"disk":"web-2-rw","readonly":false}
+type AttachmentSpec struct {
+	// Blob SHA-256 of the bytes, in lower-case hexadecimal.
+	//
+	// Example: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+	Blob *Digest `json:"blob,omitempty"`
+
+	// Disk A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Disk *ID `json:"disk,omitempty"`
+
+	// Readonly As of an `Attachment`.
+	Readonly bool `json:"readonly"`
+}
+
 // Blob Example: {"complete":false,"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","receivedBytes":65536,"sizeBytes":1048576}
 type Blob struct {
 	// Complete All bytes are there and verified.
@@ -376,6 +394,9 @@ type VM struct {
 	// Pid Process id of the VMM on the host, for people; 0 while starting.
 	Pid int `json:"pid"`
 
+	// Plugged What it was given after its start.
+	Plugged *[]Attachment `json:"plugged,omitempty"`
+
 	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"}
 	Spec VMSpec `json:"spec"`
 
@@ -504,7 +525,7 @@ type VMPaths struct {
 
 // VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"}
 type VMSpec struct {
-	// Attachments What the VM refers to; none of it can be removed before the VM is deleted.
+	// Attachments What the VM refers to from its start; none of it can be removed before the VM is deleted.
 	Attachments []Attachment `json:"attachments"`
 
 	// HostCpus The host's CPUs that the card will pin vCPUs to (`cpus.affinity`).
@@ -562,6 +583,11 @@ type VMUsage struct {
 	// WrittenBytes Written to block devices since the start.
 	WrittenBytes *int64 `json:"writtenBytes,omitempty"`
 }
+
+// AttachmentName A name chosen by the card, unique among things of its kind on this host.
+//
+// Example: web-1
+type AttachmentName = ID
 
 // DiskID A name chosen by the card, unique among things of its kind on this host.
 //
@@ -649,6 +675,9 @@ type PutSnapshotJSONRequestBody = SnapshotSpec
 
 // PutVMJSONRequestBody defines body for PutVM for application/json ContentType.
 type PutVMJSONRequestBody = VMSpec
+
+// PutAttachmentJSONRequestBody defines body for PutAttachment for application/json ContentType.
+type PutAttachmentJSONRequestBody = AttachmentSpec
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -960,6 +989,50 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/vms/{id} (the `PutVM` operationId).
 	PutVM(ctx context.Context, id VMID, body PutVMJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAttachment Take away what a VM was given by a PUT
+	//
+	// To be asked once the VMM has closed the file (the event
+	// `device-removed`): from then on another VM may have it. Taking away
+	// what is not there succeeds, also from a VM that does not exist.
+	// Errors: `attachment_in_use` for one of the VM's specification.
+	//
+	// Corresponds with DELETE /v1/vms/{id}/attachments/{name} (the `DeleteAttachment` operationId).
+	DeleteAttachment(ctx context.Context, id VMID, name AttachmentName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutAttachmentWithBody Give a VM that exists a further file
+	//
+	// Answers with the VM, whose `paths.attachments` then has the path for
+	// `vm.add-disk`. The VM's specification does not change; what was added
+	// is in `plugged`. An attachment that is there with the same
+	// specification is answered as it is.
+	//
+	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+	// (with another specification, or one of the VM's own), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `invalid_attachment`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+	PutAttachmentWithBody(ctx context.Context, id VMID, name AttachmentName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutAttachment Give a VM that exists a further file
+	//
+	// Answers with the VM, whose `paths.attachments` then has the path for
+	// `vm.add-disk`. The VM's specification does not change; what was added
+	// is in `plugged`. An attachment that is there with the same
+	// specification is answered as it is.
+	//
+	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+	// (with another specification, or one of the VM's own), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `invalid_attachment`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+	PutAttachment(ctx context.Context, id VMID, name AttachmentName, body PutAttachmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadConsole What the guest has written to its console
 	//
@@ -1433,6 +1506,80 @@ func (c *Client) PutVMWithBody(ctx context.Context, id VMID, contentType string,
 // Corresponds with PUT /v1/vms/{id} (the `PutVM` operationId).
 func (c *Client) PutVM(ctx context.Context, id VMID, body PutVMJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutVMRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAttachment Take away what a VM was given by a PUT
+//
+// To be asked once the VMM has closed the file (the event
+// `device-removed`): from then on another VM may have it. Taking away
+// what is not there succeeds, also from a VM that does not exist.
+// Errors: `attachment_in_use` for one of the VM's specification.
+//
+// Corresponds with DELETE /v1/vms/{id}/attachments/{name} (the `DeleteAttachment` operationId).
+func (c *Client) DeleteAttachment(ctx context.Context, id VMID, name AttachmentName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAttachmentRequest(c.Server, id, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutAttachmentWithBody Give a VM that exists a further file
+//
+// Answers with the VM, whose `paths.attachments` then has the path for
+// `vm.add-disk`. The VM's specification does not change; what was added
+// is in `plugged`. An attachment that is there with the same
+// specification is answered as it is.
+//
+// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+// (with another specification, or one of the VM's own), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `invalid_attachment`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+func (c *Client) PutAttachmentWithBody(ctx context.Context, id VMID, name AttachmentName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutAttachmentRequestWithBody(c.Server, id, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutAttachment Give a VM that exists a further file
+//
+// Answers with the VM, whose `paths.attachments` then has the path for
+// `vm.add-disk`. The VM's specification does not change; what was added
+// is in `plugged`. An attachment that is there with the same
+// specification is answered as it is.
+//
+// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+// (with another specification, or one of the VM's own), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `invalid_attachment`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+func (c *Client) PutAttachment(ctx context.Context, id VMID, name AttachmentName, body PutAttachmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutAttachmentRequest(c.Server, id, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2191,6 +2338,101 @@ func NewPutVMRequestWithBody(server string, id VMID, contentType string, body io
 	return req, nil
 }
 
+// NewDeleteAttachmentRequest constructs an http.Request for the DeleteAttachment method
+func NewDeleteAttachmentRequest(server string, id VMID, name AttachmentName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/vms/%s/attachments/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutAttachmentRequest calls the generic PutAttachment builder with application/json body
+func NewPutAttachmentRequest(server string, id VMID, name AttachmentName, body PutAttachmentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutAttachmentRequestWithBody(server, id, name, "application/json", bodyReader)
+}
+
+// NewPutAttachmentRequestWithBody constructs an http.Request for the PutAttachment method, with any body, and a specified content type
+func NewPutAttachmentRequestWithBody(server string, id VMID, name AttachmentName, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/vms/%s/attachments/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewReadConsoleRequest constructs an http.Request for the ReadConsole method
 func NewReadConsoleRequest(server string, id VMID, params *ReadConsoleParams) (*http.Request, error) {
 	var err error
@@ -2791,6 +3033,52 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/vms/{id} (the `PutVM` operationId).
 	PutVMWithResponse(ctx context.Context, id VMID, body PutVMJSONRequestBody, reqEditors ...RequestEditorFn) (*PutVMResponse, error)
+
+	// DeleteAttachmentWithResponse Take away what a VM was given by a PUT
+	//
+	// To be asked once the VMM has closed the file (the event
+	// `device-removed`): from then on another VM may have it. Taking away
+	// what is not there succeeds, also from a VM that does not exist.
+	// Errors: `attachment_in_use` for one of the VM's specification.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/vms/{id}/attachments/{name} (the `DeleteAttachment` operationId).
+	DeleteAttachmentWithResponse(ctx context.Context, id VMID, name AttachmentName, reqEditors ...RequestEditorFn) (*DeleteAttachmentResponse, error)
+
+	// PutAttachmentWithBodyWithResponse Give a VM that exists a further file
+	//
+	// Answers with the VM, whose `paths.attachments` then has the path for
+	// `vm.add-disk`. The VM's specification does not change; what was added
+	// is in `plugged`. An attachment that is there with the same
+	// specification is answered as it is.
+	//
+	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+	// (with another specification, or one of the VM's own), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `invalid_attachment`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+	PutAttachmentWithBodyWithResponse(ctx context.Context, id VMID, name AttachmentName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutAttachmentResponse, error)
+
+	// PutAttachmentWithResponse Give a VM that exists a further file
+	//
+	// Answers with the VM, whose `paths.attachments` then has the path for
+	// `vm.add-disk`. The VM's specification does not change; what was added
+	// is in `plugged`. An attachment that is there with the same
+	// specification is answered as it is.
+	//
+	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+	// (with another specification, or one of the VM's own), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `invalid_attachment`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+	PutAttachmentWithResponse(ctx context.Context, id VMID, name AttachmentName, body PutAttachmentJSONRequestBody, reqEditors ...RequestEditorFn) (*PutAttachmentResponse, error)
 
 	// ReadConsoleWithResponse What the guest has written to its console
 	//
@@ -3664,6 +3952,95 @@ func (r PutVMResponse) ContentType() string {
 	return ""
 }
 
+type DeleteAttachmentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteAttachmentResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAttachmentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAttachmentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAttachmentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAttachmentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutAttachmentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VM
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutAttachmentResponse) GetJSON200() *VM {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutAttachmentResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutAttachmentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutAttachmentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutAttachmentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutAttachmentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ReadConsoleResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4224,6 +4601,70 @@ func (c *ClientWithResponses) PutVMWithResponse(ctx context.Context, id VMID, bo
 		return nil, err
 	}
 	return ParsePutVMResponse(rsp)
+}
+
+// DeleteAttachmentWithResponse Take away what a VM was given by a PUT
+//
+// To be asked once the VMM has closed the file (the event
+// `device-removed`): from then on another VM may have it. Taking away
+// what is not there succeeds, also from a VM that does not exist.
+// Errors: `attachment_in_use` for one of the VM's specification.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/vms/{id}/attachments/{name} (the `DeleteAttachment` operationId).
+func (c *ClientWithResponses) DeleteAttachmentWithResponse(ctx context.Context, id VMID, name AttachmentName, reqEditors ...RequestEditorFn) (*DeleteAttachmentResponse, error) {
+	rsp, err := c.DeleteAttachment(ctx, id, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAttachmentResponse(rsp)
+}
+
+// PutAttachmentWithBodyWithResponse Give a VM that exists a further file
+//
+// Answers with the VM, whose `paths.attachments` then has the path for
+// `vm.add-disk`. The VM's specification does not change; what was added
+// is in `plugged`. An attachment that is there with the same
+// specification is answered as it is.
+//
+// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+// (with another specification, or one of the VM's own), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `invalid_attachment`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+func (c *ClientWithResponses) PutAttachmentWithBodyWithResponse(ctx context.Context, id VMID, name AttachmentName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutAttachmentResponse, error) {
+	rsp, err := c.PutAttachmentWithBody(ctx, id, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutAttachmentResponse(rsp)
+}
+
+// PutAttachmentWithResponse Give a VM that exists a further file
+//
+// Answers with the VM, whose `paths.attachments` then has the path for
+// `vm.add-disk`. The VM's specification does not change; what was added
+// is in `plugged`. An attachment that is there with the same
+// specification is answered as it is.
+//
+// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
+// (with another specification, or one of the VM's own), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `invalid_attachment`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/vms/{id}/attachments/{name} (the `PutAttachment` operationId).
+func (c *ClientWithResponses) PutAttachmentWithResponse(ctx context.Context, id VMID, name AttachmentName, body PutAttachmentJSONRequestBody, reqEditors ...RequestEditorFn) (*PutAttachmentResponse, error) {
+	rsp, err := c.PutAttachment(ctx, id, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutAttachmentResponse(rsp)
 }
 
 // ReadConsoleWithResponse What the guest has written to its console
@@ -4866,6 +5307,68 @@ func ParsePutVMResponse(rsp *http.Response) (*PutVMResponse, error) {
 	return response, nil
 }
 
+// ParseDeleteAttachmentResponse parses an HTTP response from a DeleteAttachmentWithResponse call
+func ParseDeleteAttachmentResponse(rsp *http.Response) (*DeleteAttachmentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAttachmentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutAttachmentResponse parses an HTTP response from a PutAttachmentWithResponse call
+func ParsePutAttachmentResponse(rsp *http.Response) (*PutAttachmentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutAttachmentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VM
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseReadConsoleResponse parses an HTTP response from a ReadConsoleWithResponse call
 func ParseReadConsoleResponse(rsp *http.Response) (*ReadConsoleResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5033,6 +5536,12 @@ type ServerInterface interface {
 	// PutVM Start a VMM process
 	// (PUT /v1/vms/{id})
 	PutVM(w http.ResponseWriter, r *http.Request, id VMID)
+	// DeleteAttachment Take away what a VM was given by a PUT
+	// (DELETE /v1/vms/{id}/attachments/{name})
+	DeleteAttachment(w http.ResponseWriter, r *http.Request, id VMID, name AttachmentName)
+	// PutAttachment Give a VM that exists a further file
+	// (PUT /v1/vms/{id}/attachments/{name})
+	PutAttachment(w http.ResponseWriter, r *http.Request, id VMID, name AttachmentName)
 	// ReadConsole What the guest has written to its console
 	// (GET /v1/vms/{id}/console)
 	ReadConsole(w http.ResponseWriter, r *http.Request, id VMID, params ReadConsoleParams)
@@ -5498,6 +6007,76 @@ func (siw *ServerInterfaceWrapper) PutVM(w http.ResponseWriter, r *http.Request)
 	handler.ServeHTTP(w, r)
 }
 
+// DeleteAttachment operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAttachment(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VMID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name AttachmentName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", r.PathValue("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAttachment(w, r, id, name)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutAttachment operation middleware
+func (siw *ServerInterfaceWrapper) PutAttachment(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VMID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name AttachmentName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", r.PathValue("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutAttachment(w, r, id, name)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ReadConsole operation middleware
 func (siw *ServerInterfaceWrapper) ReadConsole(w http.ResponseWriter, r *http.Request) {
 
@@ -5856,6 +6435,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/vms/{id}", wrapper.DeleteVM)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}", wrapper.GetVM)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/vms/{id}", wrapper.PutVM)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/vms/{id}/attachments/{name}", wrapper.DeleteAttachment)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/vms/{id}/attachments/{name}", wrapper.PutAttachment)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}/wait", wrapper.WaitVM)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}/console", wrapper.ReadConsole)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}/log", wrapper.ReadLog)
@@ -6537,6 +7118,81 @@ func (response PutVMdefaultApplicationProblemPlusJSONResponse) VisitPutVMRespons
 	return err
 }
 
+type DeleteAttachmentRequestObject struct {
+	Id   VMID           `json:"id"`
+	Name AttachmentName `json:"name"`
+}
+
+type DeleteAttachmentResponseObject interface {
+	VisitDeleteAttachmentResponse(w http.ResponseWriter) error
+}
+
+type DeleteAttachment204Response struct {
+}
+
+func (response DeleteAttachment204Response) VisitDeleteAttachmentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteAttachmentdefaultApplicationProblemPlusJSONResponse) VisitDeleteAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAttachmentRequestObject struct {
+	Id   VMID           `json:"id"`
+	Name AttachmentName `json:"name"`
+	Body *PutAttachmentJSONRequestBody
+}
+
+type PutAttachmentResponseObject interface {
+	VisitPutAttachmentResponse(w http.ResponseWriter) error
+}
+
+type PutAttachment200JSONResponse VM
+
+func (response PutAttachment200JSONResponse) VisitPutAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutAttachmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutAttachmentdefaultApplicationProblemPlusJSONResponse) VisitPutAttachmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReadConsoleRequestObject struct {
 	Id     VMID `json:"id"`
 	Params ReadConsoleParams
@@ -6794,6 +7450,12 @@ type StrictServerInterface interface {
 	// PutVM Start a VMM process
 	// (PUT /v1/vms/{id})
 	PutVM(ctx context.Context, request PutVMRequestObject) (PutVMResponseObject, error)
+	// DeleteAttachment Take away what a VM was given by a PUT
+	// (DELETE /v1/vms/{id}/attachments/{name})
+	DeleteAttachment(ctx context.Context, request DeleteAttachmentRequestObject) (DeleteAttachmentResponseObject, error)
+	// PutAttachment Give a VM that exists a further file
+	// (PUT /v1/vms/{id}/attachments/{name})
+	PutAttachment(ctx context.Context, request PutAttachmentRequestObject) (PutAttachmentResponseObject, error)
 	// ReadConsole What the guest has written to its console
 	// (GET /v1/vms/{id}/console)
 	ReadConsole(ctx context.Context, request ReadConsoleRequestObject) (ReadConsoleResponseObject, error)
@@ -7319,6 +7981,67 @@ func (sh *strictHandler) PutVM(w http.ResponseWriter, r *http.Request, id VMID) 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutVMResponseObject); ok {
 		if err := validResponse.VisitPutVMResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAttachment operation middleware
+func (sh *strictHandler) DeleteAttachment(w http.ResponseWriter, r *http.Request, id VMID, name AttachmentName) {
+	var request DeleteAttachmentRequestObject
+
+	request.Id = id
+	request.Name = name
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAttachment(ctx, request.(DeleteAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAttachment")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAttachmentResponseObject); ok {
+		if err := validResponse.VisitDeleteAttachmentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutAttachment operation middleware
+func (sh *strictHandler) PutAttachment(w http.ResponseWriter, r *http.Request, id VMID, name AttachmentName) {
+	var request PutAttachmentRequestObject
+
+	request.Id = id
+	request.Name = name
+
+	var body PutAttachmentJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutAttachment(ctx, request.(PutAttachmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutAttachment")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutAttachmentResponseObject); ok {
+		if err := validResponse.VisitPutAttachmentResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -127,3 +127,14 @@ func (l *Link) LogTail(ctx context.Context, id string, n int64) ([]byte, error) 
 	body, err := stream(l.client.ReadLog(ctx, id, &hostapi.ReadLogParams{Bytes: &n}))
 	return readAll(body, n, err)
 }
+
+// PutAttachment gives a VM that exists a further file, or finds that it has
+// it. Errors: vm_exited, attachment_exists, disk_attached.
+func (l *Link) PutAttachment(ctx context.Context, vm, name string, spec hostapi.AttachmentSpec) (hostapi.VM, error) {
+	return apierr.Decode[hostapi.VM](l.client.PutAttachment(ctx, vm, name, spec))
+}
+
+// DeleteAttachment takes away what PutAttachment has given.
+func (l *Link) DeleteAttachment(ctx context.Context, vm, name string) error {
+	return apierr.Done(l.client.DeleteAttachment(ctx, vm, name))
+}

@@ -148,6 +148,7 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 		Containers: containers,
 		Images:     containers.Images(),
 		Volumes:    containers.Volumes(),
+		Sandboxes:  containers.Sandboxes(),
 		Events:     events,
 		System: system.New(system.Config{
 			Host: host, Artefacts: artefacts, Link: m.Link, DataDir: m.DataDir, Epoch: st.Epoch(), DiskUsage: containers.DiskUsage,

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cardplane/cardplane/openapi/chapi"
@@ -21,9 +22,12 @@ func (m *machine) handleSnapshots(mux *http.ServeMux) {
 		"vm.snapshot":    m.snapshot,
 		"vm.restore":     m.restore,
 		"vm.add-disk":    m.addDisk,
-		"vm.resume":      m.resume,
-		"vm.reboot":      func(*http.Request) error { return m.process.Emit("vm", "rebooting") },
-		"vmm.shutdown":   func(*http.Request) error { m.poweroff(); return nil },
+
+		"vm.remove-device": m.removeDevice,
+
+		"vm.resume":    m.resume,
+		"vm.reboot":    func(*http.Request) error { return m.process.Emit("vm", "rebooting") },
+		"vmm.shutdown": func(*http.Request) error { m.poweroff(); return nil },
 	} {
 		mux.HandleFunc("PUT /api/v1/"+path, func(w http.ResponseWriter, r *http.Request) {
 			m.mu.Lock()
@@ -85,6 +89,20 @@ func (m *machine) addDisk(r *http.Request) error {
 	}
 	m.config.Disks = append(m.config.Disks, disk)
 	return m.checkFiles()
+}
+
+// removeDevice is the whole removal: the guest always agrees at once.
+func (m *machine) removeDevice(r *http.Request) error {
+	var gone chapi.VmRemoveDevice
+	if err := json.NewDecoder(r.Body).Decode(&gone); err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(m.config.Disks), func(d chapi.DiskConfig) bool { return d.Id == gone.Id })
+	if len(left) == len(m.config.Disks) {
+		return errors.New("there is no device of that name")
+	}
+	m.config.Disks = left
+	return nil
 }
 
 func (m *machine) resizeDisk(r *http.Request) error {

@@ -330,6 +330,86 @@ export interface paths {
         patch: operations["updateVolume"];
         trace?: never;
     };
+    "/v1/sandboxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List sandboxes. */
+        get: operations["listSandboxes"];
+        put?: never;
+        /**
+         * Create a sandbox, a virtual machine for several containers.
+         * @description A container that names a sandbox runs in the sandbox's VM. Its VM is
+         *     booted when the first of its containers starts, and switched off when
+         *     the last of them has ended; until then, and after, it is a record.
+         *
+         *     The containers of a sandbox have one network, so that each reaches the
+         *     others on 127.0.0.1, one host name (the sandbox's), one System V and
+         *     POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+         *     are each container's own. Kernel parameters are the VM's: the last one
+         *     who sets one sets it for all. They may write to the same volume; the
+         *     volume is the VM's until its end.
+         *
+         *     The end of one container leaves the others. The end of the VM is the end
+         *     of all, and those that are started again share a new one. A VM has up to
+         *     24 disks (one for each image, writable layer and volume), beyond which a
+         *     start fails with `sandbox_full`. Codes:
+         *     `sandbox_exists`, `invalid_name`, and those of a container's resources.
+         */
+        post: operations["createSandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove all sandboxes that no container names. */
+        post: operations["pruneSandboxes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example shop
+                 */
+                sandbox: components["parameters"]["SandboxRef"];
+            };
+            cookie?: never;
+        };
+        /** One sandbox. */
+        get: operations["getSandbox"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a sandbox.
+         * @description Fails with `sandbox_in_use` while a container, running or not, names it.
+         */
+        delete: operations["deleteSandbox"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/containers": {
         parameters: {
             query?: never;
@@ -1208,6 +1288,124 @@ export interface components {
              */
             reclaimedBytes: number;
         };
+        /**
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "5d1f0a7c3b2e49d8a6c4e8f20b91d3a7",
+         *           "name": "shop",
+         *           "labels": {
+         *             "tier": "front"
+         *           },
+         *           "resources": {
+         *             "vcpus": 2,
+         *             "memoryBytes": 536870912
+         *           },
+         *           "state": "running",
+         *           "containers": [
+         *             {
+         *               "id": "3f2b8c1d9e4a5f60718293a4b5c6d7e8",
+         *               "name": "web-1",
+         *               "state": "running"
+         *             }
+         *           ],
+         *           "createdAt": "2026-01-02T15:04:05Z"
+         *         }
+         *       ]
+         *     }
+         */
+        SandboxList: {
+            items: components["schemas"]["Sandbox"][];
+            nextCursor?: string;
+        };
+        /**
+         * @description idle: none of its containers runs, and it takes nothing of the compute host. starting: all of those that are active are starting. running: its VM runs a program.
+         * @enum {string}
+         */
+        SandboxState: "idle" | "starting" | "running";
+        /**
+         * @example {
+         *       "id": "5d1f0a7c3b2e49d8a6c4e8f20b91d3a7",
+         *       "name": "shop",
+         *       "labels": {
+         *         "tier": "front"
+         *       },
+         *       "resources": {
+         *         "vcpus": 2,
+         *         "memoryBytes": 536870912
+         *       },
+         *       "state": "running",
+         *       "containers": [
+         *         {
+         *           "id": "3f2b8c1d9e4a5f60718293a4b5c6d7e8",
+         *           "name": "web-1",
+         *           "state": "running"
+         *         }
+         *       ],
+         *       "createdAt": "2026-01-02T15:04:05Z"
+         *     }
+         */
+        Sandbox: {
+            /** @description 32 hexadecimal digits. */
+            id: string;
+            /** @description Also the host name of its containers. */
+            name: string;
+            labels?: {
+                [key: string]: string;
+            };
+            resources: components["schemas"]["SandboxResources"];
+            state: components["schemas"]["SandboxState"];
+            /** @description Those that name it. */
+            containers: components["schemas"]["SandboxContainer"][];
+            /** Format: date-time */
+            createdAt: string;
+        };
+        SandboxContainer: {
+            id: string;
+            name: string;
+            state: components["schemas"]["ContainerState"];
+        };
+        /** @description The size of its VM. */
+        SandboxResources: {
+            /**
+             * Format: int32
+             * @description Virtual CPUs. Default 1.
+             */
+            vcpus?: number;
+            /**
+             * Format: int64
+             * @description Memory, the guest's kernel included. Rounded up to 1 MiB. Default 256 MiB.
+             */
+            memoryBytes?: number;
+            /**
+             * @description As of a container.
+             * @default false
+             */
+            hugePages?: boolean;
+            /** @description As of a container. */
+            cpuset?: string;
+        };
+        SandboxSpec: {
+            /** @description Unique. Made up when it is left out. */
+            name?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            resources?: components["schemas"]["SandboxResources"];
+        };
+        SandboxPrune: {
+            /** @description Only sandboxes with all of these labels, each `key` or `key=value`. */
+            labels?: string[];
+            /**
+             * Format: date-time
+             * @description Only sandboxes created before this time.
+             */
+            until?: string;
+        };
+        SandboxPruned: {
+            /** @description Names of the sandboxes. */
+            deleted: string[];
+        };
         VolumeMount: {
             /** @description The volume's name. One that does not exist is created with the defaults. */
             volume: string;
@@ -1390,6 +1588,13 @@ export interface components {
             workingDir?: string;
             /** @description name, uid, name:group or uid:gid; replaces the image's. */
             user?: string;
+            /**
+             * @description Id, unique prefix of an id, or name of the sandbox to run in; in a
+             *     container it is the name. Without it each run has a VM of its own.
+             *     In a sandbox `hostname`, `shmBytes` and of the resources `vcpus`,
+             *     `hugePages` and `cpuset` are the sandbox's (`option_of_sandbox`).
+             */
+            sandbox?: string;
             /** @description The first 12 characters of the id when absent. */
             hostname?: string;
             labels?: {
@@ -1656,7 +1861,7 @@ export interface components {
             vcpus?: number;
             /**
              * Format: int64
-             * @description Memory of the VM, the guest's kernel included. Rounded up to 1 MiB. Default 256 MiB.
+             * @description Memory of the VM, the guest's kernel included, at least 64 MiB. Rounded up to 1 MiB. Default 256 MiB. In a sandbox: the most that the container may use, at least 6 MiB; no limit when absent.
              */
             memoryBytes?: number;
             /**
@@ -1737,7 +1942,7 @@ export interface components {
             /** @description 32 hexadecimal digits. */
             id: string;
             name: string;
-            /** @description The sandbox (VM) that the container belongs to. */
+            /** @description The VM of the present or last run, which several containers share where `spec.sandbox` is set. */
             sandboxId: string;
             imageId: string;
             state: components["schemas"]["ContainerState"];
@@ -1874,7 +2079,10 @@ export interface components {
         ResourcesUpdate: {
             /** Format: int32 */
             vcpus?: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description At least 64 MiB, in a sandbox 6 MiB.
+             */
             memoryBytes?: number;
             /**
              * Format: int64
@@ -2226,7 +2434,7 @@ export interface components {
              * @description What happened.
              * @enum {string}
              */
-            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
+            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "sandbox.create" | "sandbox.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
             /** @description Id of the object. */
             subject: string;
             /** @description Its name. */
@@ -2493,6 +2701,11 @@ export interface components {
         VolumeRef: string;
         /**
          * @description Id, unique prefix of an id, or name.
+         * @example shop
+         */
+        SandboxRef: string;
+        /**
+         * @description Id, unique prefix of an id, or name.
          * @example web-1
          */
         ContainerRef: string;
@@ -2577,6 +2790,14 @@ export type VolumeSpec = components['schemas']['VolumeSpec'];
 export type VolumeUpdate = components['schemas']['VolumeUpdate'];
 export type VolumePrune = components['schemas']['VolumePrune'];
 export type VolumePruned = components['schemas']['VolumePruned'];
+export type SandboxList = components['schemas']['SandboxList'];
+export type SandboxState = components['schemas']['SandboxState'];
+export type Sandbox = components['schemas']['Sandbox'];
+export type SandboxContainer = components['schemas']['SandboxContainer'];
+export type SandboxResources = components['schemas']['SandboxResources'];
+export type SandboxSpec = components['schemas']['SandboxSpec'];
+export type SandboxPrune = components['schemas']['SandboxPrune'];
+export type SandboxPruned = components['schemas']['SandboxPruned'];
 export type VolumeMount = components['schemas']['VolumeMount'];
 export type ImageList = components['schemas']['ImageList'];
 export type Image = components['schemas']['Image'];
@@ -2644,6 +2865,7 @@ export type ResponseUnavailable = components['responses']['Unavailable'];
 export type ResponseInsufficientStorage = components['responses']['InsufficientStorage'];
 export type ParameterImageRef = components['parameters']['ImageRef'];
 export type ParameterVolumeRef = components['parameters']['VolumeRef'];
+export type ParameterSandboxRef = components['parameters']['SandboxRef'];
 export type ParameterContainerRef = components['parameters']['ContainerRef'];
 export type ParameterExecRef = components['parameters']['ExecRef'];
 export type ParameterPort = components['parameters']['Port'];
@@ -3462,6 +3684,209 @@ export interface operations {
             507: components["responses"]["InsufficientStorage"];
         };
     };
+    listSandboxes: {
+        parameters: {
+            query?: {
+                /** @description Only sandboxes in this state. Repeatable; one must match. */
+                state?: components["schemas"]["SandboxState"][];
+                /**
+                 * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
+                 * @example [
+                 *       "tier=front",
+                 *       "owner"
+                 *     ]
+                 */
+                label?: components["parameters"]["LabelFilter"];
+                /**
+                 * @description Only items with this name; `*` stands for any characters. Repeatable; one must match.
+                 * @example [
+                 *       "web-*"
+                 *     ]
+                 */
+                name?: components["parameters"]["NameFilter"];
+                /** @description How many items at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `nextCursor` of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sandboxes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createSandbox: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A key of the client's choice, best a random one, that makes it safe to repeat this request.
+                 * @example 5f0c7d0e-2b0a-4a51-9f0b-1c7d3b1e8a11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "shop",
+                 *       "resources": {
+                 *         "vcpus": 2,
+                 *         "memoryBytes": 536870912
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["SandboxSpec"];
+            };
+        };
+        responses: {
+            /** @description The sandbox. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pruneSandboxes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "labels": [
+                 *         "stage=test"
+                 *       ],
+                 *       "until": "2026-11-22T10:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SandboxPrune"];
+            };
+        };
+        responses: {
+            /** @description What was removed. One that a container begins to name meanwhile stays. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deleted": [
+                     *         "shop"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SandboxPruned"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example shop
+                 */
+                sandbox: components["parameters"]["SandboxRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sandbox. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteSandbox: {
+        parameters: {
+            query?: {
+                /** @description Also remove its containers, killing those that run. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example shop
+                 */
+                sandbox: components["parameters"]["SandboxRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listContainers: {
         parameters: {
             query?: {
@@ -3469,6 +3894,8 @@ export interface operations {
                 all?: boolean;
                 /** @description Only containers in this state, whatever `all` says. Repeatable; one must match. */
                 state?: components["schemas"]["ContainerState"][];
+                /** @description Only containers of the sandbox of this name. Repeatable; one must match. */
+                sandbox?: string[];
                 /** @description Only containers of this health; `none` are those without a health check and those that were never started. Repeatable; one must match. */
                 health?: components["schemas"]["HealthFilter"][];
                 /**

@@ -42,6 +42,10 @@ const (
 	OpAwaitAPI      = "vm.await-api"
 	OpRecordReady   = "vm.record-ready"
 	OpRecordExit    = "vm.record-exit"
+	OpRecordPlug    = "vm.record-plug"
+	OpPlug          = "vm.plug"
+	OpUnplug        = "vm.unplug"
+	OpRecordUnplug  = "vm.record-unplug"
 	OpKill          = "vm.kill"
 	OpRemove        = "vm.remove"
 )
@@ -220,7 +224,7 @@ func (m *Manager) checkWriters(attachments []hostapi.Attachment) error {
 			if mine.Disk == nil || rec.Exit != nil {
 				continue
 			}
-			for _, other := range rec.Spec.Attachments {
+			for _, other := range rec.all() {
 				if other.Disk != nil && *other.Disk == *mine.Disk && !(other.Readonly && mine.Readonly) {
 					return apierr.New(apierr.FailedPrecondition, "disk_attached",
 						"disk %q is attached to VM %q; delete that VM first, or attach it read-only to both", *mine.Disk, id)
@@ -283,7 +287,7 @@ func (m *Manager) IfUnused(uses func(hostapi.Attachment) bool, inUse func(vmID s
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, v := range m.vms {
-		if slices.ContainsFunc(v.snapshot().Spec.Attachments, uses) {
+		if slices.ContainsFunc(v.snapshot().all(), uses) {
 			return inUse(id)
 		}
 	}

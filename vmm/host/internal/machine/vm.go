@@ -24,6 +24,8 @@ type record struct {
 	Spec        hostapi.VMSpec    `json:"spec"`
 	Kind        hostapi.VMMKind   `json:"kind"`
 	Attachments map[string]string `json:"attachments"`
+	// Plugged is what it was given after its start, beyond the Spec's.
+	Plugged []hostapi.Attachment `json:"plugged,omitempty"`
 	// SaveDir and RestoreDir are the directories of its snapshots, "" where
 	// the spec wants none.
 	SaveDir    string `json:"saveDir,omitempty"`
@@ -90,12 +92,17 @@ func newVM(ctx context.Context, dir layout, rec record) *vm {
 	return v
 }
 
-// update changes the record and writes it.
+// update changes the record and writes it. After an error nothing has changed.
 func (v *vm) update(change func(*record)) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	change(&v.rec)
-	return durable.ReplaceJSON(v.dir.record(), v.rec)
+	next := v.rec
+	change(&next)
+	if err := durable.ReplaceJSON(v.dir.record(), next); err != nil {
+		return err
+	}
+	v.rec = next
+	return nil
 }
 
 func (v *vm) snapshot() record {
@@ -148,6 +155,9 @@ func (v *vm) view() hostapi.VM {
 		Paths:     v.dir.paths(rec),
 		Exit:      rec.Exit,
 		LogTail:   []string{},
+	}
+	if len(rec.Plugged) > 0 {
+		out.Plugged = &rec.Plugged
 	}
 	if rec.UID == 0 {
 		out.Uid = os.Geteuid()

@@ -76,6 +76,16 @@ from .resources import Resources
 from .resources_update import ResourcesUpdate
 from .restart_policy import RestartPolicy
 from .restart_policy_mode import RestartPolicyMode
+from .sandbox import Sandbox
+from .sandbox_container import SandboxContainer
+from .sandbox_labels import SandboxLabels
+from .sandbox_list import SandboxList
+from .sandbox_prune import SandboxPrune
+from .sandbox_pruned import SandboxPruned
+from .sandbox_resources import SandboxResources
+from .sandbox_spec import SandboxSpec
+from .sandbox_spec_labels import SandboxSpecLabels
+from .sandbox_state import SandboxState
 from .security import Security
 from .security_seccomp import SecuritySeccomp
 from .security_seccomp_profile import SecuritySeccompProfile
@@ -174,6 +184,16 @@ __all__ = (
     "ResourcesUpdate",
     "RestartPolicy",
     "RestartPolicyMode",
+    "Sandbox",
+    "SandboxContainer",
+    "SandboxLabels",
+    "SandboxList",
+    "SandboxPrune",
+    "SandboxPruned",
+    "SandboxResources",
+    "SandboxSpec",
+    "SandboxSpecLabels",
+    "SandboxState",
     "Security",
     "SecuritySeccomp",
     "SecuritySeccompProfile",

@@ -35,7 +35,7 @@ class Container:
     Attributes:
         id (str): 32 hexadecimal digits.
         name (str):
-        sandbox_id (str): The sandbox (VM) that the container belongs to.
+        sandbox_id (str): The VM of the present or last run, which several containers share where `spec.sandbox` is set.
         image_id (str):
         state (ContainerState): created → starting → running → stopping → exited. The processes of a
             `paused` container stand still until it runs again. A container that

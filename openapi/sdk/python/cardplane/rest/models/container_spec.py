@@ -39,6 +39,10 @@ class ContainerSpec:
         env (ContainerSpecEnv | Unset): Added to the image's environment.
         working_dir (str | Unset): Absolute; replaces the image's.
         user (str | Unset): name, uid, name:group or uid:gid; replaces the image's.
+        sandbox (str | Unset): Id, unique prefix of an id, or name of the sandbox to run in; in a
+            container it is the name. Without it each run has a VM of its own.
+            In a sandbox `hostname`, `shmBytes` and of the resources `vcpus`,
+            `hugePages` and `cpuset` are the sandbox's (`option_of_sandbox`).
         hostname (str | Unset): The first 12 characters of the id when absent.
         labels (ContainerSpecLabels | Unset):
         resources (Resources | Unset):
@@ -90,6 +94,7 @@ class ContainerSpec:
     env: ContainerSpecEnv | Unset = UNSET
     working_dir: str | Unset = UNSET
     user: str | Unset = UNSET
+    sandbox: str | Unset = UNSET
     hostname: str | Unset = UNSET
     labels: ContainerSpecLabels | Unset = UNSET
     resources: Resources | Unset = UNSET
@@ -135,6 +140,8 @@ class ContainerSpec:
         working_dir = self.working_dir
 
         user = self.user
+
+        sandbox = self.sandbox
 
         hostname = self.hostname
 
@@ -241,6 +248,8 @@ class ContainerSpec:
             field_dict["workingDir"] = working_dir
         if user is not UNSET:
             field_dict["user"] = user
+        if sandbox is not UNSET:
+            field_dict["sandbox"] = sandbox
         if hostname is not UNSET:
             field_dict["hostname"] = hostname
         if labels is not UNSET:
@@ -326,6 +335,8 @@ class ContainerSpec:
         working_dir = d.pop("workingDir", UNSET)
 
         user = d.pop("user", UNSET)
+
+        sandbox = d.pop("sandbox", UNSET)
 
         hostname = d.pop("hostname", UNSET)
 
@@ -454,6 +465,7 @@ class ContainerSpec:
             env=env,
             working_dir=working_dir,
             user=user,
+            sandbox=sandbox,
             hostname=hostname,
             labels=labels,
             resources=resources,

@@ -20,6 +20,8 @@ class EventType(StrEnum):
     IMAGE_REMOVE = "image.remove"
     IMAGE_TAG = "image.tag"
     IMAGE_UNTAG = "image.untag"
+    SANDBOX_CREATE = "sandbox.create"
+    SANDBOX_REMOVE = "sandbox.remove"
     VOLUME_CREATE = "volume.create"
     VOLUME_REMOVE = "volume.remove"
     VOLUME_UPDATE = "volume.update"

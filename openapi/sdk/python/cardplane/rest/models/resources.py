@@ -16,7 +16,8 @@ class Resources:
     """
     Attributes:
         vcpus (int | Unset): Virtual CPUs of the VM. Default 1.
-        memory_bytes (int | Unset): Memory of the VM, the guest's kernel included. Rounded up to 1 MiB. Default 256 MiB.
+        memory_bytes (int | Unset): Memory of the VM, the guest's kernel included, at least 64 MiB. Rounded up to 1 MiB.
+            Default 256 MiB. In a sandbox: the most that the container may use, at least 6 MiB; no limit when absent.
         huge_pages (bool | Unset): Back the VM's memory by huge pages of the compute host, which must have enough free;
             the memory is rounded up to 2 MiB. Default: False.
         cpuset (str | Unset): CPUs of the compute host that the virtual CPUs may run on: numbers and ranges, such as

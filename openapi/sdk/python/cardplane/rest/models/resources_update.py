@@ -16,7 +16,7 @@ class ResourcesUpdate:
     """
     Attributes:
         vcpus (int | Unset):
-        memory_bytes (int | Unset):
+        memory_bytes (int | Unset): At least 64 MiB, in a sandbox 6 MiB.
         pids_limit (int | Unset): 0 is without a limit.
     """
 

@@ -15,6 +15,7 @@ def _get_kwargs(
     *,
     all_: bool | Unset = False,
     state: list[ContainerState] | Unset = UNSET,
+    sandbox: list[str] | Unset = UNSET,
     health: list[HealthFilter] | Unset = UNSET,
     label: list[str] | Unset = UNSET,
     name: list[str] | Unset = UNSET,
@@ -34,6 +35,12 @@ def _get_kwargs(
             json_state.append(state_item)
 
     params["state"] = json_state
+
+    json_sandbox: list[str] | Unset = UNSET
+    if not isinstance(sandbox, Unset):
+        json_sandbox = sandbox
+
+    params["sandbox"] = json_sandbox
 
     json_health: list[str] | Unset = UNSET
     if not isinstance(health, Unset):
@@ -97,6 +104,7 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     all_: bool | Unset = False,
     state: list[ContainerState] | Unset = UNSET,
+    sandbox: list[str] | Unset = UNSET,
     health: list[HealthFilter] | Unset = UNSET,
     label: list[str] | Unset = UNSET,
     name: list[str] | Unset = UNSET,
@@ -108,6 +116,7 @@ def sync_detailed(
     Args:
         all_ (bool | Unset):  Default: False.
         state (list[ContainerState] | Unset):
+        sandbox (list[str] | Unset):
         health (list[HealthFilter] | Unset):
         label (list[str] | Unset):
         name (list[str] | Unset):
@@ -125,6 +134,7 @@ def sync_detailed(
     kwargs = _get_kwargs(
         all_=all_,
         state=state,
+        sandbox=sandbox,
         health=health,
         label=label,
         name=name,
@@ -144,6 +154,7 @@ def sync(
     client: AuthenticatedClient | Client,
     all_: bool | Unset = False,
     state: list[ContainerState] | Unset = UNSET,
+    sandbox: list[str] | Unset = UNSET,
     health: list[HealthFilter] | Unset = UNSET,
     label: list[str] | Unset = UNSET,
     name: list[str] | Unset = UNSET,
@@ -155,6 +166,7 @@ def sync(
     Args:
         all_ (bool | Unset):  Default: False.
         state (list[ContainerState] | Unset):
+        sandbox (list[str] | Unset):
         health (list[HealthFilter] | Unset):
         label (list[str] | Unset):
         name (list[str] | Unset):
@@ -173,6 +185,7 @@ def sync(
         client=client,
         all_=all_,
         state=state,
+        sandbox=sandbox,
         health=health,
         label=label,
         name=name,
@@ -186,6 +199,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     all_: bool | Unset = False,
     state: list[ContainerState] | Unset = UNSET,
+    sandbox: list[str] | Unset = UNSET,
     health: list[HealthFilter] | Unset = UNSET,
     label: list[str] | Unset = UNSET,
     name: list[str] | Unset = UNSET,
@@ -197,6 +211,7 @@ async def asyncio_detailed(
     Args:
         all_ (bool | Unset):  Default: False.
         state (list[ContainerState] | Unset):
+        sandbox (list[str] | Unset):
         health (list[HealthFilter] | Unset):
         label (list[str] | Unset):
         name (list[str] | Unset):
@@ -214,6 +229,7 @@ async def asyncio_detailed(
     kwargs = _get_kwargs(
         all_=all_,
         state=state,
+        sandbox=sandbox,
         health=health,
         label=label,
         name=name,
@@ -231,6 +247,7 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     all_: bool | Unset = False,
     state: list[ContainerState] | Unset = UNSET,
+    sandbox: list[str] | Unset = UNSET,
     health: list[HealthFilter] | Unset = UNSET,
     label: list[str] | Unset = UNSET,
     name: list[str] | Unset = UNSET,
@@ -242,6 +259,7 @@ async def asyncio(
     Args:
         all_ (bool | Unset):  Default: False.
         state (list[ContainerState] | Unset):
+        sandbox (list[str] | Unset):
         health (list[HealthFilter] | Unset):
         label (list[str] | Unset):
         name (list[str] | Unset):
@@ -261,6 +279,7 @@ async def asyncio(
             client=client,
             all_=all_,
             state=state,
+            sandbox=sandbox,
             health=health,
             label=label,
             name=name,
