@@ -910,7 +910,10 @@ export interface paths {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description Id of the exec. */
+                /**
+                 * @description Id of the exec.
+                 * @example 0a1b2c3d4e5f6071
+                 */
                 exec: components["parameters"]["ExecRef"];
             };
             cookie?: never;
@@ -935,7 +938,10 @@ export interface paths {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description Id of the exec. */
+                /**
+                 * @description Id of the exec.
+                 * @example 0a1b2c3d4e5f6071
+                 */
                 exec: components["parameters"]["ExecRef"];
             };
             cookie?: never;
@@ -960,7 +966,10 @@ export interface paths {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description Id of the exec. */
+                /**
+                 * @description Id of the exec.
+                 * @example 0a1b2c3d4e5f6071
+                 */
                 exec: components["parameters"]["ExecRef"];
             };
             cookie?: never;
@@ -985,7 +994,10 @@ export interface paths {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description TCP port that a program in the container listens on. */
+                /**
+                 * @description TCP port that a program in the container listens on.
+                 * @example 8080
+                 */
                 port: components["parameters"]["Port"];
             };
             cookie?: never;
@@ -2624,7 +2636,7 @@ export interface components {
                  *       "status": 429,
                  *       "class": "unavailable",
                  *       "code": "too_many_requests",
-                 *       "detail": "128 requests are being served already; try again in a second"
+                 *       "detail": "128 requests of this kind are being served already; try again in a second"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -2709,9 +2721,15 @@ export interface components {
          * @example web-1
          */
         ContainerRef: string;
-        /** @description Id of the exec. */
+        /**
+         * @description Id of the exec.
+         * @example 0a1b2c3d4e5f6071
+         */
         ExecRef: string;
-        /** @description TCP port that a program in the container listens on. */
+        /**
+         * @description TCP port that a program in the container listens on.
+         * @example 8080
+         */
         Port: number;
         /**
          * @description Absolute, in the container, as its first process sees it.
@@ -2720,7 +2738,10 @@ export interface components {
         Path: string;
         /** @description How many items at most. */
         Limit: number;
-        /** @description The `nextCursor` of the page before. */
+        /**
+         * @description The `nextCursor` of the page before.
+         * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+         */
         Cursor: string;
         /**
          * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
@@ -3042,7 +3063,10 @@ export interface operations {
                 name?: components["parameters"]["NameFilter"];
                 /** @description How many items at most. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `nextCursor` of the page before. */
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3079,6 +3103,7 @@ export interface operations {
         /** @description The tar, optionally compressed with gzip or zstd. */
         requestBody: {
             content: {
+                /** @example oci-layout… */
                 "application/octet-stream": string;
             };
         };
@@ -3460,7 +3485,10 @@ export interface operations {
                 name?: components["parameters"]["NameFilter"];
                 /** @description How many items at most. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `nextCursor` of the page before. */
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3706,7 +3734,10 @@ export interface operations {
                 name?: components["parameters"]["NameFilter"];
                 /** @description How many items at most. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `nextCursor` of the page before. */
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3892,11 +3923,27 @@ export interface operations {
             query?: {
                 /** @description Also containers that do not run. */
                 all?: boolean;
-                /** @description Only containers in this state, whatever `all` says. Repeatable; one must match. */
+                /**
+                 * @description Only containers in this state, whatever `all` says. Repeatable; one must match.
+                 * @example [
+                 *       "running",
+                 *       "paused"
+                 *     ]
+                 */
                 state?: components["schemas"]["ContainerState"][];
-                /** @description Only containers of the sandbox of this name. Repeatable; one must match. */
+                /**
+                 * @description Only containers of the sandbox of this name. Repeatable; one must match.
+                 * @example [
+                 *       "shop"
+                 *     ]
+                 */
                 sandbox?: string[];
-                /** @description Only containers of this health; `none` are those without a health check and those that were never started. Repeatable; one must match. */
+                /**
+                 * @description Only containers of this health; `none` are those without a health check and those that were never started. Repeatable; one must match.
+                 * @example [
+                 *       "unhealthy"
+                 *     ]
+                 */
                 health?: components["schemas"]["HealthFilter"][];
                 /**
                  * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
@@ -3915,7 +3962,10 @@ export interface operations {
                 name?: components["parameters"]["NameFilter"];
                 /** @description How many items at most. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `nextCursor` of the page before. */
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -4570,20 +4620,33 @@ export interface operations {
                 stdout?: boolean;
                 /** @description Give the program's standard error. */
                 stderr?: boolean;
-                /** @description Begin with this many last lines; all of them when absent. */
+                /**
+                 * @description Begin with this many last lines; all of them when absent.
+                 * @example 100
+                 */
                 tail?: number;
-                /** @description Leave out what was written before this time. */
+                /**
+                 * @description Leave out what was written before this time.
+                 * @example 2026-01-02T15:04:05Z
+                 */
                 since?: string;
-                /** @description Leave out what was written at this time or later, and end then. */
+                /**
+                 * @description Leave out what was written at this time or later, and end then.
+                 * @example 2026-01-02T16:00:00Z
+                 */
                 until?: string;
                 /**
                  * @description Leave out the bytes of standard output before this offset. Who was
                  *     cut off asks for the offset after the last byte it has, and goes on
                  *     there, also after a restart of cardplaned; what is no longer kept is
                  *     `lost` in the first record.
+                 * @example 4096
                  */
                 stdoutOffset?: number;
-                /** @description The same for standard error. */
+                /**
+                 * @description The same for standard error.
+                 * @example 0
+                 */
                 stderrOffset?: number;
             };
             header?: never;
@@ -4782,6 +4845,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /** @example hosts… */
                 "application/x-tar": string;
             };
         };
@@ -4845,7 +4909,10 @@ export interface operations {
             query?: {
                 /** @description How many items at most. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `nextCursor` of the page before. */
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -4940,7 +5007,10 @@ export interface operations {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description Id of the exec. */
+                /**
+                 * @description Id of the exec.
+                 * @example 0a1b2c3d4e5f6071
+                 */
                 exec: components["parameters"]["ExecRef"];
             };
             cookie?: never;
@@ -4973,7 +5043,10 @@ export interface operations {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description Id of the exec. */
+                /**
+                 * @description Id of the exec.
+                 * @example 0a1b2c3d4e5f6071
+                 */
                 exec: components["parameters"]["ExecRef"];
             };
             cookie?: never;
@@ -5018,7 +5091,10 @@ export interface operations {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description Id of the exec. */
+                /**
+                 * @description Id of the exec.
+                 * @example 0a1b2c3d4e5f6071
+                 */
                 exec: components["parameters"]["ExecRef"];
             };
             cookie?: never;
@@ -5051,7 +5127,10 @@ export interface operations {
                  * @example web-1
                  */
                 container: components["parameters"]["ContainerRef"];
-                /** @description TCP port that a program in the container listens on. */
+                /**
+                 * @description TCP port that a program in the container listens on.
+                 * @example 8080
+                 */
                 port: components["parameters"]["Port"];
             };
             cookie?: never;
@@ -5078,17 +5157,37 @@ export interface operations {
     getEvents: {
         parameters: {
             query?: {
-                /** @description Begin after this sequence number; 0 is the oldest event kept. Last-Event-ID takes precedence. */
+                /**
+                 * @description Begin after this sequence number; 0 is the oldest event kept. Last-Event-ID takes precedence.
+                 * @example 0
+                 */
                 since?: number;
                 /** @description Go on as events happen. When false, end after the events kept so far. */
                 follow?: boolean;
-                /** @description Leave out what happened before this time. */
+                /**
+                 * @description Leave out what happened before this time.
+                 * @example 2026-01-02T15:04:05Z
+                 */
                 from?: string;
-                /** @description Leave out what happened at this time or later, and end then. */
+                /**
+                 * @description Leave out what happened at this time or later, and end then.
+                 * @example 2026-01-02T16:00:00Z
+                 */
                 until?: string;
-                /** @description Only events of this type, such as `container.start`, or of all types of an object, such as `container`. Repeatable; one must match. */
+                /**
+                 * @description Only events of this type, such as `container.start`, or of all types of an object, such as `container`. Repeatable; one must match.
+                 * @example [
+                 *       "container.start",
+                 *       "image"
+                 *     ]
+                 */
                 type?: string[];
-                /** @description Only events of this container and its execs, given by its id, a prefix of it, or its name at that time. Repeatable; one must match. */
+                /**
+                 * @description Only events of this container and its execs, given by its id, a prefix of it, or its name at that time. Repeatable; one must match.
+                 * @example [
+                 *       "web-1"
+                 *     ]
+                 */
                 container?: string[];
                 /**
                  * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
@@ -5100,7 +5199,10 @@ export interface operations {
                 label?: components["parameters"]["LabelFilter"];
             };
             header?: {
-                /** @description Begin after this sequence number. When it, `since` and `from` are absent, begin with what happens from now on. */
+                /**
+                 * @description Begin after this sequence number. When it, `since` and `from` are absent, begin with what happens from now on.
+                 * @example 42
+                 */
                 "Last-Event-ID"?: string;
             };
             path?: never;
