@@ -40,7 +40,7 @@ func (r *run) again(rec *store.Record, end *ending) bool {
 		return false
 	}
 	count := rec.Container.RestartCount
-	if end.exit == nil && r.sb == nil && count == 0 {
+	if end.exit == nil && rec.Container.StartedAt.IsZero() && count == 0 {
 		return false // whoever has asked for a start is told why it has failed
 	}
 	failed := end.exit == nil || end.exit.Code != 0

@@ -97,6 +97,23 @@ func TestRestartAfterLoss(t *testing.T) {
 	}
 }
 
+// So is one that is lost while the control plane is away as well.
+func TestRestartAfterLossOfBoth(t *testing.T) {
+	w := newWorld(t, "")
+	p := w.open(nil)
+	c := p.run("sleep 1000", restart(cardplane.RestartAlways, 0))
+	p.close()
+	if err := w.host.Link().DeleteVM(w.ctx, c.SandboxID, 0); err != nil {
+		t.Fatal(err)
+	}
+	p = w.open(nil)
+	w.until(p, c.ID, func(c cardplane.Container) bool { return c.RestartCount == 1 && c.State == cardplane.Running })
+	p.wantEvents(c.ID, cardplane.ContainerCreated, cardplane.ContainerStarted, cardplane.ContainerFailed, cardplane.ContainerStarted)
+	if err := p.Remove(w.ctx, c.ID, true, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The control plane's own restart goes on with what was under way, and starts
 // what its policy says.
 func TestRestartsOverARestart(t *testing.T) {
