@@ -24,7 +24,9 @@ func (a api) GetHost(context.Context, hostapi.GetHostRequestObject) (hostapi.Get
 	h := hostapi.Host{
 		Id: a.hostID, BootId: a.bootID, Version: a.cfg.Version,
 		Cpus: runtime.NumCPU(), MemoryBytes: memory,
-		Vmms: []hostapi.VMMInfo{},
+		Vmms:         []hostapi.VMMInfo{},
+		Networks:     hostapi.Capability{Reason: noNetworksReason, Remedy: noNetworksRemedy},
+		Ipv6Outbound: hostapi.Capability{Reason: noNetworksReason, Remedy: noNetworksRemedy},
 	}
 	if h.RunDir, err = usage(a.cfg.RunDir); err != nil {
 		return nil, err

@@ -49,6 +49,9 @@ func normalSpec(spec *hostapi.VMSpec, hostMemory int64) (hostapi.VMSpec, error) 
 		return out, apierr.New(apierr.InvalidArgument, "invalid_vcpus",
 			"vcpus %d is out of range; give 0 to %d", out.Vcpus, maxVCPUs).At("/vcpus")
 	}
+	if out.Nics == nil {
+		out.Nics = []hostapi.NamedNIC{}
+	}
 	if out.HostCpus == nil {
 		out.HostCpus = []int{}
 	}
