@@ -8,6 +8,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/machine"
+	"github.com/cardplane/cardplane/vmm/host/internal/network"
 )
 
 // api is the generated server's view of a Server.
@@ -25,8 +26,8 @@ func (a api) GetHost(context.Context, hostapi.GetHostRequestObject) (hostapi.Get
 		Id: a.hostID, BootId: a.bootID, Version: a.cfg.Version,
 		Cpus: runtime.NumCPU(), MemoryBytes: memory,
 		Vmms:         []hostapi.VMMInfo{},
-		Networks:     hostapi.Capability{Reason: noNetworksReason, Remedy: noNetworksRemedy},
-		Ipv6Outbound: hostapi.Capability{Reason: noNetworksReason, Remedy: noNetworksRemedy},
+		Networks:     capability(a.networks.Capability()),
+		Ipv6Outbound: capability(network.IPv6Outbound()),
 	}
 	if h.RunDir, err = usage(a.cfg.RunDir); err != nil {
 		return nil, err

@@ -1,10 +1,12 @@
 package host
 
 import (
+	"errors"
 	"regexp"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/host/internal/network"
 )
 
 // Bounds that the document sets.
@@ -49,9 +51,6 @@ func normalSpec(spec *hostapi.VMSpec, hostMemory int64) (hostapi.VMSpec, error) 
 		return out, apierr.New(apierr.InvalidArgument, "invalid_vcpus",
 			"vcpus %d is out of range; give 0 to %d", out.Vcpus, maxVCPUs).At("/vcpus")
 	}
-	if out.Nics == nil {
-		out.Nics = []hostapi.NamedNIC{}
-	}
 	if out.HostCpus == nil {
 		out.HostCpus = []int{}
 	}
@@ -62,6 +61,15 @@ func normalSpec(spec *hostapi.VMSpec, hostMemory int64) (hostapi.VMSpec, error) 
 		return out, err
 	}
 	if err := checkLabels(out.Labels); err != nil {
+		return out, err
+	}
+	for _, n := range out.Nics {
+		if err := errors.Join(checkID("interface", n.Name), checkID("network", n.Spec.Network)); err != nil {
+			return out, err
+		}
+	}
+	var err error
+	if out.Nics, err = network.NormalNICs(out.Nics); err != nil {
 		return out, err
 	}
 	if out.Snapshot != nil {

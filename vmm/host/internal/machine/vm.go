@@ -148,7 +148,6 @@ func (v *vm) view() hostapi.VM {
 		Paths:     v.dir.paths(rec),
 		Exit:      rec.Exit,
 		LogTail:   []string{},
-		Nics:      []hostapi.NIC{},
 	}
 	if rec.UID == 0 {
 		out.Uid = os.Geteuid()

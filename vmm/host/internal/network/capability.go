@@ -16,8 +16,16 @@ import (
 // TunDevice is where taps are made and opened.
 const TunDevice = "/dev/net/tun"
 
-// Capability says why no networks can be made, nil if they can.
-func (m *Manager) Capability() *hostapi.Capability { return check(m.names) }
+// Capability says why no networks can be made, nil if they can. What could be
+// done once is not tried again.
+func (m *Manager) Capability() *hostapi.Capability {
+	if m.capable.Load() {
+		return nil
+	}
+	lack := check(m.names)
+	m.capable.Store(lack == nil)
+	return lack
+}
 
 // Check is Capability for a daemon that does not run. dir names its directory
 // of records, which may not exist.

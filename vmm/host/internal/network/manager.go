@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sirupsen/logrus"
 
@@ -50,6 +51,8 @@ type Config struct {
 type Manager struct {
 	cfg   Config
 	names names
+	// capable says that networks could be made once.
+	capable atomic.Bool
 
 	mu         sync.Mutex
 	networks   map[string]networkRecord // by id
@@ -94,7 +97,7 @@ func Open(cfg Config) (*Manager, error) {
 	if err := m.load(); err != nil {
 		return nil, err
 	}
-	if m.empty() && m.Capability() != nil {
+	if m.empty() && !admin() {
 		return m, nil // this daemon may change nothing, and has nothing to
 	}
 	m.mu.Lock()

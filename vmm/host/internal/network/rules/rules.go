@@ -118,6 +118,23 @@ func Remove(name string) error {
 	return nil
 }
 
+// Tables returns the names of all tables of nftables.
+func Tables() ([]string, error) {
+	conn, err := open()
+	if err != nil {
+		return nil, fmt.Errorf("open nftables: %w", err)
+	}
+	have, err := conn.ListTables()
+	if err != nil {
+		return nil, fmt.Errorf("list nftables tables: %w", err)
+	}
+	var names []string
+	for _, t := range have {
+		names = append(names, t.Name)
+	}
+	return names, nil
+}
+
 // Check says why tables cannot be written here, nil if they can. It makes and
 // removes them in one transaction, so that nobody sees them.
 func (r Ruleset) Check() error {
