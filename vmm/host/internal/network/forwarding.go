@@ -138,10 +138,3 @@ func setting(family, link, value string) links.Setting {
 	}
 	return s
 }
-
-// guarded are the links that forward for networks alone.
-func (f *forwarding) guarded() []string {
-	all := slices.Concat(f.IPv4, f.IPv6)
-	slices.Sort(all)
-	return slices.Compact(all)
-}

@@ -26,7 +26,7 @@ func (m *Manager) tapOf(rec nicRecord) links.Tap {
 func (m *Manager) ruleset() rules.Ruleset {
 	set := rules.Ruleset{
 		Table: m.names.table, Bridges: m.names.bridges, Taps: m.names.taps, Kin: kin,
-		Guarded: m.forwarding.guarded(),
+		Guarded4: m.forwarding.IPv4, Guarded6: m.forwarding.IPv6,
 	}
 	for _, rec := range sorted(m.networks, func(r networkRecord) string { return r.ID }) {
 		set.Networks = append(set.Networks, rules.Network{

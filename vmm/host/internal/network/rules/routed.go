@@ -82,8 +82,11 @@ func (b *builder) passing() {
 	c := b.base("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter)
 	b.add(c, fromAny(b.rules.Bridges), goTo(out.Name))
 	b.add(c, toAny(b.rules.Bridges), goTo(in.Name))
-	for _, link := range b.rules.Guarded {
-		b.add(c, from(link), toNone(b.rules.Kin), drop)
+	for _, link := range b.rules.Guarded4 {
+		b.add(c, family(netip.IPv4Unspecified()), from(link), toNone(b.rules.Kin), drop)
+	}
+	for _, link := range b.rules.Guarded6 {
+		b.add(c, family(netip.IPv6Unspecified()), from(link), toNone(b.rules.Kin), drop)
 	}
 }
 

@@ -27,10 +27,11 @@ type Ruleset struct {
 	Networks      []Network
 	NICs          []NIC
 	Forwards      []Forward
-	// Guarded are links that forward packets for the sake of networks alone,
-	// those of daemons whose bridges' names begin with Kin.
-	Guarded []string
-	Kin     string
+	// Guarded4 and Guarded6 are links that forward packets of a family for the
+	// sake of networks alone, those of daemons whose bridges' names begin with
+	// Kin.
+	Guarded4, Guarded6 []string
+	Kin                string
 }
 
 // Network is a bridge and what its VMs may do beyond it.
