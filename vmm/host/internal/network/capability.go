@@ -79,6 +79,24 @@ func IPv6Outbound() *hostapi.Capability {
 		"sysctl -w net.ipv6.conf.all.forwarding=1, with accept_ra=2 on interfaces that are configured by router advertisements")
 }
 
+// CheckOutbound says why what goes out of networks may not come far: by IPv6,
+// or because a chain of another's drops what it does not accept. Nil if
+// nothing is in the way.
+func CheckOutbound() *hostapi.Capability {
+	if !admin() {
+		return lack("vmmd runs without CAP_NET_ADMIN", "run vmmd as root")
+	}
+	chains, err := rules.Dropping()
+	if err != nil {
+		return lack(err.Error(), "boot a kernel built with CONFIG_NF_TABLES")
+	}
+	for _, chain := range chains {
+		return lack(fmt.Sprintf("chain %s of nftables drops what is forwarded and it does not accept, what VMs send included", chain),
+			fmt.Sprintf(`nft 'insert rule %s iifname "%s*" accept; insert rule %[1]s oifname "%[2]s*" accept'`, chain, kin))
+	}
+	return IPv6Outbound()
+}
+
 // forwardsSingly reports whether the kernel can forward IPv6 for single links
 // (Linux 6.17).
 func forwardsSingly() bool {

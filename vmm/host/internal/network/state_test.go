@@ -348,3 +348,29 @@ func (g *guest) seen(frame []byte) int {
 	})
 	return n
 }
+
+// A chain of another's that drops what VMs send is told, with what mends it.
+func TestCheckOutbound(t *testing.T) {
+	needNamespace(t)
+	if lack := network.CheckOutbound(); lack != nil && strings.Contains(lack.Reason, "chain") {
+		t.Errorf("%+v", lack)
+	}
+	conn := &nftables.Conn{}
+	table := conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "filter"})
+	policy := nftables.ChainPolicyDrop
+	conn.AddChain(&nftables.Chain{
+		Name: "FORWARD", Table: table, Type: nftables.ChainTypeFilter, Policy: &policy,
+		Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
+	})
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	lack := network.CheckOutbound()
+	if lack == nil || !strings.Contains(lack.Reason, "ip filter FORWARD") || !strings.Contains(lack.Remedy, `insert rule ip filter FORWARD iifname "cp*" accept`) {
+		t.Errorf("%+v", lack)
+	}
+	conn.DelTable(table)
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -136,6 +136,30 @@ func Tables() ([]string, error) {
 	return names, nil
 }
 
+// Dropping returns the chains of others' tables that drop all forwarded
+// packets which they do not accept: family, table and name of each.
+func Dropping() ([]string, error) {
+	conn, err := open()
+	if err != nil {
+		return nil, fmt.Errorf("open nftables: %w", err)
+	}
+	all, err := conn.ListChains()
+	if err != nil {
+		return nil, fmt.Errorf("list nftables chains: %w", err)
+	}
+	families := map[nftables.TableFamily]string{
+		nftables.TableFamilyIPv4: "ip", nftables.TableFamilyIPv6: "ip6", nftables.TableFamilyINet: "inet",
+	}
+	var names []string
+	for _, c := range all {
+		family, routes := families[c.Table.Family]
+		if routes && c.Hooknum != nil && *c.Hooknum == *nftables.ChainHookForward && c.Policy != nil && *c.Policy == nftables.ChainPolicyDrop {
+			names = append(names, fmt.Sprintf("%s %s %s", family, c.Table.Name, c.Name))
+		}
+	}
+	return names, nil
+}
+
 // Check says why tables cannot be written here, nil if they can. It makes and
 // removes them in one transaction, so that nobody sees them.
 func (r Ruleset) Check() error {
