@@ -489,7 +489,7 @@ type NetworkSpec struct {
 	// Blocked Prefixes that its VMs do not reach although there is a way out, such as those of the card.
 	Blocked []Prefix `json:"blocked"`
 
-	// Isolated Its VMs do not reach each other, save through forwards.
+	// Isolated Its VMs do not reach each other, save through forwards where the host's bridges do not ask the packet filter of IP (br_netfilter).
 	Isolated bool `json:"isolated"`
 
 	// Mtu Of the bridge and its taps, 1280 to 65535; 0 stands for 1500.
@@ -1129,17 +1129,17 @@ type ClientInterface interface {
 	// PutForwardWithBody Lead a port of the host into a network
 	//
 	// Connections to the host's port, from outside, from the host itself (also
-	// over its loopback) and from VMs on networks with a way out, reach the
-	// address. The host holds the port, so that no program of its own can take
-	// it. The VM sees the true source; a connection over the host's loopback,
-	// from the VM's own network, or into a network without a way out comes from
-	// the network's own address.
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
 	//
 	// A forward that exists with the same specification is answered as it is,
 	// with the same `hostPort`. Errors: `forward_exists` (with another
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
-	// `host_address_unavailable` (the host has no such address),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
 	// `network_not_found`, `address_outside_network`, `network_unavailable`.
 	//
 	// Takes any type of body and a specified content type.
@@ -1150,17 +1150,17 @@ type ClientInterface interface {
 	// PutForward Lead a port of the host into a network
 	//
 	// Connections to the host's port, from outside, from the host itself (also
-	// over its loopback) and from VMs on networks with a way out, reach the
-	// address. The host holds the port, so that no program of its own can take
-	// it. The VM sees the true source; a connection over the host's loopback,
-	// from the VM's own network, or into a network without a way out comes from
-	// the network's own address.
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
 	//
 	// A forward that exists with the same specification is answered as it is,
 	// with the same `hostPort`. Errors: `forward_exists` (with another
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
-	// `host_address_unavailable` (the host has no such address),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
 	// `network_not_found`, `address_outside_network`, `network_unavailable`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1667,17 +1667,17 @@ func (c *Client) DeleteForward(ctx context.Context, id ForwardID, reqEditors ...
 // PutForwardWithBody Lead a port of the host into a network
 //
 // Connections to the host's port, from outside, from the host itself (also
-// over its loopback) and from VMs on networks with a way out, reach the
-// address. The host holds the port, so that no program of its own can take
-// it. The VM sees the true source; a connection over the host's loopback,
-// from the VM's own network, or into a network without a way out comes from
-// the network's own address.
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
 //
 // A forward that exists with the same specification is answered as it is,
 // with the same `hostPort`. Errors: `forward_exists` (with another
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
-// `host_address_unavailable` (the host has no such address),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
 // `network_not_found`, `address_outside_network`, `network_unavailable`.
 //
 // Takes any type of body and a specified content type.
@@ -1698,17 +1698,17 @@ func (c *Client) PutForwardWithBody(ctx context.Context, id ForwardID, contentTy
 // PutForward Lead a port of the host into a network
 //
 // Connections to the host's port, from outside, from the host itself (also
-// over its loopback) and from VMs on networks with a way out, reach the
-// address. The host holds the port, so that no program of its own can take
-// it. The VM sees the true source; a connection over the host's loopback,
-// from the VM's own network, or into a network without a way out comes from
-// the network's own address.
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
 //
 // A forward that exists with the same specification is answered as it is,
 // with the same `hostPort`. Errors: `forward_exists` (with another
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
-// `host_address_unavailable` (the host has no such address),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
 // `network_not_found`, `address_outside_network`, `network_unavailable`.
 //
 // Takes a body of the `application/json` content type.
@@ -3725,17 +3725,17 @@ type ClientWithResponsesInterface interface {
 	// PutForwardWithBodyWithResponse Lead a port of the host into a network
 	//
 	// Connections to the host's port, from outside, from the host itself (also
-	// over its loopback) and from VMs on networks with a way out, reach the
-	// address. The host holds the port, so that no program of its own can take
-	// it. The VM sees the true source; a connection over the host's loopback,
-	// from the VM's own network, or into a network without a way out comes from
-	// the network's own address.
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
 	//
 	// A forward that exists with the same specification is answered as it is,
 	// with the same `hostPort`. Errors: `forward_exists` (with another
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
-	// `host_address_unavailable` (the host has no such address),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
 	// `network_not_found`, `address_outside_network`, `network_unavailable`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3746,17 +3746,17 @@ type ClientWithResponsesInterface interface {
 	// PutForwardWithResponse Lead a port of the host into a network
 	//
 	// Connections to the host's port, from outside, from the host itself (also
-	// over its loopback) and from VMs on networks with a way out, reach the
-	// address. The host holds the port, so that no program of its own can take
-	// it. The VM sees the true source; a connection over the host's loopback,
-	// from the VM's own network, or into a network without a way out comes from
-	// the network's own address.
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
 	//
 	// A forward that exists with the same specification is answered as it is,
 	// with the same `hostPort`. Errors: `forward_exists` (with another
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
-	// `host_address_unavailable` (the host has no such address),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
 	// `network_not_found`, `address_outside_network`, `network_unavailable`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -5678,17 +5678,17 @@ func (c *ClientWithResponses) DeleteForwardWithResponse(ctx context.Context, id 
 // PutForwardWithBodyWithResponse Lead a port of the host into a network
 //
 // Connections to the host's port, from outside, from the host itself (also
-// over its loopback) and from VMs on networks with a way out, reach the
-// address. The host holds the port, so that no program of its own can take
-// it. The VM sees the true source; a connection over the host's loopback,
-// from the VM's own network, or into a network without a way out comes from
-// the network's own address.
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
 //
 // A forward that exists with the same specification is answered as it is,
 // with the same `hostPort`. Errors: `forward_exists` (with another
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
-// `host_address_unavailable` (the host has no such address),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
 // `network_not_found`, `address_outside_network`, `network_unavailable`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5705,17 +5705,17 @@ func (c *ClientWithResponses) PutForwardWithBodyWithResponse(ctx context.Context
 // PutForwardWithResponse Lead a port of the host into a network
 //
 // Connections to the host's port, from outside, from the host itself (also
-// over its loopback) and from VMs on networks with a way out, reach the
-// address. The host holds the port, so that no program of its own can take
-// it. The VM sees the true source; a connection over the host's loopback,
-// from the VM's own network, or into a network without a way out comes from
-// the network's own address.
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
 //
 // A forward that exists with the same specification is answered as it is,
 // with the same `hostPort`. Errors: `forward_exists` (with another
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
-// `host_address_unavailable` (the host has no such address),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
 // `network_not_found`, `address_outside_network`, `network_unavailable`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

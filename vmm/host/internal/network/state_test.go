@@ -3,6 +3,7 @@ package network_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -372,5 +373,35 @@ func TestCheckOutbound(t *testing.T) {
 	conn.DelTable(table)
 	if err := conn.Flush(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Rules of many interfaces are more than one message, and still one
+// transaction.
+func TestMany(t *testing.T) {
+	w := newWorld(t)
+	spec := hostapi.NetworkSpec{Addresses: []string{"10.90.0.1/16"}, Outbound: hostapi.OutboundMasquerade}
+	w.network("many", spec)
+	const vms = 14
+	rate := int64(1 << 30)
+	for vm := range vms {
+		var nics []hostapi.NamedNIC
+		for i := range network.MaxNICs {
+			hw := mac(byte(i))
+			hw[4] = byte(vm)
+			nics = append(nics, hostapi.NamedNIC{Name: fmt.Sprint("eth", i), Spec: hostapi.NICSpec{
+				Network: "many", Mac: hw.String(), Addresses: []string{fmt.Sprintf("10.90.%d.%d", vm+1, i+1)},
+				Limits: &hostapi.NICLimits{TxBytesPerSecond: &rate},
+			}})
+		}
+		if err := w.Plug(fmt.Sprint("vm", vm), 0, nics); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := w.NICs(fmt.Sprint("vm", vms-1))[network.MaxNICs-1]
+	g := boot(t, last, []string{last.Spec.Addresses[0] + "/16"})
+	g.ping(t, "10.90.0.1")
+	if n, err := w.Get("many"); err != nil || n.Nics != vms*network.MaxNICs {
+		t.Errorf("%d interfaces, %v", n.Nics, err)
 	}
 }
