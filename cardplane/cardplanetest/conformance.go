@@ -17,6 +17,7 @@ type Harness struct {
 	Containers cardplane.ContainerService
 	Images     cardplane.ImageService
 	Volumes    cardplane.VolumeService
+	Networks   cardplane.NetworkService
 	Events     cardplane.EventService
 	System     cardplane.SystemService
 	// Image is a reference of an image that is there and has the programs
@@ -93,6 +94,8 @@ func Conform(t *testing.T, start func(t *testing.T) Harness) {
 		"image progress":   (*suite).imageProgress,
 		"volumes":          (*suite).volumes,
 		"volume by name":   (*suite).volumeByName,
+		"networks":         (*suite).networks,
+		"network of a run": (*suite).networkOfRun,
 		"system":           (*suite).system,
 		"cancellation":     (*suite).cancellation,
 		"same key at once": (*suite).idempotencyAtOnce,

@@ -62,15 +62,15 @@ func (a *App) psCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also containers that do not run")
-	f.register(cmd, ".ID .Image .Command .Created .State .Status .Name and .Labels")
+	f.register(cmd, ".ID .Image .Command .Created .State .Status .Ports .Name and .Labels")
 	filters = addFilterFlag(cmd, "label", "name", "state", "health")
 	return cmd
 }
 
 // containerView is a container as a template sees it.
 type containerView struct {
-	ID, Image, Command, Created, State, Status, Name string
-	Labels                                           map[string]string
+	ID, Image, Command, Created, State, Status, Ports, Name string
+	Labels                                                  map[string]string
 }
 
 // printContainers prints the newest first, as docker does.
@@ -79,15 +79,15 @@ func printContainers(w io.Writer, containers []cardplane.Container, f listFlags,
 	for _, c := range slices.Backward(containers) {
 		v := containerView{
 			ID: f.id(c.ID), Image: c.Spec.Image, Command: strings.Join(slices.Concat(c.Spec.Entrypoint, c.Spec.Command), " "),
-			Created: ago(c.CreatedAt, now), State: string(c.State), Status: status(c, now), Name: c.Name, Labels: c.Spec.Labels,
+			Created: ago(c.CreatedAt, now), State: string(c.State), Status: status(c, now), Ports: portsText(c), Name: c.Name, Labels: c.Spec.Labels,
 		}
 		if !f.full {
 			v.Command = truncate(v.Command, commandWidth)
 		}
-		cells := []string{v.ID, v.Image, strconv.Quote(v.Command), v.Created, v.Status, v.Name}
+		cells := []string{v.ID, v.Image, strconv.Quote(v.Command), v.Created, v.Status, v.Ports, v.Name}
 		rows = append(rows, row{id: v.ID, cells: cells, view: v, api: apimodel.ContainerToAPI(c)})
 	}
-	return f.print(w, "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tNAMES", rows)
+	return f.print(w, "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tPORTS\tNAMES", rows)
 }
 
 // truncate returns at most width characters of text.

@@ -74,6 +74,9 @@ func (s *Service) create(ctx context.Context, spec cardplane.ContainerSpec, reco
 	if err := s.checkRunnable(ctx, rec.Container, image); err != nil {
 		return cardplane.Container{}, err
 	}
+	if err := s.confirmNetworks(ctx, spec); err != nil {
+		return cardplane.Container{}, err
+	}
 	undo, err := s.makeVolumes(ctx, spec)
 	if err != nil {
 		return cardplane.Container{}, err
@@ -165,7 +168,7 @@ func (s *Service) record(rec store.Record, recorded []func(cardplane.Container) 
 	}
 }
 
-// confirm makes sure that neither the image nor a volume was removed before the
+// confirm makes sure that neither the image nor a volume nor a network was removed before the
 // container that uses it was recorded, from when on it cannot be.
 func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, error) {
 	c := e.snapshot()
@@ -173,7 +176,7 @@ func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, e
 	if err != nil {
 		err = atImage(err)
 	} else {
-		err = s.confirmVolumes(ctx, c.Spec)
+		err = errors.Join(s.confirmVolumes(ctx, c.Spec), s.confirmNetworks(ctx, c.Spec))
 	}
 	if apierr.ClassOf(err) == apierr.NotFound {
 		if rerr := s.forget(e); rerr != nil {

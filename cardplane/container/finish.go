@@ -38,6 +38,8 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 		r.endHelpers()
 	}
 	r.recordEnd(end, gone)
+	r.svc.zones.announce()
+	r.svc.releaseNetworks(r.e.record().Container.Interfaces)
 	if !all {
 		r.svc.wakeJanitor()
 	}
@@ -108,12 +110,16 @@ func (r *run) powerOffOnce(sb *sandbox.Sandbox) error {
 	}
 }
 
-// dismantle deletes the machine, and the disk of a first start that failed.
+// dismantle deletes the published ports, the machine, and the disk of a first start that failed.
 // It returns what is gone, and whether that is all.
 func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change, all bool) {
 	ctx, cancel := context.WithTimeout(r.svc.ctx, destroyTimeout)
 	defer cancel()
-	list := []store.Resource{{Kind: store.VM, ID: c.SandboxID, Owner: c.ID}}
+	var list []store.Resource
+	if r.e.record().Run.Networked {
+		list = r.svc.forwards(c)
+	}
+	list = append(list, store.Resource{Kind: store.VM, ID: c.SandboxID, Owner: c.ID})
 	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
 		list = append(list, r.svc.layer(c.ID))
 	}
@@ -123,7 +129,7 @@ func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change
 		}
 		gone = append(gone, store.Release(res))
 		if res.Kind == store.VM {
-			gone = append(gone, store.EndLeases(c.ID, r.unmounted))
+			gone = append(gone, store.EndLeases(c.ID, r.unmounted), store.EndAddresses(c.ID))
 		}
 	}
 	return gone, true

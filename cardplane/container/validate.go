@@ -42,6 +42,10 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 	if err := checkVolumes(spec); err != nil {
 		return spec, err
 	}
+	spec, err := completeNetworks(spec)
+	if err != nil {
+		return spec, err
+	}
 	if err := checkOptions(spec); err != nil {
 		return spec, err
 	}

@@ -35,6 +35,7 @@ type Services struct {
 	Containers cardplane.ContainerService
 	Images     cardplane.ImageService
 	Volumes    cardplane.VolumeService
+	Networks   cardplane.NetworkService
 	Events     cardplane.EventService
 	System     cardplane.SystemService
 }

@@ -39,6 +39,9 @@ func (c *Client) Images() cardplane.ImageService { return &images{c} }
 // Volumes returns the volume service.
 func (c *Client) Volumes() cardplane.VolumeService { return &volumes{c} }
 
+// Networks returns the network service.
+func (c *Client) Networks() cardplane.NetworkService { return &networks{c} }
+
 // Events returns the event service.
 func (c *Client) Events() cardplane.EventService { return &events{c} }
 

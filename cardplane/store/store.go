@@ -23,6 +23,8 @@ var (
 	bucketExecs      = []byte("execs")
 	bucketVolumes    = []byte("volumes")
 	bucketLeases     = []byte("leases")
+	bucketNetworks   = []byte("networks")
+	bucketAddresses  = []byte("addresses")
 
 	bucketAnswerTimes = []byte("answer times")
 
@@ -71,7 +73,7 @@ func Open(path string) (*Store, error) {
 
 // begin makes the buckets and the id, and takes the next epoch.
 func (s *Store) begin(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketAnswers, bucketAnswerTimes, bucketLedger, bucketExecs, bucketVolumes, bucketLeases} {
+	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketAnswers, bucketAnswerTimes, bucketLedger, bucketExecs, bucketVolumes, bucketLeases, bucketNetworks, bucketAddresses} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cardplane/cardplane/openapi/chapi"
@@ -16,14 +17,16 @@ import (
 // them, have a disk that grows, or reboot. A machine's memory is not saved: a restored one gets a new agent.
 func (m *machine) handleSnapshots(mux *http.ServeMux) {
 	for path, act := range map[string]func(*http.Request) error{
-		"vm.resize-disk": m.resizeDisk,
-		"vm.pause":       func(*http.Request) error { m.paused = true; return nil },
-		"vm.snapshot":    m.snapshot,
-		"vm.restore":     m.restore,
-		"vm.add-disk":    m.addDisk,
-		"vm.resume":      m.resume,
-		"vm.reboot":      func(*http.Request) error { return m.process.Emit("vm", "rebooting") },
-		"vmm.shutdown":   func(*http.Request) error { m.poweroff(); return nil },
+		"vm.resize-disk":   m.resizeDisk,
+		"vm.pause":         func(*http.Request) error { m.paused = true; return nil },
+		"vm.snapshot":      m.snapshot,
+		"vm.restore":       m.restore,
+		"vm.add-disk":      m.addDisk,
+		"vm.add-net":       m.addNet,
+		"vm.remove-device": m.removeDevice,
+		"vm.resume":        m.resume,
+		"vmm.shutdown":     func(*http.Request) error { m.poweroff(); return nil },
+		"vm.reboot":        func(*http.Request) error { return m.process.Emit("vm", "rebooting") },
 	} {
 		mux.HandleFunc("PUT /api/v1/"+path, func(w http.ResponseWriter, r *http.Request) {
 			m.mu.Lock()
@@ -31,7 +34,7 @@ func (m *machine) handleSnapshots(mux *http.ServeMux) {
 			switch err := act(r); {
 			case err != nil:
 				refuse(w, http.StatusInternalServerError, err.Error())
-			case path == "vm.add-disk":
+			case path == "vm.add-disk" || path == "vm.add-net":
 				answer(w, chapi.PciDeviceInfo{})
 			default:
 				w.WriteHeader(http.StatusNoContent)
@@ -85,6 +88,25 @@ func (m *machine) addDisk(r *http.Request) error {
 	}
 	m.config.Disks = append(m.config.Disks, disk)
 	return m.checkFiles()
+}
+
+func (m *machine) addNet(r *http.Request) error {
+	var nic chapi.NetConfig
+	if err := json.NewDecoder(r.Body).Decode(&nic); err != nil {
+		return err
+	}
+	m.config.Net = append(m.config.Net, nic)
+	return nil
+}
+
+// removeDevice removes an interface at once.
+func (m *machine) removeDevice(r *http.Request) error {
+	var gone chapi.VmRemoveDevice
+	if err := json.NewDecoder(r.Body).Decode(&gone); err != nil {
+		return err
+	}
+	m.config.Net = slices.DeleteFunc(m.config.Net, func(nic chapi.NetConfig) bool { return nic.Id == gone.Id })
+	return nil
 }
 
 func (m *machine) resizeDisk(r *http.Request) error {
