@@ -5,10 +5,12 @@
 BIN    := build/bin
 # Programs for the guest: static, small, the same bytes on every machine.
 STATIC := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid='
+# The lane of `make test-guest` that must not be skipped; none unless given.
+REQUIRE :=
 # Where the programs of the guest are, for mkrootfs.
 IN_GUEST := --agent $(BIN)/guest-agent --initrd-init $(BIN)/initrd-init --bareinit $(BIN)/bareinit
 
-.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest conformance fuzz-api check generate sdk bench clean
+.PHONY: help setup build guest guest-own kernel host-image host-up images demo test test-unit test-guest conformance fuzz fuzz-api check generate sdk bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,12 +54,15 @@ test-unit: ## run the tests that need no root and boot nothing
 	go test -race ./...
 
 test-guest: guest images sdk ## run the tests that boot real guests, on every VMM that this machine can run
-	@go run ./ci/cmd/guesttests
+	@go run ./ci/cmd/guesttests -require '$(REQUIRE)'
 
 conformance: build ## compile the VMM conformance suite for a machine without Go, into build/conformance
 	@mkdir -p build/conformance
 	@CGO_ENABLED=0 go test -c -o build/conformance/vmmtest.test ./vmm/vmmtest
 	@$(STATIC) -o build/conformance/ ./vmm/vmmtest/guest ./vmm/cmd/ch-qemu
+
+fuzz: ## run every Go fuzz target for FUZZTIME each (10s)
+	@ci/fuzzgo.sh
 
 fuzz-api: guest images ## fuzz a real cardplaned by its OpenAPI document, for a minute
 	@ci/fuzz.sh
@@ -68,7 +73,7 @@ check: ## generated code fresh, OpenAPI linted, formatted, vetted, staticcheck c
 generate: ## generate code from the OpenAPI documents
 	@go generate ./openapi
 
-sdk: ## generate the TypeScript and Python SDKs and build them into build/sdk
+sdk: generate ## generate the Go client, the TypeScript and Python SDKs, and build these into build/sdk
 	@ci/sdk.sh
 
 bench: setup guest guest-own images ## measure; ratios within one run

@@ -35,28 +35,6 @@ func (s *Store) Load(ctx context.Context, r io.Reader, opts cardplane.LoadOption
 	return images, s.userError(err, "loading an image archive")
 }
 
-// LoadDir is Load for an OCI layout, or an unpacked docker-archive, in a
-// directory. Symbolic links in it must not lead out of it.
-func (s *Store) LoadDir(ctx context.Context, dir string) ([]cardplane.Image, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, formatUnknown("%w", err)
-	}
-	pr, pw := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		tw := tar.NewWriter(pw)
-		err := errors.Join(tw.AddFS(root.FS()), tw.Close())
-		pw.CloseWithError(err)
-		done <- err
-	}()
-	images, err := s.Load(ctx, pr, cardplane.LoadOptions{})
-	// Load may have stopped early; then writing fails, which is no error.
-	stopErr := pr.Close()
-	<-done
-	return images, errors.Join(err, stopErr, root.Close())
-}
-
 func (s *Store) load(ctx context.Context, r io.Reader, opts cardplane.LoadOptions) ([]cardplane.Image, error) {
 	report := opts.Progress
 	if report == nil {

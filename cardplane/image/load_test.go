@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -139,10 +137,6 @@ func TestLoadLayout(t *testing.T) {
 					t.Errorf("names %q, want %q", img.Names, tt.names[n])
 				}
 				wantFile(t, fromTar, img.ID, "a", tt.want[n])
-			}
-			again, err := openStore(t).LoadDir(context.Background(), dir)
-			if err != nil || !reflect.DeepEqual(again, images) {
-				t.Errorf("from the directory: %+v, %v", again, err)
 			}
 		})
 	}
@@ -288,15 +282,6 @@ func TestLoadRefused(t *testing.T) {
 			wantEmpty(t, s)
 		})
 	}
-}
-
-func TestLoadDirRefused(t *testing.T) {
-	s := openStore(t)
-	_, err := s.LoadDir(context.Background(), filepath.Join(t.TempDir(), "missing"))
-	wantCode(t, err, "image_format_unknown")
-	_, err = s.LoadDir(context.Background(), t.TempDir())
-	wantCode(t, err, "image_format_unknown")
-	wantEmpty(t, s)
 }
 
 func TestLoadLimits(t *testing.T) {

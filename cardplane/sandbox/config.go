@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// SerialImage and SerialScratch are the serials by which the guest finds
-	// its disks.
-	SerialImage   = "image"
+	// SerialImage is the serial by which the guest finds the image's block file.
+	SerialImage = "image"
+	// SerialScratch is that of the writable disk.
 	SerialScratch = "scratch"
 
 	attachKernel  = "kernel"

@@ -115,7 +115,8 @@ func (l *Link) ConsoleTail(ctx context.Context, id string, n int64) ([]byte, err
 }
 
 // FollowConsole returns the VM's console from offset on, until the VMM has
-// exited or ctx is done. The caller closes it.
+// exited or ctx is done. The caller closes it. The card itself reads tails; what
+// the host's document says of following is tested through this.
 func (l *Link) FollowConsole(ctx context.Context, id string, offset int64) (io.ReadCloser, error) {
 	follow := true
 	return stream(l.client.ReadConsole(ctx, id, &hostapi.ReadConsoleParams{Offset: &offset, Follow: &follow}))

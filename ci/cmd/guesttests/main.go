@@ -26,8 +26,9 @@ func main() {
 	defer stop()
 	only := flag.String("lane", "", "run only the lanes whose name contains `text`")
 	pattern := flag.String("run", "", "run only the tests that match `regexp`, as go test does")
+	required := flag.String("require", "", "fail unless the lane whose name contains `text` is run, such as \"cloud-hypervisor on this machine\"")
 	flag.Parse()
-	if err := run(ctx, *only, *pattern); err != nil {
+	if err := run(ctx, *only, *pattern, *required); err != nil {
 		stop()
 		fmt.Fprintf(os.Stderr, "guesttests: %v\n", err)
 		os.Exit(1)
@@ -42,8 +43,11 @@ type result struct {
 	err   error
 }
 
-func run(ctx context.Context, only, pattern string) error {
+func run(ctx context.Context, only, pattern, required string) error {
 	lanes := plan(lookAround())
+	if err := require(lanes, required); err != nil {
+		return err
+	}
 	fmt.Println("Tests with real guests:")
 	for _, l := range lanes {
 		verb := "run"

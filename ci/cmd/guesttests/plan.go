@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cardplane/cardplane/ci/computehost"
 	"github.com/cardplane/cardplane/vmm/kvm"
@@ -67,6 +69,20 @@ func plan(f facts) []lane {
 		vmm: cloudHypervisor, place: inComputeHost,
 		why: fmt.Sprintf("KVM cannot be used here, because %v; the host runs %s", f.kvm, f.accel.Reason),
 	}}
+}
+
+// require fails unless a lane whose name contains text is run.
+func require(lanes []lane, text string) error {
+	for _, l := range lanes {
+		if !l.skipped && strings.Contains(l.String(), text) {
+			return nil
+		}
+	}
+	var errs []error
+	for _, l := range lanes {
+		errs = append(errs, fmt.Errorf("%s: %s", l, l.why))
+	}
+	return fmt.Errorf("no lane %q is run: %w", text, errors.Join(errs...))
 }
 
 // guestFor is the guest artefacts of a lane: our own kernel where it is built,

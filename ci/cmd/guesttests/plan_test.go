@@ -34,6 +34,29 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// What is required is not skipped in silence.
+func TestRequire(t *testing.T) {
+	missing, unusable := errors.New("get it from X"), errors.New("no svm")
+	const native = "cloud-hypervisor on this machine"
+	for name, c := range map[string]struct {
+		facts facts
+		text  string
+		want  string
+	}{
+		"it runs":          {facts{}, native, ""},
+		"nothing":          {facts{cloudHypervisor: missing}, "", ""},
+		"no KVM":           {facts{kvm: unusable}, native, "no svm"},
+		"no program":       {facts{cloudHypervisor: missing}, native, "get it from X"},
+		"the emulated one": {facts{kvm: unusable}, "emulated", ""},
+		"no such lane":     {facts{}, "xen", `no lane "xen"`},
+	} {
+		err := require(plan(c.facts), c.text)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 func TestGuestFor(t *testing.T) {
 	root := t.TempDir()
 	remote := lane{place: inComputeHost}

@@ -213,10 +213,6 @@ func (q *Queue) EnableSignal() bool {
 // CallFD is the eventfd on which the device signals. The queue owns it.
 func (q *Queue) CallFD() int { return q.callFD }
 
-// ErrFD is the eventfd on which the device reports a broken ring. The queue
-// owns it.
-func (q *Queue) ErrFD() int { return q.errFD }
-
 // The atomic operations on the aligned word around a 16-bit value order it
 // against the other side's accesses.
 func around(b []byte) (*uint32, uint) {
