@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -12,9 +11,11 @@ import (
 // web serves a page that says its name on port 80.
 const web = `hostname >/var/www/html/index.html; exec nginx -g "daemon off;"`
 
-// fetch prints what is at an address, or fails.
-const fetch = `import sys, urllib.request as r
-print(r.urlopen("http://%s/" % sys.argv[1], timeout=20).read().decode())`
+// fetch is a command that prints the page at a host and port, or fails.
+func fetch(host, port string) []string {
+	const script = `exec 3<>/dev/tcp/$0/$1 && printf "GET / HTTP/1.0\r\n\r\n" >&3 && cat <&3 | tail -1`
+	return []string{"timeout", "20", "bash", "-o", "pipefail", "-c", script, host, port}
+}
 
 // A published port leads to the program from the host itself, over its loopback
 // too, for as long as it runs, also after both daemons were killed.
@@ -55,7 +56,7 @@ func TestPublishedPorts(t *testing.T) {
 			t.Errorf("%s after a restart: %q, %v", at, page, err)
 		}
 	}
-	out, _ = run(t, s, 0, "run", "--rm", "demo/python", "python3", "-c", fetch, name)
+	out, _ = run(t, s, 0, append([]string{"run", "--rm", "demo/python"}, fetch(name, "80")...)...)
 	if strings.TrimSpace(out) != name {
 		t.Errorf("by name after a restart: %q", out)
 	}
@@ -78,11 +79,12 @@ func TestConnectLive(t *testing.T) {
 	}
 	run(t, s, 0, "run", "-d", "--name", "db", "--hostname", "db", "--network", "back,alias=store", "demo/services", "sh", "-c", web)
 	run(t, s, 0, "run", "-d", "--name", "app", "--network", "front", "demo/python", "sleep", "1000")
-	run(t, s, 1, "exec", "app", "python3", "-c", fetch, "store")
+	fetches := append([]string{"exec", "app"}, fetch("store", "80")...)
+	run(t, s, 1, fetches...)
 	run(t, s, 0, "network", "connect", "back", "app")
 	var out string
 	eventually(t, "the name", func() bool {
-		stdout, _, code := finish(t, cardctl(t, s, "exec", "app", "python3", "-c", fetch, "store"))
+		stdout, _, code := finish(t, cardctl(t, s, fetches...))
 		out = stdout
 		return code == 0
 	})
@@ -90,7 +92,7 @@ func TestConnectLive(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 	run(t, s, 0, "network", "disconnect", "back", "app")
-	run(t, s, 1, "exec", "app", "python3", "-c", fetch, "store")
+	run(t, s, 1, fetches...)
 	if out, _ := run(t, s, 0, "exec", "app", "sh", "-c", "ls /sys/class/net"); strings.Contains(out, "eth1") {
 		t.Errorf("interfaces %s", out)
 	}
@@ -113,9 +115,14 @@ func networkedBy(t *testing.T, cfg harness.Config) *harness.Stack {
 	return harness.ForTest(t, cfg)
 }
 
-// get is a command that prints what is at an address.
+// get is fetch for a shell.
 func get(address string) string {
-	return fmt.Sprintf(`python3 -c '%s' %s`, fetch, address)
+	host, port, _ := strings.Cut(address, ":")
+	var words []string
+	for _, word := range fetch(host, port) {
+		words = append(words, "'"+word+"'")
+	}
+	return strings.Join(words, " ")
 }
 
 // interfaces are those of the stack's host.

@@ -40,7 +40,7 @@ func TestOutbound(t *testing.T) {
 	serveOutside(t, s)
 
 	fetches := func(network, where string) (string, int) {
-		out, _, code := finish(t, cardctl(t, s, "run", "--rm", "--network", network, "demo/python", "python3", "-c", fetch, where))
+		out, _, code := finish(t, cardctl(t, s, append([]string{"run", "--rm", "--network", network, "demo/python"}, fetch(where, "80")...)...))
 		return strings.TrimSpace(out), code
 	}
 	if out, code := fetches("default", outside); code != 0 || out != upstream {
