@@ -3,9 +3,9 @@ package sandbox
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/cardplane/cardplane/cardplane/guestclient"
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/chapi"
 	"github.com/cardplane/cardplane/openapi/hostapi"
@@ -53,29 +53,81 @@ func (s *Sandbox) Plug(ctx context.Context, nic hostapi.NamedNIC) error {
 	return Explain(err)
 }
 
-// Unplug takes an interface from the running machine. It may be repeated.
+// Unplug takes an interface from the running machine. It may be repeated, also by
+// a later control plane.
 func (s *Sandbox) Unplug(ctx context.Context, name string) error {
-	handle := vmm.New(s.dialVMM)
-	defer handle.Close()
-	late, cancel := context.WithTimeout(ctx, unplugTimeout)
-	defer cancel()
-	for retry := guestclient.NewBackoff(); ; {
-		has, err := hasNet(late, handle, name)
-		if err == nil && !has {
-			break
-		}
-		if err == nil {
-			err = handle.RemoveDevice(late, name)
-		}
-		if retry.Wait(late) == nil {
-			continue
-		}
-		if err == nil {
-			err = apierr.New(apierr.Unavailable, "interface_not_released", "the guest has not given its interface %s up; try again", name)
-		}
+	if err := s.unplug(ctx, name); err != nil {
 		return Explain(err)
 	}
 	return Explain(s.manager.host.DeleteNIC(ctx, s.id, name))
+}
+
+// unplug returns once the VMM has let go of the interface, which takes the
+// guest's consent: its configuration lacks it before. A VMM whose tap goes away
+// too early may die of it.
+func (s *Sandbox) unplug(ctx context.Context, name string) error {
+	handle := vmm.New(s.dialVMM)
+	defer handle.Close()
+	seen := s.removals.count(name)
+	has, err := hasNet(ctx, handle, name)
+	if err != nil {
+		return err
+	}
+	if !has {
+		seen = 0 // asked before, maybe by an earlier control plane
+	} else if err := handle.RemoveDevice(ctx, name); err != nil {
+		return err
+	}
+	late, cancel := context.WithTimeout(ctx, unplugTimeout)
+	defer cancel()
+	if s.removals.await(late, s.alive, name, seen) || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return apierr.New(apierr.Unavailable, "interface_not_released", "the guest has not given its interface %s up; try again", name)
+}
+
+// removals counts the devices that the guest has given up.
+type removals struct {
+	mu      sync.Mutex
+	counts  map[string]int // by id
+	changed chan struct{}  // closed and replaced at every change
+}
+
+func (r *removals) note(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.counts == nil {
+		r.counts = make(map[string]int)
+	}
+	r.counts[id]++
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+func (r *removals) count(id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[id]
+}
+
+// await waits until there were more removals than seen, and reports whether
+// there were before ctx or the machine has ended.
+func (r *removals) await(ctx, alive context.Context, id string, seen int) bool {
+	for {
+		r.mu.Lock()
+		n, changed := r.counts[id], r.changed
+		r.mu.Unlock()
+		if n > seen {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		case <-alive.Done():
+			return false
+		}
+	}
 }
 
 // hasNet reports whether the VMM has an interface of that name.

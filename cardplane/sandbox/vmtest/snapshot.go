@@ -99,14 +99,14 @@ func (m *machine) addNet(r *http.Request) error {
 	return nil
 }
 
-// removeDevice removes an interface at once.
+// removeDevice removes an interface. The guest agrees at once.
 func (m *machine) removeDevice(r *http.Request) error {
 	var gone chapi.VmRemoveDevice
 	if err := json.NewDecoder(r.Body).Decode(&gone); err != nil {
 		return err
 	}
 	m.config.Net = slices.DeleteFunc(m.config.Net, func(nic chapi.NetConfig) bool { return nic.Id == gone.Id })
-	return nil
+	return m.process.EmitDevice("vm", "device-removed", gone.Id)
 }
 
 func (m *machine) resizeDisk(r *http.Request) error {
