@@ -82,6 +82,12 @@ type ContainerSpec struct {
 	Security Security `json:",omitzero"`
 	// Volumes are mounted into it, MaxVolumeMounts at most.
 	Volumes []VolumeMount `json:",omitempty"`
+	// Networks are those that it is on, MaxNICs at most; the first one leads
+	// out. Nil means DefaultNetwork, or none where the host has no networks; an
+	// empty list is none.
+	Networks []NIC `json:",omitzero"`
+	// Ports are published over the first network, MaxPorts at most.
+	Ports []Port `json:",omitempty"`
 }
 
 // LogPolicy says what is kept of a container's output. The newest Files files
@@ -194,6 +200,11 @@ type Container struct {
 	OOMKilled bool
 	// Health is nil where there is no health check, and before the first start.
 	Health *Health `json:",omitempty"`
+	// Interfaces are those of the present or last run, Ports what it publishes.
+	// NetworkReason says why there are none although none were asked for.
+	Interfaces    []Interface `json:",omitempty"`
+	Ports         []Port      `json:",omitempty"`
+	NetworkReason string      `json:",omitempty"`
 	// RestartCount is how often its restart policy has started it again since
 	// somebody has started it.
 	RestartCount int `json:",omitempty"`
@@ -255,7 +266,7 @@ type PruneFilter struct {
 // Pruned says what Prune has removed.
 type Pruned struct {
 	// IDs are what is gone, in order of creation: ids of containers and
-	// images, names of volumes and sandboxes.
+	// images, names of volumes, networks and sandboxes.
 	IDs []string
 	// Bytes is what that took: of images on the card's disk, of containers
 	// their logs there and their writable layers on the compute host, of
@@ -285,6 +296,7 @@ type ContainerService interface {
 	FileService
 	StatsService
 	PortService
+	NICService
 
 	// Create records a container in state Created. Nothing is made on the
 	// compute host.

@@ -12,16 +12,22 @@ type EventType string
 
 // The types of events.
 const (
-	ImageLoaded      EventType = "image.load"
-	ImagePulled      EventType = "image.pull"
-	ImageTagged      EventType = "image.tag"
-	ImageUntagged    EventType = "image.untag"
-	ImageRemoved     EventType = "image.remove"
-	VolumeCreated    EventType = "volume.create"
-	VolumeUpdated    EventType = "volume.update"
-	VolumeRemoved    EventType = "volume.remove"
-	SandboxCreated   EventType = "sandbox.create"
-	SandboxRemoved   EventType = "sandbox.remove"
+	ImageLoaded    EventType = "image.load"
+	ImagePulled    EventType = "image.pull"
+	ImageTagged    EventType = "image.tag"
+	ImageUntagged  EventType = "image.untag"
+	ImageRemoved   EventType = "image.remove"
+	VolumeCreated  EventType = "volume.create"
+	VolumeUpdated  EventType = "volume.update"
+	VolumeRemoved  EventType = "volume.remove"
+	NetworkCreated EventType = "network.create"
+	NetworkRemoved EventType = "network.remove"
+	SandboxCreated EventType = "sandbox.create"
+	SandboxRemoved EventType = "sandbox.remove"
+	// NetworkConnected and NetworkDisconnected are of containers: network.
+	NetworkConnected    EventType = "network.connect"
+	NetworkDisconnected EventType = "network.disconnect"
+
 	ContainerCreated EventType = "container.create"
 	ContainerStarted EventType = "container.start"
 	// ContainerRestarted follows the start that somebody's restart ends with.

@@ -34,6 +34,8 @@ func SpecToAPI(s cardplane.ContainerSpec) cardapi.ContainerSpec {
 		StopTimeoutSeconds: s.StopSeconds,
 		Healthcheck:        healthcheckToAPI(s.Healthcheck),
 		Volumes:            mountsToAPI(s.Volumes),
+		Networks:           nicsToAPI(s.Networks),
+		Ports:              optionalEach(s.Ports, portToAPI),
 	}
 	optionsToAPI(s, &out)
 	if p := s.Restart; p != (cardplane.RestartPolicy{}) {
@@ -101,6 +103,8 @@ func SpecFromAPI(s cardapi.ContainerSpec) cardplane.ContainerSpec {
 		Sysctls:      value(s.Sysctls),
 		Security:     securityFromAPI(value(s.Security)),
 		Volumes:      mountsFromAPI(s.Volumes),
+		Networks:     nicsFromAPI(s.Networks),
+		Ports:        eachOf(s.Ports, portFromAPI),
 	}
 }
 

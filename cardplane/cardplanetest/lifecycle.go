@@ -43,6 +43,9 @@ func (m *Memory) bootLocked(ctx context.Context, c *container) error {
 	if err := m.checkVolumesLocked(c); err != nil {
 		return err
 	}
+	if err := m.openNetworksLocked(c); err != nil {
+		return err
+	}
 	if hook := m.onStart; hook != nil {
 		described := c.Container
 		m.mu.Unlock()

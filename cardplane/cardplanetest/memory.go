@@ -34,6 +34,9 @@ type Memory struct {
 	configs    map[string][]byte  // configurations of images, by id
 	volumes    []cardplane.Volume // in order of creation
 	sandboxes  []*box             // in order of creation
+	networks   []cardplane.Network
+	subnets    int // given to networks
+	hosts      int // and to interfaces
 	events     []cardplane.Event
 	programs   map[string]Program
 	version    cardplane.VersionInfo

@@ -53,8 +53,13 @@ var completers = map[string]completer{
 	"volume resize":  first(volumes),
 	"volume rm":      volumes,
 
-	"sandbox inspect": sandboxes,
-	"sandbox rm":      sandboxes,
+	"sandbox inspect":    sandboxes,
+	"sandbox rm":         sandboxes,
+	"network inspect":    networks,
+	"network rm":         networks,
+	"network connect":    networkThenContainer,
+	"network disconnect": networkThenContainer,
+	"port":               first(containers(cardplane.Running, cardplane.Paused)),
 }
 
 // flagCompleters are what flags take that name objects, by the flag's name.
@@ -171,6 +176,18 @@ func volumes(ctx context.Context, client *httpclient.Client, args []string, last
 	return out, err
 }
 
+// networks proposes names of networks.
+func networks(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+	list, err := client.Networks().List(ctx, cardplane.NetworkFilter{})
+	var out []string
+	for _, n := range list {
+		if proposes(n.Name, false, args, last) {
+			out = append(out, n.Name)
+		}
+	}
+	return out, err
+}
+
 // volumesOfMounts proposes volumes to mount.
 func volumesOfMounts(ctx context.Context, client *httpclient.Client, _ []string, last string) ([]string, error) {
 	out, err := volumes(ctx, client, nil, last)
@@ -190,6 +207,17 @@ func sandboxes(ctx context.Context, client *httpclient.Client, args []string, la
 		}
 	}
 	return out, err
+}
+
+// networkThenContainer proposes a network and then a container.
+func networkThenContainer(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+	switch len(args) {
+	case 0:
+		return networks(ctx, client, args, last)
+	case 1:
+		return containers()(ctx, client, nil, last)
+	}
+	return nil, nil
 }
 
 // execs proposes execs that run: in the container that is named, or in any.

@@ -63,22 +63,22 @@ func (a *App) psCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "also containers that do not run")
-	f.register(cmd, ".ID .Image .Command .Created .State .Status .Name .Sandbox and .Labels")
+	f.register(cmd, ".ID .Image .Command .Created .State .Status .Ports .Name .Sandbox and .Labels")
 	filters = addFilterFlag(cmd, "label", "name", "state", "health", "sandbox")
 	return cmd
 }
 
 // containerView is a container as a template sees it.
 type containerView struct {
-	ID, Image, Command, Created, State, Status, Name, Sandbox string
-	Labels                                                    map[string]string
+	ID, Image, Command, Created, State, Status, Ports, Name, Sandbox string
+	Labels                                                           map[string]string
 }
 
 // printContainers prints the newest first, as docker does. Sandboxes have a
 // column where there are any.
 func printContainers(w io.Writer, containers []cardplane.Container, f listFlags, now time.Time) error {
 	var rows []row
-	header := "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tNAMES"
+	header := "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tPORTS\tNAMES"
 	shared := slices.ContainsFunc(containers, func(c cardplane.Container) bool { return c.Spec.Sandbox != "" })
 	if shared {
 		header += "\tSANDBOX"
@@ -86,12 +86,12 @@ func printContainers(w io.Writer, containers []cardplane.Container, f listFlags,
 	for _, c := range slices.Backward(containers) {
 		v := containerView{
 			ID: f.id(c.ID), Image: c.Spec.Image, Command: strings.Join(slices.Concat(c.Spec.Entrypoint, c.Spec.Command), " "),
-			Created: ago(c.CreatedAt, now), State: string(c.State), Status: status(c, now), Name: c.Name, Sandbox: c.Spec.Sandbox, Labels: c.Spec.Labels,
+			Created: ago(c.CreatedAt, now), State: string(c.State), Status: status(c, now), Ports: portsText(c), Name: c.Name, Sandbox: c.Spec.Sandbox, Labels: c.Spec.Labels,
 		}
 		if !f.full {
 			v.Command = truncate(v.Command, commandWidth)
 		}
-		cells := []string{v.ID, v.Image, strconv.Quote(v.Command), v.Created, v.Status, v.Name}
+		cells := []string{v.ID, v.Image, strconv.Quote(v.Command), v.Created, v.Status, v.Ports, v.Name}
 		if shared {
 			cells = append(cells, v.Sandbox)
 		}

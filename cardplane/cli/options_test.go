@@ -53,7 +53,7 @@ func TestOptionFlags(t *testing.T) {
 		Hosts: []cardplane.HostEntry{{Name: "a", Address: "::1"}, {Name: "b", Address: "::2"}, {Name: "c", Address: "1.2.3.4"}},
 		Security: cardplane.Security{Privileged: true, CapAdd: []string{"ALL"}, CapDrop: []string{"KILL"}, NoNewPrivileges: true,
 			SeccompProfile: []byte(`{"defaultAction": "SCMP_ACT_ALLOW"}`)},
-		StopSeconds: &zero, Init: true,
+		StopSeconds: &zero, Init: true, Networks: []cardplane.NIC{},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -88,8 +88,14 @@ func TestBadOptionFlags(t *testing.T) {
 		"mount a volume, NAME:PATH":   "--mount type=bind,src=/,dst=/x",
 		"without a name":              "--volumes-from web",
 		"cannot be passed":            "--device /dev/kvm",
-		"use --network none":          "--network host",
-		"no network but loopback":     "-p 80:80",
+		"use the compute host's":      "--network host",
+		"no other network":            "--network none --network a",
+		"is unknown; use alias":       "--network a,b=c",
+		"is no address":               "-p x:80:80",
+		"is no port":                  "-p 0",
+		"differ in length":            "-p 80-81:80",
+		"use tcp or udp":              "-p 80:80/sctp",
+		"by name; put both":           "--link db",
 		"virtual machine of its own":  "--ipc host",
 		"--memory and --cpus":         "--cgroup-parent x",
 	} {

@@ -21,7 +21,8 @@ const (
 	noHostNamespaces = "a container has a virtual machine of its own, which shares nothing with the compute host; leave it out"
 	noHostFiles      = "the files of the compute host, the card and this machine cannot be mounted in a virtual machine; mount a volume, NAME:PATH, and copy files into it with `cardctl cp`"
 	noHostDevices    = "devices of the compute host cannot be passed into a virtual machine; leave it out, and use --privileged for those of the virtual machine"
-	noNetwork        = "a container has no network but loopback yet; leave it out, or use --network none"
+	noLinks          = "containers of a network find each other by name; put both on one with --network"
+	noDNS            = "the card's resolvers are asked for names; change its --resolv-conf"
 	noHostCgroups    = "a container is not in the compute host's cgroups; size its virtual machine with --memory and --cpus"
 )
 
@@ -30,13 +31,11 @@ var refusedFlags = []refusedFlag{
 	{name: "device", why: noHostDevices},
 	{name: "device-cgroup-rule", why: noHostDevices},
 	{name: "gpus", why: noHostDevices},
-	{name: "network", same: []string{"none"}, why: noNetwork},
-	{name: "net", same: []string{"none"}, why: noNetwork},
-	{name: "publish", short: "p", why: noNetwork},
-	{name: "link", why: noNetwork},
-	{name: "dns", why: noNetwork},
-	{name: "dns-option", why: noNetwork},
-	{name: "dns-search", why: noNetwork},
+	{name: "publish-all", short: "P", why: "name each port with --publish"},
+	{name: "link", why: noLinks},
+	{name: "dns", why: noDNS},
+	{name: "dns-option", why: noDNS},
+	{name: "dns-search", why: noDNS},
 	{name: "pid", same: []string{"private"}, why: noHostNamespaces},
 	{name: "ipc", same: []string{"private"}, why: noHostNamespaces},
 	{name: "uts", same: []string{"private"}, why: noHostNamespaces},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -79,6 +80,9 @@ func (r *run) start(rec store.Record) (*sandbox.Sandbox, error) {
 	if err := r.svc.destroyStale(r.ctx, r.e.id, rec.Container.SandboxID); err != nil {
 		return nil, err
 	}
+	if err := r.prepareNetworks(&p); err != nil {
+		return nil, err
+	}
 	r.e.setReason("booting the virtual machine")
 	sb, err := r.svc.cfg.Sandboxes.Start(r.ctx, p.sandbox)
 	if err != nil {
@@ -99,7 +103,7 @@ func (r *run) resume(rec store.Record) (*sandbox.Sandbox, error) {
 		if err != nil {
 			return nil, err
 		}
-		sb, err := r.svc.cfg.Sandboxes.Resume(r.ctx, p.sandbox)
+		sb, err := r.resumeSandbox(&p)
 		if err == nil {
 			return sb, r.runProgram(sb, p, sb.Timings())
 		}
@@ -111,6 +115,30 @@ func (r *run) resume(rec store.Record) (*sandbox.Sandbox, error) {
 			return nil, err
 		}
 	}
+}
+
+// resumeSandbox brings the sandbox up of which an earlier process has begun the
+// start.
+func (r *run) resumeSandbox(p *plan) (*sandbox.Sandbox, error) {
+	if err := r.prepareNetworks(p); err != nil {
+		return nil, err
+	}
+	return r.svc.cfg.Sandboxes.Resume(r.ctx, p.sandbox)
+}
+
+// prepareNetworks gives the container its interfaces, makes on the host what
+// they need, and adds to p what the machine and the guest are told.
+func (r *run) prepareNetworks(p *plan) error {
+	if err := r.assignNetworks(); err != nil {
+		return err
+	}
+	if err := r.openNetworks(r.ctx); err != nil {
+		return err
+	}
+	list := r.e.record().Container.Interfaces
+	p.sandbox.NICs = r.svc.hostNICs(list)
+	p.config.Files = append(p.config.Files, nameFiles(p.spec.Hostname, r.e.record().Container.Spec.Hosts, list)...)
+	return nil
 }
 
 // adopt takes over a sandbox in which the program was started before.
@@ -170,6 +198,7 @@ func (r *run) plan(c cardplane.Container) (plan, error) {
 	image := sandbox.File{Path: block.Path, Digest: block.Digest, Size: block.Size}
 	if r.seat != nil {
 		r.planDevices(c, image, &p)
+		p.config.Files = nameFiles(ocispec.Hostname(c.ID, c.Spec), c.Spec.Hosts, nil)
 	} else if err := r.planMachine(c, image, &p); err != nil {
 		return plan{}, err
 	}
@@ -219,11 +248,24 @@ func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.Container
 		config.WhenFull = guestapi.WhenFullDrop
 	}
 	_, config.Sysctls = ocispec.Sysctls(c.Spec)
-	files := ocispec.Files(ocispec.Hostname(c.ID, c.Spec), c.Spec.Hosts)
-	for _, path := range sortedKeys(files) {
-		config.Files = append(config.Files, guestapi.File{Path: path, Mode: 0o644, ContentBase64: []byte(files[path]), Writable: true})
-	}
 	return config
+}
+
+// nameFiles are the files of a container that say how it and others are called.
+func nameFiles(hostname string, hosts []cardplane.HostEntry, list []cardplane.Interface) []guestapi.File {
+	var own []string
+	for _, i := range list {
+		for _, text := range i.Addresses {
+			address, _, _ := strings.Cut(text, "/")
+			own = append(own, address)
+		}
+	}
+	var out []guestapi.File
+	files := ocispec.Files(hostname, hosts, own)
+	for _, path := range sortedKeys(files) {
+		out = append(out, guestapi.File{Path: path, Mode: 0o644, ContentBase64: []byte(files[path]), Writable: true})
+	}
+	return out
 }
 
 func sortedKeys(m map[string]string) []string {
@@ -254,6 +296,9 @@ func stdinMode(open bool) guestapi.StdinMode {
 func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before []cardplane.Timing) error {
 	r.e.setReason("starting the program")
 	begun := time.Now()
+	if err := r.tellNetwork(sb); err != nil {
+		return err
+	}
 	started, err := r.putContainer(sb, p)
 	if err != nil {
 		return err

@@ -74,6 +74,9 @@ func (s *Service) create(ctx context.Context, spec cardplane.ContainerSpec, reco
 	if err := s.checkRunnable(ctx, rec.Container, image); err != nil {
 		return cardplane.Container{}, err
 	}
+	if err := s.confirmNetworks(ctx, spec); err != nil {
+		return cardplane.Container{}, err
+	}
 	undo, err := s.makeVolumes(ctx, spec)
 	if err != nil {
 		return cardplane.Container{}, err
@@ -165,16 +168,16 @@ func (s *Service) record(rec store.Record, recorded []func(cardplane.Container) 
 	}
 }
 
-// confirm makes sure that neither the image nor a volume nor the sandbox was
-// removed before the container that uses it was recorded, from when on it
-// cannot be.
+// confirm makes sure that neither the image nor a volume, a network or the
+// sandbox was removed before the container that uses it was recorded, from when
+// on it cannot be.
 func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, error) {
 	c := e.snapshot()
 	_, err := s.cfg.Images.Get(ctx, c.ImageID)
 	if err != nil {
 		err = atImage(err)
-	} else if err = s.confirmVolumes(ctx, c.Spec); err == nil {
-		err = s.confirmSandbox(c.Spec)
+	} else {
+		err = errors.Join(s.confirmVolumes(ctx, c.Spec), s.confirmNetworks(ctx, c.Spec), s.confirmSandbox(c.Spec))
 	}
 	if apierr.ClassOf(err) == apierr.NotFound {
 		if rerr := s.forget(e); rerr != nil {

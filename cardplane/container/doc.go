@@ -43,4 +43,12 @@
 // change of limits, is told in the transaction that records that the guest has
 // done it. The helpers of a run end before its end is recorded. Only images,
 // which are files beside the store, have events that follow.
+//
+// # Networks
+//
+// A start gives the run its interfaces in one transaction with the leases of
+// their addresses and the claims of networks and published ports. From then on
+// followNetworks keeps host, machine and guest as the record says; connecting
+// and disconnecting change the record and have it follow. What names are on a
+// network follows from the records of those that run on it.
 package container

@@ -92,6 +92,7 @@ type realHost = sandbox.Host
 
 type faultyHost struct {
 	realHost
+	net *hostNet
 	*mortal
 }
 
@@ -140,11 +141,19 @@ func (h *faultyHost) DeleteSnapshot(ctx context.Context, id string) error {
 }
 
 func (h *faultyHost) PutVM(ctx context.Context, id string, spec hostapi.VMSpec) (hostapi.VM, error) {
-	return guarded(h, "PutVM", func() (hostapi.VM, error) { return h.realHost.PutVM(ctx, id, spec) })
+	return guarded(h, "PutVM", func() (hostapi.VM, error) {
+		return h.withNICs(id, spec, func(spec hostapi.VMSpec) (hostapi.VM, error) { return h.realHost.PutVM(ctx, id, spec) })
+	})
 }
 
 func (h *faultyHost) DeleteVM(ctx context.Context, id string, grace time.Duration) error {
-	_, err := guarded(h, "DeleteVM", func() (struct{}, error) { return struct{}{}, h.realHost.DeleteVM(ctx, id, grace) })
+	_, err := guarded(h, "DeleteVM", func() (struct{}, error) {
+		err := h.realHost.DeleteVM(ctx, id, grace)
+		if err == nil {
+			h.net.unplug(id)
+		}
+		return struct{}{}, err
+	})
 	return err
 }
 

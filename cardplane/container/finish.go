@@ -40,6 +40,8 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 	if r.last {
 		r.seat.end()
 	}
+	r.svc.zones.announce()
+	r.svc.releaseNetworks(r.e.record().Container.Interfaces)
 	if !all {
 		r.svc.wakeJanitor()
 	}
@@ -125,10 +127,14 @@ func (r *run) powerOffOnce(ctx context.Context, sb *sandbox.Sandbox) error {
 	}
 }
 
-// dismantle deletes the machine, and the disk of a first start that failed.
+// dismantle deletes the published ports, the machine, and the disk of a first start that failed.
 // It returns what is gone, and whether that is all.
 func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change, all bool) {
-	list := []store.Resource{{Kind: store.VM, ID: c.SandboxID, Owner: c.ID}}
+	var list []store.Resource
+	if r.e.record().Run.Networked {
+		list = r.svc.forwards(c)
+	}
+	list = append(list, store.Resource{Kind: store.VM, ID: c.SandboxID, Owner: c.ID})
 	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
 		list = append(list, r.svc.layer(c.ID))
 	}
@@ -146,7 +152,7 @@ func (r *run) takeAway(list []store.Resource) (gone []store.Change, all bool) {
 		}
 		gone = append(gone, store.Release(res))
 		if res.Kind == store.VM {
-			gone = append(gone, store.EndLeases(res.Owner, r.unmounted))
+			gone = append(gone, store.EndLeases(res.Owner, r.unmounted), store.EndAddresses(res.Owner))
 		}
 	}
 	return gone, true

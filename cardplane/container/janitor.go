@@ -1,10 +1,12 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cardplane/cardplane/cardplane/guestclient"
@@ -60,7 +62,10 @@ func (s *Service) reconcile(ctx context.Context) error {
 	}
 	var failed error
 	seen := make(map[string]bool)
-	for _, r := range append(claimed, candidates...) {
+	all := append(claimed, candidates...)
+	// A network goes once the machines on it have gone.
+	slices.SortStableFunc(all, func(a, b store.Resource) int { return cmp.Compare(last(a), last(b)) })
+	for _, r := range all {
 		key := string(r.Kind) + "/" + r.ID
 		if seen[key] {
 			continue
@@ -75,6 +80,13 @@ func (s *Service) reconcile(ctx context.Context) error {
 		}
 	}
 	return failed
+}
+
+func last(r store.Resource) int {
+	if r.Kind == store.Network {
+		return 1
+	}
+	return 0
 }
 
 // onHost lists the machines, disks and snapshots on the host whose ids say that
@@ -93,7 +105,10 @@ func (s *Service) onHost(ctx context.Context) ([]store.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []store.Resource
+	list, err := s.networksOnHost(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range templates {
 		list = append(list, store.Resource{Kind: store.Snapshot, ID: t.Id, Owner: ownerTemplate})
 	}
@@ -110,10 +125,41 @@ func (s *Service) onHost(ctx context.Context) ([]store.Resource, error) {
 	return list, nil
 }
 
+// networksOnHost lists the published ports and the networks, of which the former
+// are to go first.
+func (s *Service) networksOnHost(ctx context.Context, prefix string) ([]store.Resource, error) {
+	host := s.cfg.Sandboxes.Host()
+	forwards, err := host.Forwards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	networks, err := host.Networks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []store.Resource
+	for _, f := range forwards {
+		if strings.HasPrefix(f.Id, prefix) {
+			list = append(list, store.Resource{Kind: store.Forward, ID: f.Id})
+		}
+	}
+	for _, n := range networks.Networks {
+		if owner, ours := strings.CutPrefix(n.Id, prefix); ours {
+			list = append(list, store.Resource{Kind: store.Network, ID: n.Id, Owner: owner})
+		}
+	}
+	return list, nil
+}
+
 // wanted reports whether something still needs r.
 func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
-	if r.Kind == store.Blob {
+	switch r.Kind {
+	case store.Blob:
 		return s.blobWanted(ctx, r)
+	case store.Network:
+		return s.networkWanted(r)
+	case store.Forward:
+		return s.forwardWanted(r), nil
 	}
 	if s.templates.isMaking(r.ID) {
 		return true, nil
@@ -160,6 +206,9 @@ func (s *Service) blobWanted(ctx context.Context, r store.Resource) (bool, error
 
 // clean deletes r from the host and then from the ledger.
 func (s *Service) clean(ctx context.Context, r store.Resource) error {
+	if r.Kind == store.Network {
+		return s.cleanNetwork(ctx, r)
+	}
 	if err := s.destroy(ctx, r); err != nil {
 		return err
 	}
@@ -169,7 +218,7 @@ func (s *Service) clean(ctx context.Context, r store.Resource) error {
 	}
 	changes := []store.Change{store.Release(r)}
 	if r.Kind == store.VM && s.lastMachine(r) {
-		changes = append(changes, store.EndLeases(r.Owner, false))
+		changes = append(changes, store.EndLeases(r.Owner, false), store.EndAddresses(r.Owner))
 	}
 	return s.cfg.Store.Update(changes...)
 }
@@ -200,6 +249,10 @@ func (s *Service) destroy(ctx context.Context, r store.Resource) error {
 		err = host.DeleteBlob(ctx, r.ID)
 	case store.Snapshot:
 		err = host.DeleteSnapshot(ctx, r.ID)
+	case store.Network:
+		err = host.DeleteNetwork(ctx, r.ID)
+	case store.Forward:
+		err = host.DeleteForward(ctx, r.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("remove %s %s from the compute host: %w", r.Kind, r.ID, err)

@@ -85,13 +85,15 @@ func (w *world) wantClean(p *plane, disks int) {
 		must(w.t, vms, err)
 		all, err := l.Disks(w.ctx)
 		must(w.t, all, err)
-		if claims := p.claims(); len(vms) == 0 && len(all) == disks && claims == disks {
+		networks, forwards, nics := w.net.left()
+		if claims := p.claims(); len(vms) == 0 && len(all) == disks && claims == disks && networks+forwards+nics == 0 {
 			return
 		}
 		select {
 		case <-time.After(time.Millisecond):
 		case <-w.ctx.Done():
-			w.t.Fatalf("left on the host: %d VMs, %d disks (want %d), in the ledger %d claims", len(vms), len(all), disks, p.claims())
+			w.t.Fatalf("left on the host: %d VMs, %d disks (want %d), %d networks, %d forwards, %d machines' interfaces, in the ledger %d claims",
+				len(vms), len(all), disks, networks, forwards, nics, p.claims())
 		}
 	}
 }
@@ -130,6 +132,11 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
+// published is a container that publishes a port.
+func published(spec *cardplane.ContainerSpec) {
+	spec.Ports = []cardplane.Port{{ContainerPort: 80}}
+}
+
 func (w *world) marker() string { return filepath.Join(w.dir, "ran") }
 
 func (w *world) script() string {
@@ -156,6 +163,7 @@ func (w *world) killed(point crashPoint, do func(*plane)) {
 // begins anew with the same idempotency key. ended is called in between.
 func (p *plane) live(script string, ended func(id string)) (id string, err error) {
 	spec := cardplane.ContainerSpec{Image: "test", Command: []string{"sh", "-c", script}}
+	published(&spec)
 	c, err := p.Create(p.w.ctx, spec, "key")
 	if err != nil {
 		return "", err

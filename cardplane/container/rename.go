@@ -30,6 +30,7 @@ func (s *Service) Rename(_ context.Context, ref, name, revision string) (cardpla
 	if err := e.renameLocked(name); err != nil {
 		return cardplane.Container{}, err
 	}
+	s.zones.announce()
 	return e.snapshotLocked().WithRevision(), nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/network"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/cardplane/volume"
@@ -40,6 +41,15 @@ type Config struct {
 	// QuietTime is how long no container may be started before a template is
 	// made; 0 means 5 seconds.
 	QuietTime time.Duration
+	// Names answers for names that no network has; nil answers for none.
+	Names NameService
+	// CardAddresses returns what guests may not reach; nil is nothing.
+	CardAddresses func() []string
+}
+
+// NameService answers DNS queries, which may be anything; nil is no answer.
+type NameService interface {
+	Answer(ctx context.Context, query []byte) []byte
 }
 
 const (
@@ -67,8 +77,10 @@ type Service struct {
 	names   map[string]string // to id
 	gone    []cardplane.Container
 
-	volumes *volume.Service
-	boxes   boxes
+	boxes    boxes
+	volumes  *volume.Service
+	networks *network.Service
+	zones    *zones
 }
 
 // maxGone bounds how many removed containers Wait still knows.
@@ -84,8 +96,12 @@ func Open(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, log: cfg.Log, kick: make(chan struct{}, 1),
 		entries: make(map[string]*entry), names: make(map[string]string), templates: newTemplates(),
+		zones: newZones(),
 	}
 	if s.volumes, err = volume.Open(cfg.Store, s.volumeUser, s.tellsVolume); err != nil {
+		return nil, err
+	}
+	if s.networks, err = network.Open(network.Config{Store: cfg.Store, InUse: s.networkUser, HostUses: s.hostUses, Tells: s.tellsNetwork}); err != nil {
 		return nil, err
 	}
 	s.cfg.ReachTimeout = cmp.Or(cfg.ReachTimeout, defaultReachTimeout)

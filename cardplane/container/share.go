@@ -40,6 +40,7 @@ func checkShared(spec cardplane.ContainerSpec, shared cardplane.Sandbox) error {
 	}{
 		{"/resources/vcpus", r.VCPUs != 0}, {"/resources/hugePages", r.HugePages}, {"/resources/cpuset", r.CPUSet != ""},
 		{"/hostname", spec.Hostname != ""}, {"/shmBytes", spec.ShmBytes != 0},
+		{"/networks", len(spec.Networks) > 0}, {"/ports", len(spec.Ports) > 0},
 	} {
 		if option.given {
 			return invalid(option.field, "option_of_sandbox",

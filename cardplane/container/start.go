@@ -113,6 +113,7 @@ func (e *entry) beginRunLocked(again bool, vm string, claims []store.Change) err
 		c.StartedAt, c.FinishedAt = time.Time{}, time.Time{}
 		c.ExitCode, c.OOMKilled, c.Error, c.Guest, c.Timings = 0, false, nil, nil, nil
 		c.EndReason, c.Signal, c.Pending = "", 0, nil
+		c.Interfaces, c.Ports, c.NetworkReason = nil, nil, ""
 		c.Health = firstHealth(c.Spec)
 		run := store.Run{DiskUsed: rec.Run.DiskUsed}
 		switch {

@@ -42,11 +42,14 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 	if err := checkVolumes(spec); err != nil {
 		return spec, err
 	}
+	spec, err := completeNetworks(spec)
+	if err != nil {
+		return spec, err
+	}
 	if err := checkOptions(spec); err != nil {
 		return spec, err
 	}
-	spec, err := s.completeSize(spec)
-	if err != nil {
+	if spec, err = s.completeSize(spec); err != nil {
 		return spec, err
 	}
 	if spec.Logs, err = completeLogs(spec.Logs); err != nil {

@@ -41,6 +41,8 @@ type world struct {
 	t           *testing.T
 	ctx         context.Context
 	host        *hosttest.Host
+	net         *hostNet
+	names       container.NameService
 	dir         string
 	guest       string
 	bootTimeout time.Duration
@@ -59,7 +61,7 @@ func newWorld(t *testing.T, cmdline string) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, dir: t.TempDir(), bootTimeout: patience}
+	w := &world{t: t, ctx: ctx, dir: t.TempDir(), bootTimeout: patience, net: newHostNet()}
 	if cmdline == "" {
 		cmdline = vmtest.NewAgents(t, w.startAgent).Cmdline
 	}
@@ -137,9 +139,10 @@ func (w *world) open(fault func(op string) bool) *plane {
 		w.t.Fatal(err)
 	}
 	m := &mortal{crash: p.freeze, fault: fault}
-	p.host = &faultyHost{sandbox.OverLink(w.link()), m}
+	p.host = &faultyHost{realHost: sandbox.OverLink(w.link()), net: w.net, mortal: m}
 	p.Service, err = container.Open(container.Config{
 		Store: p.store, Images: p.images, Events: faultyJournal{p.events, m}, LogDir: filepath.Join(w.dir, "logs"), Log: log,
+		Names:        w.names,
 		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
 			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
@@ -212,7 +215,7 @@ func TestConformance(t *testing.T) {
 	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
 		p := newWorld(t, "").open(nil)
 		return cardplanetest.Harness{
-			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Sandboxes: p.Sandboxes(), Events: p.events, System: p.system(), Image: "test",
+			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Networks: p.Networks(), Sandboxes: p.Sandboxes(), Events: p.events, System: p.system(), Image: "test",
 		}
 	})
 }

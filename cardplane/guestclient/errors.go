@@ -30,6 +30,7 @@ var knownCodes = map[string]bool{
 	"container_not_running": true, "container_running": true, "container_busy": true, "container_paused": true, "memory_in_use": true, "no_healthcheck": true,
 	"exec_not_found": true, "exec_exists": true, "exec_running": true,
 	"invalid_config": true, "not_a_terminal": true,
+	"interface_not_found": true, "network_failed": true,
 	"device_not_found": true, "mount_failed": true,
 	"command_not_found": true, "command_not_executable": true, "start_failed": true, "invalid_sysctl": true,
 	"too_many": true, "stream_not_found": true, "offset_out_of_range": true,

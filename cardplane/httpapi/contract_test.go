@@ -86,6 +86,22 @@ func TestResponsesFitTheDocument(t *testing.T) {
 	send("POST", "/v1/containers/"+failed+"/start", "", 400)
 	send("GET", "/v1/containers/"+failed, "", 200)
 
+	send("POST", "/v1/networks", `{"name":"back","subnets":[{"prefix":"10.5.0.0/24"}],"labels":{"a":"b"}}`, 201)
+	send("POST", "/v1/networks", `{"name":"back"}`, 409)
+	send("GET", "/v1/networks", "", 200)
+	send("GET", "/v1/networks/back", "", 200)
+	send("GET", "/v1/networks/nope", "", 404)
+	send("POST", "/v1/networks/prune", `{"labels":["none"],"until":"2026-11-22T10:00:00Z"}`, 200)
+	on := f.create(`{"image":"test","command":["sleep","1000"],"networks":[{"network":"default","aliases":["a"],"sendBytesPerSecond":1000}],"ports":[{"hostAddress":"127.0.0.1","containerPort":80}]}`)
+	if body := send("POST", "/v1/containers/"+on+"/start", "", 200); !strings.Contains(body, `"hostPort":4915`) || !strings.Contains(body, `"aliases":["a"]`) {
+		t.Errorf("a container on a network is %s", body)
+	}
+	send("PUT", "/v1/networks/back/containers/"+on, `{"aliases":["db"],"addresses":["10.5.0.7"]}`, 200)
+	send("DELETE", "/v1/networks/back", "", 409)
+	send("DELETE", "/v1/networks/default/containers/"+on, "", 409)
+	send("DELETE", "/v1/networks/back/containers/"+on, "", 200)
+	send("DELETE", "/v1/networks/back", "", 204)
+	send("POST", "/v1/containers", `{"image":"test","networks":[{"network":"nope"}]}`, 404)
 	send("POST", "/v1/volumes", `{"name":"data"}`, 201)
 	send("POST", "/v1/volumes", `{"name":"data"}`, 409)
 	send("GET", "/v1/volumes", "", 200)

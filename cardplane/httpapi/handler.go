@@ -36,6 +36,7 @@ type Services struct {
 	Images     cardplane.ImageService
 	Volumes    cardplane.VolumeService
 	Sandboxes  cardplane.SandboxService
+	Networks   cardplane.NetworkService
 	Events     cardplane.EventService
 	System     cardplane.SystemService
 }

@@ -44,6 +44,7 @@ var briefOperations = map[string]bool{
 	"listImages": true, "getImage": true, "getImageHistory": true, "tagImage": true, "untagImage": true, "deleteImage": true,
 	"listVolumes": true, "createVolume": true, "getVolume": true, "updateVolume": true, "deleteVolume": true,
 	"listSandboxes": true, "createSandbox": true, "getSandbox": true,
+	"listNetworks": true, "createNetwork": true, "getNetwork": true, "deleteNetwork": true, "connectContainer": true, "disconnectContainer": true,
 	"listContainers": true, "createContainer": true, "getContainer": true, "renameContainer": true,
 	"updateContainer": true, "deleteContainer": true, "pauseContainer": true, "unpauseContainer": true,
 	"killContainer": true, "resizeContainer": true, "getProcesses": true, "statPath": true,

@@ -226,6 +226,7 @@ var lastingOperations = map[string]string{
 	"saveImages":        "gives what may be gigabytes",
 	"pruneImages":       "removes any number of them",
 	"pruneVolumes":      "removes any number of them",
+	"pruneNetworks":     "removes any number of them",
 	"pruneContainers":   "removes any number of them",
 	"pruneSandboxes":    "removes any number of them",
 	"deleteSandbox":     "waits for the end of its containers",

@@ -42,6 +42,9 @@ func (c *Client) Volumes() cardplane.VolumeService { return &volumes{c} }
 // Sandboxes returns the sandbox service.
 func (c *Client) Sandboxes() cardplane.SandboxService { return &sandboxes{c} }
 
+// Networks returns the network service.
+func (c *Client) Networks() cardplane.NetworkService { return &networks{c} }
+
 // Events returns the event service.
 func (c *Client) Events() cardplane.EventService { return &events{c} }
 

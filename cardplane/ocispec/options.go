@@ -95,11 +95,22 @@ func Sysctls(spec cardplane.ContainerSpec) (own, machine map[string]string) {
 }
 
 // Files returns the small files that every container has beside its image's,
-// by path: its host name and the names it can look up without a network.
-func Files(hostname string, hosts []cardplane.HostEntry) map[string]string {
-	text := "127.0.0.1\tlocalhost " + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+// by path: its host name, the names that it can look up without asking, and
+// whom it asks for others. addresses are its own.
+func Files(hostname string, hosts []cardplane.HostEntry, addresses []string) map[string]string {
+	local := "localhost"
+	if len(addresses) == 0 {
+		local += " " + hostname
+	}
+	text := "127.0.0.1\t" + local + "\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 	for _, h := range hosts {
 		text += h.Address + "\t" + h.Name + "\n"
 	}
-	return map[string]string{"/etc/hostname": hostname + "\n", "/etc/hosts": text}
+	for _, address := range addresses {
+		text += address + "\t" + hostname + "\n"
+	}
+	return map[string]string{"/etc/hostname": hostname + "\n", "/etc/hosts": text, "/etc/resolv.conf": resolvConf}
 }
+
+// resolvConf leads to the resolver in the guest.
+const resolvConf = "nameserver 127.0.0.11\noptions ndots:0\n"

@@ -210,7 +210,7 @@ func TestLimitsAndSysctls(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
-	hosts := ocispec.Files("box", []cardplane.HostEntry{{Name: "db", Address: "::1"}})["/etc/hosts"]
+	hosts := ocispec.Files("box", []cardplane.HostEntry{{Name: "db", Address: "::1"}}, nil)["/etc/hosts"]
 	if !strings.HasSuffix(hosts, "ip6-loopback\n::1\tdb\n") || !strings.HasPrefix(hosts, "127.0.0.1\tlocalhost box\n") {
 		t.Errorf("%s", hosts)
 	}

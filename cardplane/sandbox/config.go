@@ -47,6 +47,9 @@ type Spec struct {
 	Disk *Disk
 	// Volumes are further disks.
 	Volumes []Volume
+	// NICs are the machine's network interfaces. Their networks are there when
+	// the machine is made.
+	NICs []hostapi.NamedNIC
 
 	// template is the snapshot on the host that the machine starts from; ""
 	// for a cold boot.
@@ -121,7 +124,7 @@ func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
 			blob(attachKernel, a.m.Kernel.digest()),
 			blob(attachRootfs, a.m.Rootfs.digest()),
 		},
-		Savable: spec.savable,
+		Savable: spec.savable, Nics: spec.NICs,
 	}
 	if spec.template != "" {
 		out.Snapshot = &spec.template
@@ -167,7 +170,18 @@ func (a *Artefacts) vmConfig(spec Spec, vm hostapi.VM) chapi.VmConfig {
 		Pvpanic: true,
 	}
 	cfg.Disks = append(cfg.Disks, ownDisks(spec, vm)...)
+	for _, nic := range vm.Nics {
+		cfg.Net = append(cfg.Net, netDevice(nic))
+	}
 	return cfg
+}
+
+// queues is how many queues an interface has: one in each direction.
+const queues = 2
+
+// netDevice is an interface of the machine for its VMM.
+func netDevice(nic hostapi.NIC) chapi.NetConfig {
+	return chapi.NetConfig{Id: nic.Name, Tap: nic.Tap, Mac: nic.Spec.Mac, NumQueues: queues}
 }
 
 // ownDisks are the disks that a template lacks.

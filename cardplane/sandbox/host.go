@@ -36,6 +36,18 @@ type Host interface {
 	PutSnapshot(ctx context.Context, id string, spec hostapi.SnapshotSpec) (hostapi.Snapshot, error)
 	DeleteSnapshot(ctx context.Context, id string) error
 
+	// Networks returns the networks, and what the host uses itself.
+	Networks(ctx context.Context) (hostapi.NetworkList, error)
+	PutNetwork(ctx context.Context, id string, spec hostapi.NetworkSpec) (hostapi.Network, error)
+	DeleteNetwork(ctx context.Context, id string) error
+	// PutNIC makes an interface for a VM that runs, and DeleteNIC removes one
+	// that the VMM has given up.
+	PutNIC(ctx context.Context, vm, name string, spec hostapi.NICSpec) (hostapi.NIC, error)
+	DeleteNIC(ctx context.Context, vm, name string) error
+	Forwards(ctx context.Context) ([]hostapi.Forward, error)
+	PutForward(ctx context.Context, id string, spec hostapi.ForwardSpec) (hostapi.Forward, error)
+	DeleteForward(ctx context.Context, id string) error
+
 	VMs(ctx context.Context) ([]hostapi.VM, error)
 	VM(ctx context.Context, id string) (hostapi.VM, error)
 	PutVM(ctx context.Context, id string, spec hostapi.VMSpec) (hostapi.VM, error)

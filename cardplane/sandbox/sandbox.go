@@ -91,6 +91,8 @@ type Sandbox struct {
 	// template is the one that the machine was started from, "" for none.
 	template string
 
+	removals removals // of devices
+
 	stop    context.CancelFunc // ends watch
 	watched chan struct{}      // closed when watch has ended
 	alive   context.Context    // ends, with the reason as cause, when the machine is lost
@@ -106,6 +108,7 @@ func (m *Manager) attach(ctx context.Context, vm hostapi.VM) *Sandbox {
 	if vm.Spec.Snapshot != nil {
 		s.template = *vm.Spec.Snapshot
 	}
+	s.removals.changed = make(chan struct{})
 	s.alive, s.kill = context.WithCancelCause(context.Background())
 	s.guest = guestclient.New(s.dial, m.epoch)
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))

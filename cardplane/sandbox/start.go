@@ -144,11 +144,7 @@ func (m *Manager) makeVM(ctx context.Context, spec Spec, watch *stopwatch) (host
 }
 
 func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (hostapi.VM, error) {
-	err := insist(ctx, firstPatience, func(ctx context.Context) error {
-		_, err := m.host.Host(ctx)
-		return err
-	})
-	if err != nil {
+	if _, err := m.askHost(ctx); err != nil {
 		return hostapi.VM{}, err
 	}
 	if err := m.blobs.ensure(ctx, m.artefacts.blobs(spec)...); err != nil {
@@ -165,7 +161,7 @@ func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (h
 	}
 	watch.lap("files")
 	var vm hostapi.VM
-	err = insist(ctx, m.bootTimeout, func(ctx context.Context) (err error) {
+	err := insist(ctx, m.bootTimeout, func(ctx context.Context) (err error) {
 		vm, err = m.host.PutVM(ctx, spec.ID, m.artefacts.vmSpec(spec))
 		return err
 	})
@@ -174,6 +170,22 @@ func (m *Manager) tryMakeVM(ctx context.Context, spec Spec, watch *stopwatch) (h
 	}
 	watch.lap("vmm")
 	return vm, nil
+}
+
+// askHost returns the host's description once it answers.
+func (m *Manager) askHost(ctx context.Context) (host hostapi.Host, err error) {
+	err = insist(ctx, firstPatience, func(ctx context.Context) error {
+		host, err = m.host.Host(ctx)
+		return err
+	})
+	return host, err
+}
+
+// HostInfo returns the host's description. It waits a moment for a host that
+// does not answer.
+func (m *Manager) HostInfo(ctx context.Context) (hostapi.Host, error) {
+	host, err := m.askHost(ctx)
+	return host, Explain(err)
 }
 
 // boot takes the machine from state, "" where the VMM has none, to the

@@ -22,7 +22,7 @@ import (
 
 // A template is a snapshot, on the host, of a machine that has booted and has
 // done nothing since: no image, no disk, no program. A machine that starts
-// from it gets its disks while it is paused, and entropy of its own and the
+// from it gets its disks and interfaces while it is paused, and entropy of its own and the
 // time before anything else.
 //
 // A template's id says what it is of: the files that guests boot from, and all
@@ -131,6 +131,14 @@ func restore(ctx context.Context, handle *vmm.VMM, spec Spec, vm hostapi.VM, sta
 			continue
 		}
 		if _, err := handle.AddDisk(ctx, disk); err != nil {
+			return err
+		}
+	}
+	for _, nic := range vm.Nics {
+		if slices.ContainsFunc(info.Config.Net, func(n chapi.NetConfig) bool { return n.Id == nic.Name }) {
+			continue
+		}
+		if _, err := handle.AddNet(ctx, netDevice(nic)); err != nil {
 			return err
 		}
 	}

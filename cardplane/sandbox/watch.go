@@ -37,6 +37,10 @@ func (s *Sandbox) handle(e hostapi.VMEvent) {
 	switch vmm.EventKind(e.Source + ":" + e.Event) {
 	case vmm.EventGuestPanic:
 		s.lose(CodePanic, "the guest's kernel has panicked")
+	case vmm.EventDeviceRemoved:
+		if e.Properties != nil {
+			s.removals.note((*e.Properties)["id"])
+		}
 	case vmm.EventRebooting:
 		s.lose(CodeLost, "the guest has rebooted")
 	case vmm.EventShutdown:

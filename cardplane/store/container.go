@@ -53,6 +53,8 @@ type Run struct {
 	// HealthChanges is how many changes of its health, as the guest counts
 	// them, are known.
 	HealthChanges int64 `json:"healthChanges,omitempty"`
+	// Networked tells that the run has its interfaces.
+	Networked bool `json:"networked,omitempty"`
 	// RestartAt is when a restarting container is started again.
 	RestartAt time.Time `json:"restartAt,omitzero"`
 	// Streak is how many runs in a row were short.

@@ -19,6 +19,9 @@ const (
 	Blob Kind = "blob"
 	// Snapshot is a template that machines are started from.
 	Snapshot Kind = "snapshot"
+	// Network is a network, Forward a published port.
+	Network Kind = "network"
+	Forward Kind = "forward"
 )
 
 // Resource is something that may exist on the compute host because of us.

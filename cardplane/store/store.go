@@ -24,6 +24,8 @@ var (
 	bucketVolumes    = []byte("volumes")
 	bucketLeases     = []byte("leases")
 	bucketSandboxes  = []byte("sandboxes")
+	bucketNetworks   = []byte("networks")
+	bucketAddresses  = []byte("addresses")
 
 	bucketAnswerTimes = []byte("answer times")
 
@@ -72,7 +74,7 @@ func Open(path string) (*Store, error) {
 
 // begin makes the buckets and the id, and takes the next epoch.
 func (s *Store) begin(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketAnswers, bucketAnswerTimes, bucketLedger, bucketExecs, bucketVolumes, bucketLeases, bucketSandboxes} {
+	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketAnswers, bucketAnswerTimes, bucketLedger, bucketExecs, bucketVolumes, bucketLeases, bucketSandboxes, bucketNetworks, bucketAddresses} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}

@@ -87,12 +87,24 @@ func (s *Service) DiskUsage(ctx context.Context) ([]cardplane.DiskUsage, error) 
 // Doctor implements [cardplane.SystemService].
 func (s *Service) Doctor(ctx context.Context) ([]cardplane.Check, error) {
 	checks := []cardplane.Check{s.checkSpace(), s.checkWritable(), s.checkArtefacts()}
-	reached, ok := s.checkLink(ctx)
+	reached, host := s.checkLink(ctx)
 	checks = append(checks, reached)
-	if !ok {
+	if host == nil {
 		return checks, nil
 	}
-	return append(checks, s.hostChecks(ctx)...), nil
+	return append(append(checks, checkNetworks(*host)), s.hostChecks(ctx)...), nil
+}
+
+// checkNetworks tells whether containers can have networks.
+func checkNetworks(host hostapi.Host) cardplane.Check {
+	c := cardplane.Check{Where: "host", Name: "networks", Status: cardplane.CheckOK, Detail: "containers can have networks"}
+	switch n, six := host.Networks, host.Ipv6Outbound; {
+	case !n.Available:
+		c.Status, c.Detail, c.Remedy = cardplane.CheckWarn, "containers have no networks but loopback: "+n.Reason, n.Remedy
+	case !six.Available:
+		c.Detail += "; those with a way out have no IPv6: " + six.Reason
+	}
+	return c
 }
 
 func card(name string, status cardplane.CheckStatus, remedy, format string, args ...any) cardplane.Check {
@@ -141,16 +153,17 @@ func (s *Service) checkArtefacts() cardplane.Check {
 	return card(name, cardplane.CheckOK, "", "kernel %s and the root image have the digests of their manifest", s.cfg.Artefacts.Kernel())
 }
 
-func (s *Service) checkLink(ctx context.Context) (cardplane.Check, bool) {
+// checkLink returns the host too, nil where it is not reached.
+func (s *Service) checkLink(ctx context.Context) (cardplane.Check, *hostapi.Host) {
 	const name = "link"
 	ctx, cancel := context.WithTimeout(ctx, hostTimeout)
 	defer cancel()
 	begun := time.Now()
 	host, err := s.cfg.Host.Host(ctx)
 	if err != nil {
-		return card(name, cardplane.CheckFail, "start vmmd on the compute host, or give cardplaned the right --link", "%s: %v", s.cfg.Link, err), false
+		return card(name, cardplane.CheckFail, "start vmmd on the compute host, or give cardplaned the right --link", "%s: %v", s.cfg.Link, err), nil
 	}
-	return card(name, cardplane.CheckOK, "", "vmmd %s answers at %s after %s", host.Version, s.cfg.Link, time.Since(begun).Round(10*time.Microsecond)), true
+	return card(name, cardplane.CheckOK, "", "vmmd %s answers at %s after %s", host.Version, s.cfg.Link, time.Since(begun).Round(10*time.Microsecond)), &host
 }
 
 // hostChecks runs the host's own checks.

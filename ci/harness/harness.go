@@ -15,6 +15,10 @@
 // namespaces, cardplaned runs in one in which vmmd's directories are empty, and
 // vmmd in one in which the card's and the guest artefacts are. So nothing works
 // by chance because both are on one machine.
+//
+// vmmd has a network namespace of its own too, so that nothing that a test
+// does reaches the machine's own network. [Stack.OnHost] runs what has to be in
+// it.
 package harness
 
 import (
@@ -122,7 +126,7 @@ func (s *Stack) prepare() (err error) {
 	if cfg.ComputeHost != "" {
 		return nil // two machines need no curtain
 	}
-	return errors.Join(local.hide(cardDir, cfg.Guest), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
+	return errors.Join(local.hide(cardDir, cfg.Guest), local.apart(), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
 }
 
 // Endpoint is the address of the public API.
@@ -201,7 +205,7 @@ func (s *Stack) Close(ctx context.Context) error {
 	if s.Wire != nil {
 		errs = append(errs, s.Wire.Close())
 	}
-	errs = append(errs, reap(s.Dir), s.host.clear(), os.RemoveAll(s.Dir))
+	errs = append(errs, s.host.clear(), reap(s.Dir), os.RemoveAll(s.Dir))
 	s.closed()
 	return errors.Join(errs...)
 }

@@ -36,8 +36,8 @@ type machine interface {
 	run(script string) (string, error)
 	// data is vmmd's data directory on its machine.
 	data() string
-	// clear removes what there is of the stack on another machine than this,
-	// and reports what should not have been left there.
+	// clear removes what there is of the stack beyond its directory, and reports
+	// what should not have been left there.
 	clear() error
 }
 
@@ -45,6 +45,18 @@ type machine interface {
 type here struct {
 	*daemon
 	stack string // the stack's directory
+	net   namespace
+}
+
+// apart makes vmmd run in a network namespace of its own, where that is
+// possible.
+func (h *here) apart() (err error) {
+	if Namespaced() != nil {
+		return nil
+	}
+	h.net, err = newNamespace(h.stack)
+	h.path, h.args = h.net.command(h.path, h.args)
+	return err
 }
 
 func newHere(dir string, cfg Config) *here {
@@ -79,7 +91,8 @@ func (h *here) vms() (pids []int) {
 func (h *here) killVM(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
 
 func (h *here) run(script string) (string, error) {
-	out, err := exec.Command("/bin/sh", "-c", script).CombinedOutput()
+	program, args := h.net.command("/bin/sh", []string{"-c", script})
+	out, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %s", script, err, out)
 	}
@@ -88,4 +101,4 @@ func (h *here) run(script string) (string, error) {
 
 func (h *here) kernelLog() string { return "" }
 
-func (h *here) clear() error { return nil }
+func (h *here) clear() error { return h.net.close() }

@@ -10,6 +10,7 @@ package agenttest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/cardplane/cardplane/guest-agent/container"
+	"github.com/cardplane/cardplane/guest-agent/network"
 	"github.com/cardplane/cardplane/guest-agent/server"
 	"github.com/cardplane/cardplane/guest-agent/sysctl"
 	"github.com/cardplane/cardplane/openapi/guestapi"
@@ -34,7 +36,10 @@ type Agent struct {
 	Socket string
 	// Containers are the agent's.
 	Containers *container.Manager
+	// Network is the agent's, whose resolver can be asked.
+	Network *network.Network
 
+	links      links
 	mux        *portMux
 	cancel     context.CancelFunc
 	done       chan error
@@ -64,7 +69,8 @@ func Start(tb testing.TB) *Agent {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
-	srv := server.New(log, a.Containers, machine{agent: a, started: time.Now()})
+	a.Network = network.New(&a.links, "127.0.0.1:0")
+	srv := server.New(log, a.Containers, machine{agent: a, started: time.Now()}, a.Network)
 	control, streams := a.mux.port(guestwire.ControlPort), a.mux.port(guestwire.StreamPort)
 	go func() { a.done <- srv.Serve(ctx, control, streams) }()
 	tb.Cleanup(func() {
@@ -115,10 +121,7 @@ func (a *Agent) close() error {
 	if a.poweredOff.Load() {
 		<-a.off
 	}
-	if closeErr := a.Containers.Close(context.Background()); err == nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, a.Containers.Close(context.Background()), a.Network.Close())
 }
 
 // machine implements server.Machine.

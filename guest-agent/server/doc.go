@@ -5,6 +5,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -44,17 +45,27 @@ type Machine interface {
 	PowerOff(grace time.Duration)
 }
 
+// Network is the machine's network.
+type Network interface {
+	// Set makes its interfaces and names what config says.
+	Set(ctx context.Context, config *guestapi.Network) error
+	// ServeNames asks the client at the other end of conn for names, until it
+	// has gone. It begins with the answer to the client's first line.
+	ServeNames(conn net.Conn, in *bufio.Reader) error
+}
+
 // Server serves the API and the streams.
 type Server struct {
 	log     logrus.FieldLogger
 	manager *container.Manager
 	machine Machine
+	network Network
 	epoch   epoch
 }
 
 // New returns a Server that has seen no epoch.
-func New(log logrus.FieldLogger, manager *container.Manager, machine Machine) *Server {
-	return &Server{log: log, manager: manager, machine: machine}
+func New(log logrus.FieldLogger, manager *container.Manager, machine Machine, network Network) *Server {
+	return &Server{log: log, manager: manager, machine: machine, network: network}
 }
 
 // Serve serves the API on control and the streams on streams until ctx is

@@ -110,8 +110,11 @@ func (ss *streamServer) find(req guestwire.StreamRequest) (func(net.Conn, *bufio
 	if err := ss.epoch.admit(req.Epoch); err != nil {
 		return nil, err
 	}
-	if req.Stream == guestwire.Port {
+	switch req.Stream {
+	case guestwire.Port:
 		return ss.dialPort(req)
+	case guestwire.Names:
+		return ss.network.ServeNames, nil
 	}
 	streams, err := ss.manager.Streams(req.Container, req.Exec)
 	if err != nil {

@@ -427,6 +427,24 @@ type Info struct {
 	UptimeSeconds float64 `json:"uptimeSeconds"`
 }
 
+// Interface defines model for Interface.
+type Interface struct {
+	// Addresses Each with the length of its network's prefix.
+	Addresses []string `json:"addresses"`
+
+	// Mac By which it is found.
+	//
+	// Example: 02:63:0a:58:00:02
+	Mac string `json:"mac"`
+
+	// Mtu Example: 1500
+	Mtu int `json:"mtu"`
+
+	// Name Example: eth0
+	Name   string  `json:"name"`
+	Routes []Route `json:"routes"`
+}
+
 // Kill defines model for Kill.
 type Kill struct {
 	// All To every process in the container's cgroup, not only the first.
@@ -482,6 +500,12 @@ type Memory struct {
 	//
 	// Example: 264241152
 	TotalBytes int64 `json:"totalBytes"`
+}
+
+// Network defines model for Network.
+type Network struct {
+	Interfaces []Interface `json:"interfaces"`
+	Resolver   Resolver    `json:"resolver,omitempty,omitzero"`
 }
 
 // NetworkStats defines model for NetworkStats.
@@ -554,6 +578,15 @@ type Renewal struct {
 	Time time.Time `json:"time"`
 }
 
+// Resolver defines model for Resolver.
+type Resolver struct {
+	// Forward Other names are asked for through the stream `names`. Otherwise they do not exist.
+	Forward bool `json:"forward"`
+
+	// Names Addresses by name, in lower case and without the last dot. A name with addresses of one family has none of the other.
+	Names map[string][]string `json:"names"`
+}
+
 // Rootfs defines model for Rootfs.
 type Rootfs struct {
 	// Image A block device with an EROFS file system, mounted read-only once however many containers use it.
@@ -561,6 +594,19 @@ type Rootfs struct {
 
 	// Writable The layer above the image that takes the container's writes.
 	Writable Writable `json:"writable"`
+}
+
+// Route defines model for Route.
+type Route struct {
+	// To A prefix.
+	//
+	// Example: 0.0.0.0/0
+	To string `json:"to"`
+
+	// Via An address in reach of the interface.
+	//
+	// Example: 10.88.0.1
+	Via string `json:"via"`
 }
 
 // Serial The serial of a virtio-blk device (/sys/block/*/serial).
@@ -815,6 +861,12 @@ type WaitContainerParams struct {
 	TimeoutSeconds TimeoutSeconds `form:"timeoutSeconds" json:"timeoutSeconds"`
 }
 
+// PutNetworkParams defines parameters for PutNetwork.
+type PutNetworkParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
 // PowerOffParams defines parameters for PowerOff.
 type PowerOffParams struct {
 	// CardplaneEpoch The controller's epoch.
@@ -853,6 +905,9 @@ type PutLimitsJSONRequestBody = Limits
 
 // ResizeContainerJSONRequestBody defines body for ResizeContainer for application/json ContentType.
 type ResizeContainerJSONRequestBody = TerminalSize
+
+// PutNetworkJSONRequestBody defines body for PutNetwork for application/json ContentType.
+type PutNetworkJSONRequestBody = Network
 
 // PowerOffJSONRequestBody defines body for PowerOff for application/json ContentType.
 type PowerOffJSONRequestBody = PowerOff
@@ -1192,6 +1247,42 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/memory (the `GetMemory` operationId).
 	GetMemory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNetworkWithBody Configure the machine's interfaces and the names that it knows
+	//
+	// Comes before the container that needs it, and again whenever something
+	// of it has changed. It replaces what was there: an interface that is no
+	// longer listed is taken down. One that was just plugged in is waited
+	// for. To repeat it does no harm.
+	//
+	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+	// 53, UDP and TCP: for `names` itself, also while no client is connected,
+	// and for all others through the stream `names`.
+	//
+	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+	PutNetworkWithBody(ctx context.Context, params *PutNetworkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNetwork Configure the machine's interfaces and the names that it knows
+	//
+	// Comes before the container that needs it, and again whenever something
+	// of it has changed. It replaces what was there: an interface that is no
+	// longer listed is taken down. One that was just plugged in is waited
+	// for. To repeat it does no harm.
+	//
+	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+	// 53, UDP and TCP: for `names` itself, also while no client is connected,
+	// and for all others through the stream `names`.
+	//
+	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+	PutNetwork(ctx context.Context, params *PutNetworkParams, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PowerOffWithBody Stop every container and power the machine off
 	//
@@ -1846,6 +1937,62 @@ func (c *Client) GetInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 // Corresponds with GET /v1/memory (the `GetMemory` operationId).
 func (c *Client) GetMemory(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMemoryRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNetworkWithBody Configure the machine's interfaces and the names that it knows
+//
+// Comes before the container that needs it, and again whenever something
+// of it has changed. It replaces what was there: an interface that is no
+// longer listed is taken down. One that was just plugged in is waited
+// for. To repeat it does no harm.
+//
+// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+// 53, UDP and TCP: for `names` itself, also while no client is connected,
+// and for all others through the stream `names`.
+//
+// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+func (c *Client) PutNetworkWithBody(ctx context.Context, params *PutNetworkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNetworkRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNetwork Configure the machine's interfaces and the names that it knows
+//
+// Comes before the container that needs it, and again whenever something
+// of it has changed. It replaces what was there: an interface that is no
+// longer listed is taken down. One that was just plugged in is waited
+// for. To repeat it does no harm.
+//
+// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+// 53, UDP and TCP: for `names` itself, also while no client is connected,
+// and for all others through the stream `names`.
+//
+// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+func (c *Client) PutNetwork(ctx context.Context, params *PutNetworkParams, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNetworkRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3378,6 +3525,59 @@ func NewGetMemoryRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewPutNetworkRequest calls the generic PutNetwork builder with application/json body
+func NewPutNetworkRequest(server string, params *PutNetworkParams, body PutNetworkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutNetworkRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewPutNetworkRequestWithBody constructs an http.Request for the PutNetwork method, with any body, and a specified content type
+func NewPutNetworkRequestWithBody(server string, params *PutNetworkParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/network")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewPowerOffRequest calls the generic PowerOff builder with application/json body
 func NewPowerOffRequest(server string, params *PowerOffParams, body PowerOffJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3879,6 +4079,42 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/memory (the `GetMemory` operationId).
 	GetMemoryWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMemoryResponse, error)
+
+	// PutNetworkWithBodyWithResponse Configure the machine's interfaces and the names that it knows
+	//
+	// Comes before the container that needs it, and again whenever something
+	// of it has changed. It replaces what was there: an interface that is no
+	// longer listed is taken down. One that was just plugged in is waited
+	// for. To repeat it does no harm.
+	//
+	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+	// 53, UDP and TCP: for `names` itself, also while no client is connected,
+	// and for all others through the stream `names`.
+	//
+	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+	PutNetworkWithBodyWithResponse(ctx context.Context, params *PutNetworkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error)
+
+	// PutNetworkWithResponse Configure the machine's interfaces and the names that it knows
+	//
+	// Comes before the container that needs it, and again whenever something
+	// of it has changed. It replaces what was there: an interface that is no
+	// longer listed is taken down. One that was just plugged in is waited
+	// for. To repeat it does no harm.
+	//
+	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+	// 53, UDP and TCP: for `names` itself, also while no client is connected,
+	// and for all others through the stream `names`.
+	//
+	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+	PutNetworkWithResponse(ctx context.Context, params *PutNetworkParams, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error)
 
 	// PowerOffWithBodyWithResponse Stop every container and power the machine off
 	//
@@ -5121,6 +5357,47 @@ func (r GetMemoryResponse) ContentType() string {
 	return ""
 }
 
+type PutNetworkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutNetworkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutNetworkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutNetworkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutNetworkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutNetworkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type PowerOffResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5732,6 +6009,54 @@ func (c *ClientWithResponses) GetMemoryWithResponse(ctx context.Context, reqEdit
 		return nil, err
 	}
 	return ParseGetMemoryResponse(rsp)
+}
+
+// PutNetworkWithBodyWithResponse Configure the machine's interfaces and the names that it knows
+//
+// Comes before the container that needs it, and again whenever something
+// of it has changed. It replaces what was there: an interface that is no
+// longer listed is taken down. One that was just plugged in is waited
+// for. To repeat it does no harm.
+//
+// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+// 53, UDP and TCP: for `names` itself, also while no client is connected,
+// and for all others through the stream `names`.
+//
+// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+func (c *ClientWithResponses) PutNetworkWithBodyWithResponse(ctx context.Context, params *PutNetworkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error) {
+	rsp, err := c.PutNetworkWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNetworkResponse(rsp)
+}
+
+// PutNetworkWithResponse Configure the machine's interfaces and the names that it knows
+//
+// Comes before the container that needs it, and again whenever something
+// of it has changed. It replaces what was there: an interface that is no
+// longer listed is taken down. One that was just plugged in is waited
+// for. To repeat it does no harm.
+//
+// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
+// 53, UDP and TCP: for `names` itself, also while no client is connected,
+// and for all others through the stream `names`.
+//
+// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/network (the `PutNetwork` operationId).
+func (c *ClientWithResponses) PutNetworkWithResponse(ctx context.Context, params *PutNetworkParams, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error) {
+	rsp, err := c.PutNetwork(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNetworkResponse(rsp)
 }
 
 // PowerOffWithBodyWithResponse Stop every container and power the machine off
@@ -6653,6 +6978,35 @@ func ParseGetMemoryResponse(rsp *http.Response) (*GetMemoryResponse, error) {
 	return response, nil
 }
 
+// ParsePutNetworkResponse parses an HTTP response from a PutNetworkWithResponse call
+func ParsePutNetworkResponse(rsp *http.Response) (*PutNetworkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutNetworkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParsePowerOffResponse parses an HTTP response from a PowerOffWithResponse call
 func ParsePowerOffResponse(rsp *http.Response) (*PowerOffResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -6820,6 +7174,9 @@ type ServerInterface interface {
 	// GetMemory What memory the guest and its agent use
 	// (GET /v1/memory)
 	GetMemory(w http.ResponseWriter, r *http.Request)
+	// PutNetwork Configure the machine's interfaces and the names that it knows
+	// (PUT /v1/network)
+	PutNetwork(w http.ResponseWriter, r *http.Request, params PutNetworkParams)
 	// PowerOff Stop every container and power the machine off
 	// (POST /v1/poweroff)
 	PowerOff(w http.ResponseWriter, r *http.Request, params PowerOffParams)
@@ -8043,6 +8400,51 @@ func (siw *ServerInterfaceWrapper) GetMemory(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// PutNetwork operation middleware
+func (siw *ServerInterfaceWrapper) PutNetwork(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutNetworkParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutNetwork(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // PowerOff operation middleware
 func (siw *ServerInterfaceWrapper) PowerOff(w http.ResponseWriter, r *http.Request) {
 
@@ -8312,6 +8714,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/renew", wrapper.Renew)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/poweroff", wrapper.PowerOff)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/volumes/{device}/grow", wrapper.GrowVolume)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/network", wrapper.PutNetwork)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers", wrapper.ListContainers)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}", wrapper.DeleteContainer)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}", wrapper.GetContainer)
@@ -9411,6 +9814,40 @@ func (response GetMemorydefaultApplicationProblemPlusJSONResponse) VisitGetMemor
 	return err
 }
 
+type PutNetworkRequestObject struct {
+	Params PutNetworkParams
+	Body   *PutNetworkJSONRequestBody
+}
+
+type PutNetworkResponseObject interface {
+	VisitPutNetworkResponse(w http.ResponseWriter) error
+}
+
+type PutNetwork204Response struct {
+}
+
+func (response PutNetwork204Response) VisitPutNetworkResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PutNetworkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutNetworkdefaultApplicationProblemPlusJSONResponse) VisitPutNetworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PowerOffRequestObject struct {
 	Params PowerOffParams
 	Body   *PowerOffJSONRequestBody
@@ -9594,6 +10031,9 @@ type StrictServerInterface interface {
 	// GetMemory What memory the guest and its agent use
 	// (GET /v1/memory)
 	GetMemory(ctx context.Context, request GetMemoryRequestObject) (GetMemoryResponseObject, error)
+	// PutNetwork Configure the machine's interfaces and the names that it knows
+	// (PUT /v1/network)
+	PutNetwork(ctx context.Context, request PutNetworkRequestObject) (PutNetworkResponseObject, error)
 	// PowerOff Stop every container and power the machine off
 	// (POST /v1/poweroff)
 	PowerOff(ctx context.Context, request PowerOffRequestObject) (PowerOffResponseObject, error)
@@ -10382,6 +10822,39 @@ func (sh *strictHandler) GetMemory(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetMemoryResponseObject); ok {
 		if err := validResponse.VisitGetMemoryResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutNetwork operation middleware
+func (sh *strictHandler) PutNetwork(w http.ResponseWriter, r *http.Request, params PutNetworkParams) {
+	var request PutNetworkRequestObject
+
+	request.Params = params
+
+	var body PutNetworkJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutNetwork(ctx, request.(PutNetworkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutNetwork")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutNetworkResponseObject); ok {
+		if err := validResponse.VisitPutNetworkResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -14,7 +14,8 @@
 // cut, and the client resumes on a new one at the offset that it has reached.
 //
 // A connection to a port is a [Duplex] instead: frames in both directions, which
-// acknowledge each other. It cannot be resumed.
+// acknowledge each other. It cannot be resumed. One for names has a whole DNS
+// message in each data frame, in both directions.
 //
 // Everything read here may come from a hostile peer: lines and frames are
 // bounded, and no length is trusted before it is checked.
@@ -26,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
@@ -51,6 +53,15 @@ const (
 	Stderr = "stderr"
 	// Port is a TCP connection to a port of the container.
 	Port = "port"
+	// Names carries DNS messages: queries from the machine, answers to it.
+	Names = "names"
+)
+
+const (
+	// NamesTimeout is how long an agent waits for the answer to a query.
+	NamesTimeout = 10 * time.Second
+	// MaxQueries is how many queries of an agent wait for an answer at a time.
+	MaxQueries = 256
 )
 
 // StreamRequest is the client's first line on a stream connection.
@@ -61,7 +72,7 @@ type StreamRequest struct {
 	Container string `json:"container"`
 	// Exec is the exec's id, or "" for the container's own process.
 	Exec string `json:"exec,omitempty"`
-	// Stream is Stdin, Stdout, Stderr or Port. A process with a terminal has no
+	// Stream is Stdin, Stdout, Stderr, Port or Names. A process with a terminal has no
 	// Stderr.
 	Stream string `json:"stream"`
 	// Offset is the first byte wanted, counted from the process's start.

@@ -42,6 +42,42 @@ func (e CheckStatus) Valid() bool {
 	}
 }
 
+// Defines values for Outbound.
+const (
+	OutboundMasquerade Outbound = "masquerade"
+	OutboundNone       Outbound = "none"
+)
+
+// Valid indicates whether the value is a known member of the Outbound enum.
+func (e Outbound) Valid() bool {
+	switch e {
+	case OutboundMasquerade:
+		return true
+	case OutboundNone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Protocol.
+const (
+	ProtocolTCP Protocol = "tcp"
+	ProtocolUDP Protocol = "udp"
+)
+
+// Valid indicates whether the value is a known member of the Protocol enum.
+func (e Protocol) Valid() bool {
+	switch e {
+	case ProtocolTCP:
+		return true
+	case ProtocolUDP:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TunnelKind.
 const (
 	Api     TunnelKind = "api"
@@ -123,6 +159,16 @@ func (e VMState) Valid() bool {
 	}
 }
 
+// Address An IPv4 or IPv6 address.
+//
+// Example: 10.88.0.2
+type Address = string
+
+// AddressWithPrefix An address and the length of its prefix.
+//
+// Example: 10.88.0.1/24
+type AddressWithPrefix = string
+
 // Attachment Exactly one of `blob` and `disk` is set.
 type Attachment struct {
 	// Blob SHA-256 of the bytes, in lower-case hexadecimal.
@@ -180,6 +226,18 @@ type Blob struct {
 // BlobList defines model for BlobList.
 type BlobList struct {
 	Blobs []Blob `json:"blobs"`
+}
+
+// Capability Example: {"available":false,"reason":"vmmd runs without CAP_NET_ADMIN","remedy":"run vmmd as root"}
+type Capability struct {
+	// Available Whether this host can do it.
+	Available bool `json:"available"`
+
+	// Reason Why it cannot, in one sentence; empty where it can.
+	Reason string `json:"reason"`
+
+	// Remedy The one command or act that mends it; empty where it can.
+	Remedy string `json:"remedy"`
 }
 
 // Check Example: {"detail":"qemu-system-x86_64 is 7.2.22; 10 or newer is needed","name":"qemu","remedy":"apt-get install qemu-system-x86/bookworm-backports","status":"fail"}
@@ -241,7 +299,57 @@ type DiskSpec struct {
 	SizeBytes int64 `json:"sizeBytes"`
 }
 
-// Host Example: {"bootId":"0c2ff0a4-6c1e-4c58-9d3c-1f2b3c4d5e6f","cpus":2,"dataDir":{"freeBytes":64424509440,"totalBytes":107374182400,"usedBytes":104857600},"defaultVmm":"ch-qemu","id":"6f1c6b0a-3f0e-4f4c-9c0a-2b9a52b1a111","memoryAllocatedBytes":536870912,"memoryBytes":8589934592,"runDir":{"freeBytes":858000000,"totalBytes":858993459,"usedBytes":40960},"version":"v0.1.0","vmms":[{"available":false,"kind":"cloud-hypervisor","reason":"KVM is not usable: the CPU shows neither vmx nor svm"},{"available":true,"kind":"ch-qemu","reason":"/usr/lib/cardplane/ch-qemu"}],"vms":1}
+// Forward Example: {"createdAt":"2026-11-22T10:00:00Z","hostPort":49153,"id":"web-1-80","spec":{"address":"10.88.0.2","hostAddress":"","hostPort":0,"network":"default","port":80,"protocol":"tcp"}}
+type Forward struct {
+	CreatedAt time.Time `json:"createdAt"`
+
+	// HostPort The port of the host, also where the specification left it open.
+	HostPort int `json:"hostPort"`
+
+	// Id A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Id ID `json:"id"`
+
+	// Spec Example: {"address":"10.88.0.2","hostAddress":"","hostPort":8080,"network":"default","port":80,"protocol":"tcp"}
+	Spec ForwardSpec `json:"spec"`
+}
+
+// ForwardList defines model for ForwardList.
+type ForwardList struct {
+	Forwards []Forward `json:"forwards"`
+}
+
+// ForwardSpec Example: {"address":"10.88.0.2","hostAddress":"","hostPort":8080,"network":"default","port":80,"protocol":"tcp"}
+type ForwardSpec struct {
+	// Address An IPv4 or IPv6 address.
+	//
+	// Example: 10.88.0.2
+	Address Address `json:"address"`
+
+	// HostAddress Which address of the host, of the same family as `address`; empty for
+	// all of that family. One in 127.0.0.0/8 is reached from the host alone.
+	//
+	//
+	// Example: 127.0.0.1
+	HostAddress string `json:"hostAddress"`
+
+	// HostPort Which port of the host; 0 for one that is free.
+	HostPort int `json:"hostPort"`
+
+	// Network A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Network ID `json:"network"`
+
+	// Port Where the connections go on that address.
+	Port int `json:"port"`
+
+	// Protocol What a forward carries.
+	Protocol Protocol `json:"protocol"`
+}
+
+// Host Example: {"bootId":"0c2ff0a4-6c1e-4c58-9d3c-1f2b3c4d5e6f","cpus":2,"dataDir":{"freeBytes":64424509440,"totalBytes":107374182400,"usedBytes":104857600},"defaultVmm":"ch-qemu","id":"6f1c6b0a-3f0e-4f4c-9c0a-2b9a52b1a111","ipv6Outbound":{"available":false,"reason":"this kernel forwards IPv6 for all interfaces or for none","remedy":"sysctl -w net.ipv6.conf.all.forwarding=1"},"memoryAllocatedBytes":536870912,"memoryBytes":8589934592,"networks":{"available":true,"reason":"","remedy":""},"runDir":{"freeBytes":858000000,"totalBytes":858993459,"usedBytes":40960},"version":"v0.1.0","vmms":[{"available":false,"kind":"cloud-hypervisor","reason":"KVM is not usable: the CPU shows neither vmx nor svm"},{"available":true,"kind":"ch-qemu","reason":"/usr/lib/cardplane/ch-qemu"}],"vms":1}
 type Host struct {
 	// BootId Changes when the host is rebooted, which no VM survives.
 	BootId string `json:"bootId"`
@@ -259,11 +367,17 @@ type Host struct {
 	// Id Made once and kept in the data directory.
 	Id openapi_types.UUID `json:"id"`
 
+	// Ipv6Outbound Whether networks with a way out can have IPv6 addresses.
+	Ipv6Outbound Capability `json:"ipv6Outbound"`
+
 	// MemoryAllocatedBytes Sum of `memoryBytes` of the VMs that have not exited.
 	MemoryAllocatedBytes int64 `json:"memoryAllocatedBytes"`
 
 	// MemoryBytes The host's memory.
 	MemoryBytes int64 `json:"memoryBytes"`
+
+	// Networks Whether VMs can have networks. Without, the card gives them another way out, or none.
+	Networks Capability `json:"networks"`
 
 	// RunDir Space on the filesystem that holds one of vmmd's directories.
 	RunDir Usage `json:"runDir"`
@@ -280,6 +394,140 @@ type Host struct {
 //
 // Example: web-1
 type ID = string
+
+// NIC A network interface of a VM. `tap` and `spec.mac` are for the VMM's
+// configuration (`net`), with one pair of queues. `net.mtu` stays away: the
+// VMM would set it on the tap, which it may not. It tells the guest the
+// tap's own, which is `mtu`.
+//
+// Example: {"mtu":1500,"name":"eth0","spec":{"addresses":["10.88.0.2"],"mac":"02:1d:5a:00:00:02","network":"default"},"tap":"cpk3v9xt1"}
+type NIC struct {
+	// Mtu The network's.
+	Mtu int `json:"mtu"`
+
+	// Name A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Name ID `json:"name"`
+
+	// Spec Example: {"addresses":["10.88.0.2"],"mac":"02:1d:5a:00:00:02","network":"default"}
+	Spec NICSpec `json:"spec"`
+
+	// Tap The tap's name on the host.
+	Tap string `json:"tap"`
+}
+
+// NICLimits What passes at most, as the guest sees it: `rx` is received by it, `tx` is
+// sent by it. What is beyond is dropped. A burst of a tenth of a second,
+// and 256 KiB or 64 packets at least, passes at once. A packet is what the
+// VMM hands over in one piece, up to 64 KiB. 0 or missing: no limit.
+//
+// Example: {"rxBytesPerSecond":1048576,"txBytesPerSecond":1048576}
+type NICLimits struct {
+	RxBytesPerSecond   *int64 `json:"rxBytesPerSecond,omitempty"`
+	RxPacketsPerSecond *int64 `json:"rxPacketsPerSecond,omitempty"`
+	TxBytesPerSecond   *int64 `json:"txBytesPerSecond,omitempty"`
+	TxPacketsPerSecond *int64 `json:"txPacketsPerSecond,omitempty"`
+}
+
+// NICSpec Example: {"addresses":["10.88.0.2"],"mac":"02:1d:5a:00:00:02","network":"default"}
+type NICSpec struct {
+	// Addresses What the guest may send from, within the network's prefixes, and no
+	// other interface's. Also let through is the IPv6 link-local address
+	// that is made from the MAC (EUI-64), and no other.
+	Addresses []Address `json:"addresses"`
+
+	// Limits What passes at most, as the guest sees it: `rx` is received by it, `tx` is
+	// sent by it. What is beyond is dropped. A burst of a tenth of a second,
+	// and 256 KiB or 64 packets at least, passes at once. A packet is what the
+	// VMM hands over in one piece, up to 64 KiB. 0 or missing: no limit.
+	//
+	//
+	// Example: {"rxBytesPerSecond":1048576,"txBytesPerSecond":1048576}
+	Limits *NICLimits `json:"limits,omitempty"`
+
+	// Mac The guest's unicast address, for the VMM's configuration. No other is let through.
+	//
+	// Example: 02:1d:5a:00:00:02
+	Mac string `json:"mac"`
+
+	// Network A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Network ID `json:"network"`
+}
+
+// NamedNIC Example: {"name":"eth0","spec":{"addresses":["10.88.0.2"],"mac":"02:1d:5a:00:00:02","network":"default"}}
+type NamedNIC struct {
+	// Name A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Name ID `json:"name"`
+
+	// Spec Example: {"addresses":["10.88.0.2"],"mac":"02:1d:5a:00:00:02","network":"default"}
+	Spec NICSpec `json:"spec"`
+}
+
+// Network Example: {"createdAt":"2026-11-22T10:00:00Z","id":"default","interface":"cpk3v9xb1","nics":2,"spec":{"addresses":["10.88.0.1/24"],"blocked":[],"isolated":false,"mtu":1500,"outbound":"masquerade"}}
+type Network struct {
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Id A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	Id ID `json:"id"`
+
+	// Interface The bridge's name on the host, for people.
+	Interface string `json:"interface"`
+
+	// Nics How many interfaces of VMs are on it.
+	Nics int `json:"nics"`
+
+	// Spec Example: {"addresses":["10.88.0.1/24","fd00:88::1/64"],"blocked":["192.0.2.7/32"],"isolated":false,"mtu":1500,"outbound":"masquerade"}
+	Spec NetworkSpec `json:"spec"`
+}
+
+// NetworkList defines model for NetworkList.
+type NetworkList struct {
+	Networks []Network `json:"networks"`
+
+	// UsedPrefixes What the host's own addresses and routes take now, the default route
+	// and these networks left out, ordered. A network that overlaps one is
+	// refused with `address_overlap`.
+	UsedPrefixes []UsedPrefix `json:"usedPrefixes"`
+}
+
+// NetworkSpec Example: {"addresses":["10.88.0.1/24","fd00:88::1/64"],"blocked":["192.0.2.7/32"],"isolated":false,"mtu":1500,"outbound":"masquerade"}
+type NetworkSpec struct {
+	// Addresses The bridge's own addresses with their prefix lengths, which are the
+	// VMs' gateways; their prefixes are what the network consists of. IPv4,
+	// IPv6 or both. Without any, VMs reach each other and nothing else.
+	Addresses []AddressWithPrefix `json:"addresses"`
+
+	// Blocked Prefixes that its VMs do not reach although there is a way out, such as those of the card.
+	Blocked []Prefix `json:"blocked"`
+
+	// Isolated Its VMs do not reach each other, save through forwards where the host's bridges do not ask the packet filter of IP (br_netfilter).
+	Isolated bool `json:"isolated"`
+
+	// Mtu Of the bridge and its taps, 1280 to 65535; 0 stands for 1500.
+	Mtu int `json:"mtu"`
+
+	// Outbound What leads out of a network. `none`: nothing; its VMs begin no
+	// connection to anywhere else, not even through a forward. `masquerade`:
+	// connections go out with an address of the host.
+	Outbound Outbound `json:"outbound"`
+}
+
+// Outbound What leads out of a network. `none`: nothing; its VMs begin no
+// connection to anywhere else, not even through a forward. `masquerade`:
+// connections go out with an address of the host.
+type Outbound string
+
+// Prefix A range of addresses; bits beyond its length are zero.
+//
+// Example: 10.88.0.0/24
+type Prefix = string
 
 // Problem RFC 9457 problem document.
 //
@@ -306,6 +554,9 @@ type Problem struct {
 	Title  string  `json:"title"`
 	Type   string  `json:"type"`
 }
+
+// Protocol What a forward carries.
+type Protocol string
 
 // Snapshot Example: {"createdAt":"2026-11-22T10:00:00Z","id":"small","sizeBytes":36700160,"spec":{"vm":"small-1"},"usedAt":"2026-11-22T10:00:00Z","vmm":"ch-qemu","vmmVersion":"53.0.0"}
 type Snapshot struct {
@@ -361,7 +612,18 @@ type Usage struct {
 	UsedBytes int64 `json:"usedBytes"`
 }
 
-// VM Example: {"coreScheduling":false,"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/s/tty","save":"","snapshot":"","vsock":"/run/cardplane/vmmd/vm/k3v9/s/vsock"},"pid":4711,"spec":{"attachments":[],"hostCpus":[],"hugePages":false,"labels":{},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
+// UsedPrefix Example: {"by":"the address 192.0.2.7 of eth0","prefix":"192.0.2.0/24"}
+type UsedPrefix struct {
+	// By What of the host uses it, in words.
+	By string `json:"by"`
+
+	// Prefix A range of addresses; bits beyond its length are zero.
+	//
+	// Example: 10.88.0.0/24
+	Prefix Prefix `json:"prefix"`
+}
+
+// VM Example: {"coreScheduling":false,"createdAt":"2026-11-22T10:00:00Z","exit":{"at":"2026-11-22T10:00:07Z","code":0},"id":"web-1","logTail":[],"nics":[],"paths":{"attachments":{},"console":"/run/cardplane/vmmd/vm/k3v9/console","consoleSocket":"/run/cardplane/vmmd/vm/k3v9/s/tty","save":"","snapshot":"","vsock":"/run/cardplane/vmmd/vm/k3v9/s/vsock"},"pid":4711,"spec":{"attachments":[],"hostCpus":[],"hugePages":false,"labels":{},"memoryBytes":268435456,"nics":[],"savable":false,"vcpus":1,"vmm":"auto"},"state":"exited","uid":2000001,"vmm":"ch-qemu"}
 type VM struct {
 	// CoreScheduling Whether the kernel schedules by cores for this VMM. Where it does not, `cpus.core_scheduling` must be `Off`, or the VM may hang at its boot.
 	CoreScheduling bool      `json:"coreScheduling"`
@@ -388,6 +650,9 @@ type VM struct {
 	// LogTail Last lines of the VMM's log once it has exited, oldest first; empty before.
 	LogTail []string `json:"logTail"`
 
+	// Nics The network interfaces that it has now, ordered by name.
+	Nics []NIC `json:"nics"`
+
 	// Paths Host paths for the VMM's configuration, opaque to the card.
 	Paths VMPaths `json:"paths"`
 
@@ -397,7 +662,7 @@ type VM struct {
 	// Plugged What it was given after its start.
 	Plugged *[]Attachment `json:"plugged,omitempty"`
 
-	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"}
+	// Spec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"nics":[{"name":"eth0","spec":{"addresses":["10.88.0.2"],"mac":"02:1d:5a:00:00:02","network":"default"}}],"savable":false,"vcpus":1,"vmm":"auto"}
 	Spec VMSpec `json:"spec"`
 
 	// State State of the VMM process. `running` means that its API answers; the VMM itself tells whether its guest runs.
@@ -523,7 +788,7 @@ type VMPaths struct {
 	Vsock string `json:"vsock"`
 }
 
-// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"savable":false,"vcpus":1,"vmm":"auto"}
+// VMSpec Example: {"attachments":[{"blob":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","name":"kernel","readonly":true},{"disk":"web-1-rw","name":"scratch","readonly":false}],"hostCpus":[],"hugePages":false,"labels":{"sandbox":"web-1"},"memoryBytes":268435456,"nics":[{"name":"eth0","spec":{"addresses":["10.88.0.2"],"mac":"02:1d:5a:00:00:02","network":"default"}}],"savable":false,"vcpus":1,"vmm":"auto"}
 type VMSpec struct {
 	// Attachments What the VM refers to from its start; none of it can be removed before the VM is deleted.
 	Attachments []Attachment `json:"attachments"`
@@ -544,6 +809,10 @@ type VMSpec struct {
 	// less in all. The VMM may take this, 1/64 of it, and 64 MiB more
 	// (512 MiB for ch-qemu); beyond that it is killed. 0: no limit.
 	MemoryBytes int64 `json:"memoryBytes"`
+
+	// Nics Network interfaces that the VM is started with; null is none. More can be
+	// made, and these removed, while it runs.
+	Nics []NamedNIC `json:"nics"`
 
 	// Savable The VMM may write its snapshot to `paths.save`.
 	Savable bool `json:"savable"`
@@ -596,6 +865,21 @@ type DiskID = ID
 
 // Follow defines model for Follow.
 type Follow = bool
+
+// ForwardID A name chosen by the card, unique among things of its kind on this host.
+//
+// Example: web-1
+type ForwardID = ID
+
+// NICName A name chosen by the card, unique among things of its kind on this host.
+//
+// Example: web-1
+type NICName = ID
+
+// NetworkID A name chosen by the card, unique among things of its kind on this host.
+//
+// Example: web-1
+type NetworkID = ID
 
 // Offset defines model for Offset.
 type Offset = int64
@@ -670,6 +954,12 @@ type WaitVMParams struct {
 // PutDiskJSONRequestBody defines body for PutDisk for application/json ContentType.
 type PutDiskJSONRequestBody = DiskSpec
 
+// PutForwardJSONRequestBody defines body for PutForward for application/json ContentType.
+type PutForwardJSONRequestBody = ForwardSpec
+
+// PutNetworkJSONRequestBody defines body for PutNetwork for application/json ContentType.
+type PutNetworkJSONRequestBody = NetworkSpec
+
 // PutSnapshotJSONRequestBody defines body for PutSnapshot for application/json ContentType.
 type PutSnapshotJSONRequestBody = SnapshotSpec
 
@@ -678,6 +968,9 @@ type PutVMJSONRequestBody = VMSpec
 
 // PutAttachmentJSONRequestBody defines body for PutAttachment for application/json ContentType.
 type PutAttachmentJSONRequestBody = AttachmentSpec
+
+// PutNICJSONRequestBody defines body for PutNIC for application/json ContentType.
+type PutNICJSONRequestBody = NICSpec
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -850,6 +1143,60 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/disks/{id} (the `PutDisk` operationId).
 	PutDisk(ctx context.Context, id DiskID, body PutDiskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListForwards List forwards
+	//
+	// Corresponds with GET /v1/forwards (the `ListForwards` operationId).
+	ListForwards(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteForward Remove a forward
+	//
+	// Connections that came through it end. Removing what is not there succeeds.
+	//
+	// Corresponds with DELETE /v1/forwards/{id} (the `DeleteForward` operationId).
+	DeleteForward(ctx context.Context, id ForwardID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutForwardWithBody Lead a port of the host into a network
+	//
+	// Connections to the host's port, from outside, from the host itself (also
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
+	//
+	// A forward that exists with the same specification is answered as it is,
+	// with the same `hostPort`. Errors: `forward_exists` (with another
+	// specification), `invalid_forward`, `port_taken` (by another forward, which
+	// the sentence names, or by a program of the host),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
+	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+	PutForwardWithBody(ctx context.Context, id ForwardID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutForward Lead a port of the host into a network
+	//
+	// Connections to the host's port, from outside, from the host itself (also
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
+	//
+	// A forward that exists with the same specification is answered as it is,
+	// with the same `hostPort`. Errors: `forward_exists` (with another
+	// specification), `invalid_forward`, `port_taken` (by another forward, which
+	// the sentence names, or by a program of the host),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
+	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+	PutForward(ctx context.Context, id ForwardID, body PutForwardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHost The host, its VMMs and its usage
 	//
 	// Corresponds with GET /v1/host (the `GetHost` operationId).
@@ -861,6 +1208,64 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/host/checks (the `ListChecks` operationId).
 	ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNetworks List networks, and which prefixes the host uses itself
+	//
+	// Corresponds with GET /v1/networks (the `ListNetworks` operationId).
+	ListNetworks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteNetwork Remove a network
+	//
+	// Removing what is not there succeeds. Errors: `network_in_use` while a VM
+	// has an interface on it or a forward leads into it.
+	//
+	// Corresponds with DELETE /v1/networks/{id} (the `DeleteNetwork` operationId).
+	DeleteNetwork(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNetwork One network
+	//
+	// Errors are `network_not_found`.
+	//
+	// Corresponds with GET /v1/networks/{id} (the `GetNetwork` operationId).
+	GetNetwork(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNetworkWithBody Make a network
+	//
+	// Whatever its specification says, a VM on it reaches no address of the
+	// host itself but by ICMP echo, no other network, and nobody through an
+	// address or a MAC that is not its own. What is reached through a forward
+	// is the exception.
+	//
+	// A network that exists with the same specification is answered as it is.
+	// Errors: `network_exists` (with another specification), `invalid_network`,
+	// `address_overlap` (the sentence names what of the host, or which other
+	// network, has the addresses), `network_unavailable` (the host can make
+	// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+	// (IPv6 with a way out; reason and remedy as in `getHost`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+	PutNetworkWithBody(ctx context.Context, id NetworkID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNetwork Make a network
+	//
+	// Whatever its specification says, a VM on it reaches no address of the
+	// host itself but by ICMP echo, no other network, and nobody through an
+	// address or a MAC that is not its own. What is reached through a forward
+	// is the exception.
+	//
+	// A network that exists with the same specification is answered as it is.
+	// Errors: `network_exists` (with another specification), `invalid_network`,
+	// `address_overlap` (the sentence names what of the host, or which other
+	// network, has the addresses), `network_unavailable` (the host can make
+	// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+	// (IPv6 with a way out; reason and remedy as in `getHost`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+	PutNetwork(ctx context.Context, id NetworkID, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Ping Answer at once
 	//
@@ -955,7 +1360,7 @@ type ClientInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 	// of another VMM, or of a VM with other attachments; the VM may still be
 	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -979,7 +1384,7 @@ type ClientInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 	// of another VMM, or of a VM with other attachments; the VM may still be
 	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -1058,6 +1463,50 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/vms/{id}/log (the `ReadLog` operationId).
 	ReadLog(ctx context.Context, id VMID, params *ReadLogParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteNIC Remove a network interface of a VM
+	//
+	// The card has plugged it out of the VMM first (`vm.remove-device`, and the
+	// event that tells of its end): a VMM whose tap goes away may log errors,
+	// and its guest keeps an interface that leads nowhere. Its connections are
+	// forgotten. Removing what is not there succeeds.
+	//
+	// Corresponds with DELETE /v1/vms/{id}/nics/{name} (the `DeleteNIC` operationId).
+	DeleteNIC(ctx context.Context, id VMID, name NICName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNICWithBody Make a network interface for a VM
+	//
+	// Makes the tap, on its network and the VM's own. The card plugs it into
+	// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+	// same specification, also one that the VM was started with, is answered
+	// as it is.
+	//
+	// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+	// specification), `invalid_nic`, `network_not_found`, `address_taken`
+	// (address or MAC is another's), `address_outside_network`,
+	// `too_many_nics`, `network_unavailable`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+	PutNICWithBody(ctx context.Context, id VMID, name NICName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutNIC Make a network interface for a VM
+	//
+	// Makes the tap, on its network and the VM's own. The card plugs it into
+	// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+	// same specification, also one that the VM was started with, is answered
+	// as it is.
+	//
+	// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+	// specification), `invalid_nic`, `network_not_found`, `address_taken`
+	// (address or MAC is another's), `address_outside_network`,
+	// `too_many_nics`, `network_unavailable`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+	PutNIC(ctx context.Context, id VMID, name NICName, body PutNICJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WaitVM Wait until the VMM has exited
 	//
@@ -1256,6 +1705,100 @@ func (c *Client) PutDisk(ctx context.Context, id DiskID, body PutDiskJSONRequest
 	return c.Client.Do(req)
 }
 
+// ListForwards List forwards
+//
+// Corresponds with GET /v1/forwards (the `ListForwards` operationId).
+func (c *Client) ListForwards(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListForwardsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteForward Remove a forward
+//
+// Connections that came through it end. Removing what is not there succeeds.
+//
+// Corresponds with DELETE /v1/forwards/{id} (the `DeleteForward` operationId).
+func (c *Client) DeleteForward(ctx context.Context, id ForwardID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteForwardRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutForwardWithBody Lead a port of the host into a network
+//
+// Connections to the host's port, from outside, from the host itself (also
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
+//
+// A forward that exists with the same specification is answered as it is,
+// with the same `hostPort`. Errors: `forward_exists` (with another
+// specification), `invalid_forward`, `port_taken` (by another forward, which
+// the sentence names, or by a program of the host),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
+// `network_not_found`, `address_outside_network`, `network_unavailable`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+func (c *Client) PutForwardWithBody(ctx context.Context, id ForwardID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutForwardRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutForward Lead a port of the host into a network
+//
+// Connections to the host's port, from outside, from the host itself (also
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
+//
+// A forward that exists with the same specification is answered as it is,
+// with the same `hostPort`. Errors: `forward_exists` (with another
+// specification), `invalid_forward`, `port_taken` (by another forward, which
+// the sentence names, or by a program of the host),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
+// `network_not_found`, `address_outside_network`, `network_unavailable`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+func (c *Client) PutForward(ctx context.Context, id ForwardID, body PutForwardJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutForwardRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetHost The host, its VMMs and its usage
 //
 // Corresponds with GET /v1/host (the `GetHost` operationId).
@@ -1278,6 +1821,114 @@ func (c *Client) GetHost(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 // Corresponds with GET /v1/host/checks (the `ListChecks` operationId).
 func (c *Client) ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListChecksRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNetworks List networks, and which prefixes the host uses itself
+//
+// Corresponds with GET /v1/networks (the `ListNetworks` operationId).
+func (c *Client) ListNetworks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNetworksRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteNetwork Remove a network
+//
+// Removing what is not there succeeds. Errors: `network_in_use` while a VM
+// has an interface on it or a forward leads into it.
+//
+// Corresponds with DELETE /v1/networks/{id} (the `DeleteNetwork` operationId).
+func (c *Client) DeleteNetwork(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteNetworkRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNetwork One network
+//
+// Errors are `network_not_found`.
+//
+// Corresponds with GET /v1/networks/{id} (the `GetNetwork` operationId).
+func (c *Client) GetNetwork(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNetworkRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNetworkWithBody Make a network
+//
+// Whatever its specification says, a VM on it reaches no address of the
+// host itself but by ICMP echo, no other network, and nobody through an
+// address or a MAC that is not its own. What is reached through a forward
+// is the exception.
+//
+// A network that exists with the same specification is answered as it is.
+// Errors: `network_exists` (with another specification), `invalid_network`,
+// `address_overlap` (the sentence names what of the host, or which other
+// network, has the addresses), `network_unavailable` (the host can make
+// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+// (IPv6 with a way out; reason and remedy as in `getHost`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+func (c *Client) PutNetworkWithBody(ctx context.Context, id NetworkID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNetworkRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNetwork Make a network
+//
+// Whatever its specification says, a VM on it reaches no address of the
+// host itself but by ICMP echo, no other network, and nobody through an
+// address or a MAC that is not its own. What is reached through a forward
+// is the exception.
+//
+// A network that exists with the same specification is answered as it is.
+// Errors: `network_exists` (with another specification), `invalid_network`,
+// `address_overlap` (the sentence names what of the host, or which other
+// network, has the addresses), `network_unavailable` (the host can make
+// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+// (IPv6 with a way out; reason and remedy as in `getHost`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+func (c *Client) PutNetwork(ctx context.Context, id NetworkID, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNetworkRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1461,7 +2112,7 @@ func (c *Client) GetVM(ctx context.Context, id VMID, reqEditors ...RequestEditor
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 // of another VMM, or of a VM with other attachments; the VM may still be
 // made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -1495,7 +2146,7 @@ func (c *Client) PutVMWithBody(ctx context.Context, id VMID, contentType string,
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 // of another VMM, or of a VM with other attachments; the VM may still be
 // made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -1635,6 +2286,80 @@ func (c *Client) StreamEvents(ctx context.Context, id VMID, params *StreamEvents
 // Corresponds with GET /v1/vms/{id}/log (the `ReadLog` operationId).
 func (c *Client) ReadLog(ctx context.Context, id VMID, params *ReadLogParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReadLogRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteNIC Remove a network interface of a VM
+//
+// The card has plugged it out of the VMM first (`vm.remove-device`, and the
+// event that tells of its end): a VMM whose tap goes away may log errors,
+// and its guest keeps an interface that leads nowhere. Its connections are
+// forgotten. Removing what is not there succeeds.
+//
+// Corresponds with DELETE /v1/vms/{id}/nics/{name} (the `DeleteNIC` operationId).
+func (c *Client) DeleteNIC(ctx context.Context, id VMID, name NICName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteNICRequest(c.Server, id, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNICWithBody Make a network interface for a VM
+//
+// Makes the tap, on its network and the VM's own. The card plugs it into
+// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+// same specification, also one that the VM was started with, is answered
+// as it is.
+//
+// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+// specification), `invalid_nic`, `network_not_found`, `address_taken`
+// (address or MAC is another's), `address_outside_network`,
+// `too_many_nics`, `network_unavailable`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+func (c *Client) PutNICWithBody(ctx context.Context, id VMID, name NICName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNICRequestWithBody(c.Server, id, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutNIC Make a network interface for a VM
+//
+// Makes the tap, on its network and the VM's own. The card plugs it into
+// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+// same specification, also one that the VM was started with, is answered
+// as it is.
+//
+// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+// specification), `invalid_nic`, `network_not_found`, `address_taken`
+// (address or MAC is another's), `address_outside_network`,
+// `too_many_nics`, `network_unavailable`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+func (c *Client) PutNIC(ctx context.Context, id VMID, name NICName, body PutNICJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutNICRequest(c.Server, id, name, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1980,6 +2705,114 @@ func NewPutDiskRequestWithBody(server string, id DiskID, contentType string, bod
 	return req, nil
 }
 
+// NewListForwardsRequest constructs an http.Request for the ListForwards method
+func NewListForwardsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/forwards")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteForwardRequest constructs an http.Request for the DeleteForward method
+func NewDeleteForwardRequest(server string, id ForwardID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/forwards/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutForwardRequest calls the generic PutForward builder with application/json body
+func NewPutForwardRequest(server string, id ForwardID, body PutForwardJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutForwardRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPutForwardRequestWithBody constructs an http.Request for the PutForward method, with any body, and a specified content type
+func NewPutForwardRequestWithBody(server string, id ForwardID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/forwards/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetHostRequest constructs an http.Request for the GetHost method
 func NewGetHostRequest(server string) (*http.Request, error) {
 	var err error
@@ -2030,6 +2863,148 @@ func NewListChecksRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListNetworksRequest constructs an http.Request for the ListNetworks method
+func NewListNetworksRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/networks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteNetworkRequest constructs an http.Request for the DeleteNetwork method
+func NewDeleteNetworkRequest(server string, id NetworkID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/networks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetNetworkRequest constructs an http.Request for the GetNetwork method
+func NewGetNetworkRequest(server string, id NetworkID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/networks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutNetworkRequest calls the generic PutNetwork builder with application/json body
+func NewPutNetworkRequest(server string, id NetworkID, body PutNetworkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutNetworkRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewPutNetworkRequestWithBody constructs an http.Request for the PutNetwork method, with any body, and a specified content type
+func NewPutNetworkRequestWithBody(server string, id NetworkID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/networks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2664,6 +3639,101 @@ func NewReadLogRequest(server string, id VMID, params *ReadLogParams) (*http.Req
 	return req, nil
 }
 
+// NewDeleteNICRequest constructs an http.Request for the DeleteNIC method
+func NewDeleteNICRequest(server string, id VMID, name NICName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/vms/%s/nics/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutNICRequest calls the generic PutNIC builder with application/json body
+func NewPutNICRequest(server string, id VMID, name NICName, body PutNICJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutNICRequestWithBody(server, id, name, "application/json", bodyReader)
+}
+
+// NewPutNICRequestWithBody constructs an http.Request for the PutNIC method, with any body, and a specified content type
+func NewPutNICRequestWithBody(server string, id VMID, name NICName, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/vms/%s/nics/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewWaitVMRequest constructs an http.Request for the WaitVM method
 func NewWaitVMRequest(server string, id VMID, params *WaitVMParams) (*http.Request, error) {
 	var err error
@@ -2878,6 +3948,64 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/disks/{id} (the `PutDisk` operationId).
 	PutDiskWithResponse(ctx context.Context, id DiskID, body PutDiskJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDiskResponse, error)
 
+	// ListForwardsWithResponse List forwards
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/forwards (the `ListForwards` operationId).
+	ListForwardsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListForwardsResponse, error)
+
+	// DeleteForwardWithResponse Remove a forward
+	//
+	// Connections that came through it end. Removing what is not there succeeds.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/forwards/{id} (the `DeleteForward` operationId).
+	DeleteForwardWithResponse(ctx context.Context, id ForwardID, reqEditors ...RequestEditorFn) (*DeleteForwardResponse, error)
+
+	// PutForwardWithBodyWithResponse Lead a port of the host into a network
+	//
+	// Connections to the host's port, from outside, from the host itself (also
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
+	//
+	// A forward that exists with the same specification is answered as it is,
+	// with the same `hostPort`. Errors: `forward_exists` (with another
+	// specification), `invalid_forward`, `port_taken` (by another forward, which
+	// the sentence names, or by a program of the host),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
+	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+	PutForwardWithBodyWithResponse(ctx context.Context, id ForwardID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutForwardResponse, error)
+
+	// PutForwardWithResponse Lead a port of the host into a network
+	//
+	// Connections to the host's port, from outside, from the host itself (also
+	// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+	// networks with a way out, reach the address. The host holds the port, so
+	// that no program of its own can take it. The VM sees the true source; a
+	// connection over the host's loopback, from the VM's own network, or into a
+	// network without a way out comes from the network's own address.
+	//
+	// A forward that exists with the same specification is answered as it is,
+	// with the same `hostPort`. Errors: `forward_exists` (with another
+	// specification), `invalid_forward`, `port_taken` (by another forward, which
+	// the sentence names, or by a program of the host),
+	// `host_address_unavailable` (the host has no such address, or it is ::1),
+	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+	PutForwardWithResponse(ctx context.Context, id ForwardID, body PutForwardJSONRequestBody, reqEditors ...RequestEditorFn) (*PutForwardResponse, error)
+
 	// GetHostWithResponse The host, its VMMs and its usage
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -2893,6 +4021,70 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/host/checks (the `ListChecks` operationId).
 	ListChecksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListChecksResponse, error)
+
+	// ListNetworksWithResponse List networks, and which prefixes the host uses itself
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/networks (the `ListNetworks` operationId).
+	ListNetworksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNetworksResponse, error)
+
+	// DeleteNetworkWithResponse Remove a network
+	//
+	// Removing what is not there succeeds. Errors: `network_in_use` while a VM
+	// has an interface on it or a forward leads into it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/networks/{id} (the `DeleteNetwork` operationId).
+	DeleteNetworkWithResponse(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*DeleteNetworkResponse, error)
+
+	// GetNetworkWithResponse One network
+	//
+	// Errors are `network_not_found`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/networks/{id} (the `GetNetwork` operationId).
+	GetNetworkWithResponse(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*GetNetworkResponse, error)
+
+	// PutNetworkWithBodyWithResponse Make a network
+	//
+	// Whatever its specification says, a VM on it reaches no address of the
+	// host itself but by ICMP echo, no other network, and nobody through an
+	// address or a MAC that is not its own. What is reached through a forward
+	// is the exception.
+	//
+	// A network that exists with the same specification is answered as it is.
+	// Errors: `network_exists` (with another specification), `invalid_network`,
+	// `address_overlap` (the sentence names what of the host, or which other
+	// network, has the addresses), `network_unavailable` (the host can make
+	// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+	// (IPv6 with a way out; reason and remedy as in `getHost`).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+	PutNetworkWithBodyWithResponse(ctx context.Context, id NetworkID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error)
+
+	// PutNetworkWithResponse Make a network
+	//
+	// Whatever its specification says, a VM on it reaches no address of the
+	// host itself but by ICMP echo, no other network, and nobody through an
+	// address or a MAC that is not its own. What is reached through a forward
+	// is the exception.
+	//
+	// A network that exists with the same specification is answered as it is.
+	// Errors: `network_exists` (with another specification), `invalid_network`,
+	// `address_overlap` (the sentence names what of the host, or which other
+	// network, has the addresses), `network_unavailable` (the host can make
+	// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+	// (IPv6 with a way out; reason and remedy as in `getHost`).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+	PutNetworkWithResponse(ctx context.Context, id NetworkID, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error)
 
 	// PingWithResponse Answer at once
 	//
@@ -2999,7 +4191,7 @@ type ClientWithResponsesInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 	// of another VMM, or of a VM with other attachments; the VM may still be
 	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -3023,7 +4215,7 @@ type ClientWithResponsesInterface interface {
 	// most one VM that may write to it), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
-	// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 	// of another VMM, or of a VM with other attachments; the VM may still be
 	// made without it), `vmm_too_old` (found, needed and remedy),
 	// `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -3110,6 +4302,52 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/vms/{id}/log (the `ReadLog` operationId).
 	ReadLogWithResponse(ctx context.Context, id VMID, params *ReadLogParams, reqEditors ...RequestEditorFn) (*ReadLogResponse, error)
+
+	// DeleteNICWithResponse Remove a network interface of a VM
+	//
+	// The card has plugged it out of the VMM first (`vm.remove-device`, and the
+	// event that tells of its end): a VMM whose tap goes away may log errors,
+	// and its guest keeps an interface that leads nowhere. Its connections are
+	// forgotten. Removing what is not there succeeds.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/vms/{id}/nics/{name} (the `DeleteNIC` operationId).
+	DeleteNICWithResponse(ctx context.Context, id VMID, name NICName, reqEditors ...RequestEditorFn) (*DeleteNICResponse, error)
+
+	// PutNICWithBodyWithResponse Make a network interface for a VM
+	//
+	// Makes the tap, on its network and the VM's own. The card plugs it into
+	// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+	// same specification, also one that the VM was started with, is answered
+	// as it is.
+	//
+	// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+	// specification), `invalid_nic`, `network_not_found`, `address_taken`
+	// (address or MAC is another's), `address_outside_network`,
+	// `too_many_nics`, `network_unavailable`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+	PutNICWithBodyWithResponse(ctx context.Context, id VMID, name NICName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNICResponse, error)
+
+	// PutNICWithResponse Make a network interface for a VM
+	//
+	// Makes the tap, on its network and the VM's own. The card plugs it into
+	// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+	// same specification, also one that the VM was started with, is answered
+	// as it is.
+	//
+	// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+	// specification), `invalid_nic`, `network_not_found`, `address_taken`
+	// (address or MAC is another's), `address_outside_network`,
+	// `too_many_nics`, `network_unavailable`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+	PutNICWithResponse(ctx context.Context, id VMID, name NICName, body PutNICJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNICResponse, error)
 
 	// WaitVMWithResponse Wait until the VMM has exited
 	//
@@ -3493,6 +4731,143 @@ func (r PutDiskResponse) ContentType() string {
 	return ""
 }
 
+type ListForwardsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ForwardList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListForwardsResponse) GetJSON200() *ForwardList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListForwardsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListForwardsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListForwardsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListForwardsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListForwardsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteForwardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteForwardResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteForwardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteForwardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteForwardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteForwardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutForwardResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Forward
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutForwardResponse) GetJSON200() *Forward {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutForwardResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutForwardResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutForwardResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutForwardResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutForwardResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetHostResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3583,6 +4958,191 @@ func (r ListChecksResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListChecksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListNetworksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NetworkList
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNetworksResponse) GetJSON200() *NetworkList {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListNetworksResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNetworksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNetworksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNetworksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNetworksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteNetworkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteNetworkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteNetworkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteNetworkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteNetworkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteNetworkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetNetworkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Network
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNetworkResponse) GetJSON200() *Network {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetNetworkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNetworkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNetworkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNetworkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNetworkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutNetworkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Network
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutNetworkResponse) GetJSON200() *Network {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutNetworkResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutNetworkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutNetworkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutNetworkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutNetworkResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4164,6 +5724,95 @@ func (r ReadLogResponse) ContentType() string {
 	return ""
 }
 
+type DeleteNICResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteNICResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteNICResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteNICResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteNICResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteNICResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutNICResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NIC
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutNICResponse) GetJSON200() *NIC {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutNICResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutNICResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutNICResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutNICResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutNICResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type WaitVMResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4375,6 +6024,88 @@ func (c *ClientWithResponses) PutDiskWithResponse(ctx context.Context, id DiskID
 	return ParsePutDiskResponse(rsp)
 }
 
+// ListForwardsWithResponse List forwards
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/forwards (the `ListForwards` operationId).
+func (c *ClientWithResponses) ListForwardsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListForwardsResponse, error) {
+	rsp, err := c.ListForwards(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListForwardsResponse(rsp)
+}
+
+// DeleteForwardWithResponse Remove a forward
+//
+// Connections that came through it end. Removing what is not there succeeds.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/forwards/{id} (the `DeleteForward` operationId).
+func (c *ClientWithResponses) DeleteForwardWithResponse(ctx context.Context, id ForwardID, reqEditors ...RequestEditorFn) (*DeleteForwardResponse, error) {
+	rsp, err := c.DeleteForward(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteForwardResponse(rsp)
+}
+
+// PutForwardWithBodyWithResponse Lead a port of the host into a network
+//
+// Connections to the host's port, from outside, from the host itself (also
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
+//
+// A forward that exists with the same specification is answered as it is,
+// with the same `hostPort`. Errors: `forward_exists` (with another
+// specification), `invalid_forward`, `port_taken` (by another forward, which
+// the sentence names, or by a program of the host),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
+// `network_not_found`, `address_outside_network`, `network_unavailable`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+func (c *ClientWithResponses) PutForwardWithBodyWithResponse(ctx context.Context, id ForwardID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutForwardResponse, error) {
+	rsp, err := c.PutForwardWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutForwardResponse(rsp)
+}
+
+// PutForwardWithResponse Lead a port of the host into a network
+//
+// Connections to the host's port, from outside, from the host itself (also
+// over 127.0.0.1, but not over ::1, which refuses them) and from VMs on
+// networks with a way out, reach the address. The host holds the port, so
+// that no program of its own can take it. The VM sees the true source; a
+// connection over the host's loopback, from the VM's own network, or into a
+// network without a way out comes from the network's own address.
+//
+// A forward that exists with the same specification is answered as it is,
+// with the same `hostPort`. Errors: `forward_exists` (with another
+// specification), `invalid_forward`, `port_taken` (by another forward, which
+// the sentence names, or by a program of the host),
+// `host_address_unavailable` (the host has no such address, or it is ::1),
+// `network_not_found`, `address_outside_network`, `network_unavailable`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/forwards/{id} (the `PutForward` operationId).
+func (c *ClientWithResponses) PutForwardWithResponse(ctx context.Context, id ForwardID, body PutForwardJSONRequestBody, reqEditors ...RequestEditorFn) (*PutForwardResponse, error) {
+	rsp, err := c.PutForward(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutForwardResponse(rsp)
+}
+
 // GetHostWithResponse The host, its VMMs and its usage
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4401,6 +6132,100 @@ func (c *ClientWithResponses) ListChecksWithResponse(ctx context.Context, reqEdi
 		return nil, err
 	}
 	return ParseListChecksResponse(rsp)
+}
+
+// ListNetworksWithResponse List networks, and which prefixes the host uses itself
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/networks (the `ListNetworks` operationId).
+func (c *ClientWithResponses) ListNetworksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNetworksResponse, error) {
+	rsp, err := c.ListNetworks(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNetworksResponse(rsp)
+}
+
+// DeleteNetworkWithResponse Remove a network
+//
+// Removing what is not there succeeds. Errors: `network_in_use` while a VM
+// has an interface on it or a forward leads into it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/networks/{id} (the `DeleteNetwork` operationId).
+func (c *ClientWithResponses) DeleteNetworkWithResponse(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*DeleteNetworkResponse, error) {
+	rsp, err := c.DeleteNetwork(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteNetworkResponse(rsp)
+}
+
+// GetNetworkWithResponse One network
+//
+// Errors are `network_not_found`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/networks/{id} (the `GetNetwork` operationId).
+func (c *ClientWithResponses) GetNetworkWithResponse(ctx context.Context, id NetworkID, reqEditors ...RequestEditorFn) (*GetNetworkResponse, error) {
+	rsp, err := c.GetNetwork(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNetworkResponse(rsp)
+}
+
+// PutNetworkWithBodyWithResponse Make a network
+//
+// Whatever its specification says, a VM on it reaches no address of the
+// host itself but by ICMP echo, no other network, and nobody through an
+// address or a MAC that is not its own. What is reached through a forward
+// is the exception.
+//
+// A network that exists with the same specification is answered as it is.
+// Errors: `network_exists` (with another specification), `invalid_network`,
+// `address_overlap` (the sentence names what of the host, or which other
+// network, has the addresses), `network_unavailable` (the host can make
+// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+// (IPv6 with a way out; reason and remedy as in `getHost`).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+func (c *ClientWithResponses) PutNetworkWithBodyWithResponse(ctx context.Context, id NetworkID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error) {
+	rsp, err := c.PutNetworkWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNetworkResponse(rsp)
+}
+
+// PutNetworkWithResponse Make a network
+//
+// Whatever its specification says, a VM on it reaches no address of the
+// host itself but by ICMP echo, no other network, and nobody through an
+// address or a MAC that is not its own. What is reached through a forward
+// is the exception.
+//
+// A network that exists with the same specification is answered as it is.
+// Errors: `network_exists` (with another specification), `invalid_network`,
+// `address_overlap` (the sentence names what of the host, or which other
+// network, has the addresses), `network_unavailable` (the host can make
+// none; reason and remedy as in `getHost`), `ipv6_outbound_unavailable`
+// (IPv6 with a way out; reason and remedy as in `getHost`).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/networks/{id} (the `PutNetwork` operationId).
+func (c *ClientWithResponses) PutNetworkWithResponse(ctx context.Context, id NetworkID, body PutNetworkJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNetworkResponse, error) {
+	rsp, err := c.PutNetwork(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNetworkResponse(rsp)
 }
 
 // PingWithResponse Answer at once
@@ -4556,7 +6381,7 @@ func (c *ClientWithResponses) GetVMWithResponse(ctx context.Context, id VMID, re
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 // of another VMM, or of a VM with other attachments; the VM may still be
 // made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -4586,7 +6411,7 @@ func (c *ClientWithResponses) PutVMWithBodyWithResponse(ctx context.Context, id 
 // most one VM that may write to it), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
-// `vm_uids_exhausted`, `snapshot_not_found`, `snapshot_mismatch` (it is
+// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
 // of another VMM, or of a VM with other attachments; the VM may still be
 // made without it), `vmm_too_old` (found, needed and remedy),
 // `vmm_start_failed` (the evidence holds the VMM's last log lines;
@@ -4714,6 +6539,70 @@ func (c *ClientWithResponses) ReadLogWithResponse(ctx context.Context, id VMID, 
 		return nil, err
 	}
 	return ParseReadLogResponse(rsp)
+}
+
+// DeleteNICWithResponse Remove a network interface of a VM
+//
+// The card has plugged it out of the VMM first (`vm.remove-device`, and the
+// event that tells of its end): a VMM whose tap goes away may log errors,
+// and its guest keeps an interface that leads nowhere. Its connections are
+// forgotten. Removing what is not there succeeds.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/vms/{id}/nics/{name} (the `DeleteNIC` operationId).
+func (c *ClientWithResponses) DeleteNICWithResponse(ctx context.Context, id VMID, name NICName, reqEditors ...RequestEditorFn) (*DeleteNICResponse, error) {
+	rsp, err := c.DeleteNIC(ctx, id, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteNICResponse(rsp)
+}
+
+// PutNICWithBodyWithResponse Make a network interface for a VM
+//
+// Makes the tap, on its network and the VM's own. The card plugs it into
+// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+// same specification, also one that the VM was started with, is answered
+// as it is.
+//
+// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+// specification), `invalid_nic`, `network_not_found`, `address_taken`
+// (address or MAC is another's), `address_outside_network`,
+// `too_many_nics`, `network_unavailable`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+func (c *ClientWithResponses) PutNICWithBodyWithResponse(ctx context.Context, id VMID, name NICName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutNICResponse, error) {
+	rsp, err := c.PutNICWithBody(ctx, id, name, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNICResponse(rsp)
+}
+
+// PutNICWithResponse Make a network interface for a VM
+//
+// Makes the tap, on its network and the VM's own. The card plugs it into
+// the VMM (`vm.add-net`) once it has the answer. One that exists with the
+// same specification, also one that the VM was started with, is answered
+// as it is.
+//
+// Errors: `vm_not_found`, `vm_deleted`, `nic_exists` (with another
+// specification), `invalid_nic`, `network_not_found`, `address_taken`
+// (address or MAC is another's), `address_outside_network`,
+// `too_many_nics`, `network_unavailable`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/vms/{id}/nics/{name} (the `PutNIC` operationId).
+func (c *ClientWithResponses) PutNICWithResponse(ctx context.Context, id VMID, name NICName, body PutNICJSONRequestBody, reqEditors ...RequestEditorFn) (*PutNICResponse, error) {
+	rsp, err := c.PutNIC(ctx, id, name, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutNICResponse(rsp)
 }
 
 // WaitVMWithResponse Wait until the VMM has exited
@@ -4989,6 +6878,101 @@ func ParsePutDiskResponse(rsp *http.Response) (*PutDiskResponse, error) {
 	return response, nil
 }
 
+// ParseListForwardsResponse parses an HTTP response from a ListForwardsWithResponse call
+func ParseListForwardsResponse(rsp *http.Response) (*ListForwardsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListForwardsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ForwardList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteForwardResponse parses an HTTP response from a DeleteForwardWithResponse call
+func ParseDeleteForwardResponse(rsp *http.Response) (*DeleteForwardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteForwardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutForwardResponse parses an HTTP response from a PutForwardWithResponse call
+func ParsePutForwardResponse(rsp *http.Response) (*PutForwardResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutForwardResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Forward
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetHostResponse parses an HTTP response from a GetHostWithResponse call
 func ParseGetHostResponse(rsp *http.Response) (*GetHostResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5038,6 +7022,134 @@ func ParseListChecksResponse(rsp *http.Response) (*ListChecksResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest CheckList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListNetworksResponse parses an HTTP response from a ListNetworksWithResponse call
+func ParseListNetworksResponse(rsp *http.Response) (*ListNetworksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNetworksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NetworkList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteNetworkResponse parses an HTTP response from a DeleteNetworkWithResponse call
+func ParseDeleteNetworkResponse(rsp *http.Response) (*DeleteNetworkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteNetworkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetNetworkResponse parses an HTTP response from a GetNetworkWithResponse call
+func ParseGetNetworkResponse(rsp *http.Response) (*GetNetworkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNetworkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Network
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutNetworkResponse parses an HTTP response from a PutNetworkWithResponse call
+func ParsePutNetworkResponse(rsp *http.Response) (*PutNetworkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutNetworkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Network
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5447,6 +7559,68 @@ func ParseReadLogResponse(rsp *http.Response) (*ReadLogResponse, error) {
 	return response, nil
 }
 
+// ParseDeleteNICResponse parses an HTTP response from a DeleteNICWithResponse call
+func ParseDeleteNICResponse(rsp *http.Response) (*DeleteNICResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteNICResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutNICResponse parses an HTTP response from a PutNICWithResponse call
+func ParsePutNICResponse(rsp *http.Response) (*PutNICResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutNICResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NIC
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseWaitVMResponse parses an HTTP response from a WaitVMWithResponse call
 func ParseWaitVMResponse(rsp *http.Response) (*WaitVMResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5506,12 +7680,33 @@ type ServerInterface interface {
 	// PutDisk Make a sparse disk
 	// (PUT /v1/disks/{id})
 	PutDisk(w http.ResponseWriter, r *http.Request, id DiskID)
+	// ListForwards List forwards
+	// (GET /v1/forwards)
+	ListForwards(w http.ResponseWriter, r *http.Request)
+	// DeleteForward Remove a forward
+	// (DELETE /v1/forwards/{id})
+	DeleteForward(w http.ResponseWriter, r *http.Request, id ForwardID)
+	// PutForward Lead a port of the host into a network
+	// (PUT /v1/forwards/{id})
+	PutForward(w http.ResponseWriter, r *http.Request, id ForwardID)
 	// GetHost The host, its VMMs and its usage
 	// (GET /v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request)
 	// ListChecks Check what the host has and what it lacks
 	// (GET /v1/host/checks)
 	ListChecks(w http.ResponseWriter, r *http.Request)
+	// ListNetworks List networks, and which prefixes the host uses itself
+	// (GET /v1/networks)
+	ListNetworks(w http.ResponseWriter, r *http.Request)
+	// DeleteNetwork Remove a network
+	// (DELETE /v1/networks/{id})
+	DeleteNetwork(w http.ResponseWriter, r *http.Request, id NetworkID)
+	// GetNetwork One network
+	// (GET /v1/networks/{id})
+	GetNetwork(w http.ResponseWriter, r *http.Request, id NetworkID)
+	// PutNetwork Make a network
+	// (PUT /v1/networks/{id})
+	PutNetwork(w http.ResponseWriter, r *http.Request, id NetworkID)
 	// Ping Answer at once
 	// (GET /v1/ping)
 	Ping(w http.ResponseWriter, r *http.Request)
@@ -5551,6 +7746,12 @@ type ServerInterface interface {
 	// ReadLog The VMM's own log and standard error
 	// (GET /v1/vms/{id}/log)
 	ReadLog(w http.ResponseWriter, r *http.Request, id VMID, params ReadLogParams)
+	// DeleteNIC Remove a network interface of a VM
+	// (DELETE /v1/vms/{id}/nics/{name})
+	DeleteNIC(w http.ResponseWriter, r *http.Request, id VMID, name NICName)
+	// PutNIC Make a network interface for a VM
+	// (PUT /v1/vms/{id}/nics/{name})
+	PutNIC(w http.ResponseWriter, r *http.Request, id VMID, name NICName)
 	// WaitVM Wait until the VMM has exited
 	// (GET /v1/vms/{id}/wait)
 	WaitVM(w http.ResponseWriter, r *http.Request, id VMID, params WaitVMParams)
@@ -5791,6 +7992,72 @@ func (siw *ServerInterfaceWrapper) PutDisk(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// ListForwards operation middleware
+func (siw *ServerInterfaceWrapper) ListForwards(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListForwards(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteForward operation middleware
+func (siw *ServerInterfaceWrapper) DeleteForward(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ForwardID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteForward(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutForward operation middleware
+func (siw *ServerInterfaceWrapper) PutForward(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ForwardID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutForward(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetHost operation middleware
 func (siw *ServerInterfaceWrapper) GetHost(w http.ResponseWriter, r *http.Request) {
 
@@ -5810,6 +8077,98 @@ func (siw *ServerInterfaceWrapper) ListChecks(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListChecks(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListNetworks operation middleware
+func (siw *ServerInterfaceWrapper) ListNetworks(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListNetworks(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteNetwork operation middleware
+func (siw *ServerInterfaceWrapper) DeleteNetwork(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id NetworkID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteNetwork(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetNetwork operation middleware
+func (siw *ServerInterfaceWrapper) GetNetwork(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id NetworkID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetNetwork(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutNetwork operation middleware
+func (siw *ServerInterfaceWrapper) PutNetwork(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id NetworkID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutNetwork(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6255,6 +8614,76 @@ func (siw *ServerInterfaceWrapper) ReadLog(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// DeleteNIC operation middleware
+func (siw *ServerInterfaceWrapper) DeleteNIC(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VMID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NICName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", r.PathValue("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteNIC(w, r, id, name)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutNIC operation middleware
+func (siw *ServerInterfaceWrapper) PutNIC(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id VMID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name NICName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", r.PathValue("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutNIC(w, r, id, name)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // WaitVM operation middleware
 func (siw *ServerInterfaceWrapper) WaitVM(w http.ResponseWriter, r *http.Request) {
 
@@ -6441,6 +8870,15 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}/console", wrapper.ReadConsole)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}/log", wrapper.ReadLog)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/vms/{id}/events", wrapper.StreamEvents)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/vms/{id}/nics/{name}", wrapper.DeleteNIC)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/vms/{id}/nics/{name}", wrapper.PutNIC)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/networks", wrapper.ListNetworks)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/networks/{id}", wrapper.DeleteNetwork)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/networks/{id}", wrapper.GetNetwork)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/networks/{id}", wrapper.PutNetwork)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/forwards", wrapper.ListForwards)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/forwards/{id}", wrapper.DeleteForward)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/forwards/{id}", wrapper.PutForward)
 
 	return m
 }
@@ -6748,6 +9186,117 @@ func (response PutDiskdefaultApplicationProblemPlusJSONResponse) VisitPutDiskRes
 	return err
 }
 
+type ListForwardsRequestObject struct {
+}
+
+type ListForwardsResponseObject interface {
+	VisitListForwardsResponse(w http.ResponseWriter) error
+}
+
+type ListForwards200JSONResponse ForwardList
+
+func (response ListForwards200JSONResponse) VisitListForwardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForwardsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListForwardsdefaultApplicationProblemPlusJSONResponse) VisitListForwardsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteForwardRequestObject struct {
+	Id ForwardID `json:"id"`
+}
+
+type DeleteForwardResponseObject interface {
+	VisitDeleteForwardResponse(w http.ResponseWriter) error
+}
+
+type DeleteForward204Response struct {
+}
+
+func (response DeleteForward204Response) VisitDeleteForwardResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteForwarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteForwarddefaultApplicationProblemPlusJSONResponse) VisitDeleteForwardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutForwardRequestObject struct {
+	Id   ForwardID `json:"id"`
+	Body *PutForwardJSONRequestBody
+}
+
+type PutForwardResponseObject interface {
+	VisitPutForwardResponse(w http.ResponseWriter) error
+}
+
+type PutForward200JSONResponse Forward
+
+func (response PutForward200JSONResponse) VisitPutForwardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutForwarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutForwarddefaultApplicationProblemPlusJSONResponse) VisitPutForwardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHostRequestObject struct {
 }
 
@@ -6813,6 +9362,156 @@ type ListChecksdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListChecksdefaultApplicationProblemPlusJSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworksRequestObject struct {
+}
+
+type ListNetworksResponseObject interface {
+	VisitListNetworksResponse(w http.ResponseWriter) error
+}
+
+type ListNetworks200JSONResponse NetworkList
+
+func (response ListNetworks200JSONResponse) VisitListNetworksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNetworksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNetworksdefaultApplicationProblemPlusJSONResponse) VisitListNetworksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNetworkRequestObject struct {
+	Id NetworkID `json:"id"`
+}
+
+type DeleteNetworkResponseObject interface {
+	VisitDeleteNetworkResponse(w http.ResponseWriter) error
+}
+
+type DeleteNetwork204Response struct {
+}
+
+func (response DeleteNetwork204Response) VisitDeleteNetworkResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteNetworkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteNetworkdefaultApplicationProblemPlusJSONResponse) VisitDeleteNetworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetworkRequestObject struct {
+	Id NetworkID `json:"id"`
+}
+
+type GetNetworkResponseObject interface {
+	VisitGetNetworkResponse(w http.ResponseWriter) error
+}
+
+type GetNetwork200JSONResponse Network
+
+func (response GetNetwork200JSONResponse) VisitGetNetworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNetworkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetNetworkdefaultApplicationProblemPlusJSONResponse) VisitGetNetworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutNetworkRequestObject struct {
+	Id   NetworkID `json:"id"`
+	Body *PutNetworkJSONRequestBody
+}
+
+type PutNetworkResponseObject interface {
+	VisitPutNetworkResponse(w http.ResponseWriter) error
+}
+
+type PutNetwork200JSONResponse Network
+
+func (response PutNetwork200JSONResponse) VisitPutNetworkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutNetworkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutNetworkdefaultApplicationProblemPlusJSONResponse) VisitPutNetworkResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7354,6 +10053,81 @@ func (response ReadLogdefaultApplicationProblemPlusJSONResponse) VisitReadLogRes
 	return err
 }
 
+type DeleteNICRequestObject struct {
+	Id   VMID    `json:"id"`
+	Name NICName `json:"name"`
+}
+
+type DeleteNICResponseObject interface {
+	VisitDeleteNICResponse(w http.ResponseWriter) error
+}
+
+type DeleteNIC204Response struct {
+}
+
+func (response DeleteNIC204Response) VisitDeleteNICResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteNICdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteNICdefaultApplicationProblemPlusJSONResponse) VisitDeleteNICResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutNICRequestObject struct {
+	Id   VMID    `json:"id"`
+	Name NICName `json:"name"`
+	Body *PutNICJSONRequestBody
+}
+
+type PutNICResponseObject interface {
+	VisitPutNICResponse(w http.ResponseWriter) error
+}
+
+type PutNIC200JSONResponse NIC
+
+func (response PutNIC200JSONResponse) VisitPutNICResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutNICdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutNICdefaultApplicationProblemPlusJSONResponse) VisitPutNICResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type WaitVMRequestObject struct {
 	Id     VMID `json:"id"`
 	Params WaitVMParams
@@ -7420,12 +10194,33 @@ type StrictServerInterface interface {
 	// PutDisk Make a sparse disk
 	// (PUT /v1/disks/{id})
 	PutDisk(ctx context.Context, request PutDiskRequestObject) (PutDiskResponseObject, error)
+	// ListForwards List forwards
+	// (GET /v1/forwards)
+	ListForwards(ctx context.Context, request ListForwardsRequestObject) (ListForwardsResponseObject, error)
+	// DeleteForward Remove a forward
+	// (DELETE /v1/forwards/{id})
+	DeleteForward(ctx context.Context, request DeleteForwardRequestObject) (DeleteForwardResponseObject, error)
+	// PutForward Lead a port of the host into a network
+	// (PUT /v1/forwards/{id})
+	PutForward(ctx context.Context, request PutForwardRequestObject) (PutForwardResponseObject, error)
 	// GetHost The host, its VMMs and its usage
 	// (GET /v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
 	// ListChecks Check what the host has and what it lacks
 	// (GET /v1/host/checks)
 	ListChecks(ctx context.Context, request ListChecksRequestObject) (ListChecksResponseObject, error)
+	// ListNetworks List networks, and which prefixes the host uses itself
+	// (GET /v1/networks)
+	ListNetworks(ctx context.Context, request ListNetworksRequestObject) (ListNetworksResponseObject, error)
+	// DeleteNetwork Remove a network
+	// (DELETE /v1/networks/{id})
+	DeleteNetwork(ctx context.Context, request DeleteNetworkRequestObject) (DeleteNetworkResponseObject, error)
+	// GetNetwork One network
+	// (GET /v1/networks/{id})
+	GetNetwork(ctx context.Context, request GetNetworkRequestObject) (GetNetworkResponseObject, error)
+	// PutNetwork Make a network
+	// (PUT /v1/networks/{id})
+	PutNetwork(ctx context.Context, request PutNetworkRequestObject) (PutNetworkResponseObject, error)
 	// Ping Answer at once
 	// (GET /v1/ping)
 	Ping(ctx context.Context, request PingRequestObject) (PingResponseObject, error)
@@ -7465,6 +10260,12 @@ type StrictServerInterface interface {
 	// ReadLog The VMM's own log and standard error
 	// (GET /v1/vms/{id}/log)
 	ReadLog(ctx context.Context, request ReadLogRequestObject) (ReadLogResponseObject, error)
+	// DeleteNIC Remove a network interface of a VM
+	// (DELETE /v1/vms/{id}/nics/{name})
+	DeleteNIC(ctx context.Context, request DeleteNICRequestObject) (DeleteNICResponseObject, error)
+	// PutNIC Make a network interface for a VM
+	// (PUT /v1/vms/{id}/nics/{name})
+	PutNIC(ctx context.Context, request PutNICRequestObject) (PutNICResponseObject, error)
 	// WaitVM Wait until the VMM has exited
 	// (GET /v1/vms/{id}/wait)
 	WaitVM(ctx context.Context, request WaitVMRequestObject) (WaitVMResponseObject, error)
@@ -7723,6 +10524,89 @@ func (sh *strictHandler) PutDisk(w http.ResponseWriter, r *http.Request, id Disk
 	}
 }
 
+// ListForwards operation middleware
+func (sh *strictHandler) ListForwards(w http.ResponseWriter, r *http.Request) {
+	var request ListForwardsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListForwards(ctx, request.(ListForwardsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListForwards")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListForwardsResponseObject); ok {
+		if err := validResponse.VisitListForwardsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteForward operation middleware
+func (sh *strictHandler) DeleteForward(w http.ResponseWriter, r *http.Request, id ForwardID) {
+	var request DeleteForwardRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteForward(ctx, request.(DeleteForwardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteForward")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteForwardResponseObject); ok {
+		if err := validResponse.VisitDeleteForwardResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutForward operation middleware
+func (sh *strictHandler) PutForward(w http.ResponseWriter, r *http.Request, id ForwardID) {
+	var request PutForwardRequestObject
+
+	request.Id = id
+
+	var body PutForwardJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutForward(ctx, request.(PutForwardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutForward")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutForwardResponseObject); ok {
+		if err := validResponse.VisitPutForwardResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetHost operation middleware
 func (sh *strictHandler) GetHost(w http.ResponseWriter, r *http.Request) {
 	var request GetHostRequestObject
@@ -7764,6 +10648,115 @@ func (sh *strictHandler) ListChecks(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListChecksResponseObject); ok {
 		if err := validResponse.VisitListChecksResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListNetworks operation middleware
+func (sh *strictHandler) ListNetworks(w http.ResponseWriter, r *http.Request) {
+	var request ListNetworksRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNetworks(ctx, request.(ListNetworksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNetworks")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListNetworksResponseObject); ok {
+		if err := validResponse.VisitListNetworksResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteNetwork operation middleware
+func (sh *strictHandler) DeleteNetwork(w http.ResponseWriter, r *http.Request, id NetworkID) {
+	var request DeleteNetworkRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteNetwork(ctx, request.(DeleteNetworkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteNetwork")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteNetworkResponseObject); ok {
+		if err := validResponse.VisitDeleteNetworkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNetwork operation middleware
+func (sh *strictHandler) GetNetwork(w http.ResponseWriter, r *http.Request, id NetworkID) {
+	var request GetNetworkRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNetwork(ctx, request.(GetNetworkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNetwork")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetNetworkResponseObject); ok {
+		if err := validResponse.VisitGetNetworkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutNetwork operation middleware
+func (sh *strictHandler) PutNetwork(w http.ResponseWriter, r *http.Request, id NetworkID) {
+	var request PutNetworkRequestObject
+
+	request.Id = id
+
+	var body PutNetworkJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutNetwork(ctx, request.(PutNetworkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutNetwork")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutNetworkResponseObject); ok {
+		if err := validResponse.VisitPutNetworkResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8123,6 +11116,67 @@ func (sh *strictHandler) ReadLog(w http.ResponseWriter, r *http.Request, id VMID
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReadLogResponseObject); ok {
 		if err := validResponse.VisitReadLogResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteNIC operation middleware
+func (sh *strictHandler) DeleteNIC(w http.ResponseWriter, r *http.Request, id VMID, name NICName) {
+	var request DeleteNICRequestObject
+
+	request.Id = id
+	request.Name = name
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteNIC(ctx, request.(DeleteNICRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteNIC")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteNICResponseObject); ok {
+		if err := validResponse.VisitDeleteNICResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutNIC operation middleware
+func (sh *strictHandler) PutNIC(w http.ResponseWriter, r *http.Request, id VMID, name NICName) {
+	var request PutNICRequestObject
+
+	request.Id = id
+	request.Name = name
+
+	var body PutNICJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutNIC(ctx, request.(PutNICRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutNIC")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutNICResponseObject); ok {
+		if err := validResponse.VisitPutNICResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -2,6 +2,7 @@ package chqemu
 
 import (
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/cardplane/cardplane/openapi/chapi"
@@ -113,6 +114,9 @@ func newNet(n chapi.NetConfig, slot int) *device {
 		set("netdev", id).
 		set("mac", strings.ToLower(n.Mac)).
 		when(n.Mtu != 0, "host_mtu", n.Mtu)
+	if mtu := tapMTU(n.Tap); n.Mtu == 0 && mtu != 0 {
+		nic = nic.set("host_mtu", mtu)
+	}
 	for _, each := range []struct {
 		on       bool
 		features []string
@@ -137,6 +141,16 @@ func newNet(n chapi.NetConfig, slot int) *device {
 		props: nic,
 		tap:   n.Tap,
 	}
+}
+
+// tapMTU returns the MTU of a tap, 0 where there is none. Cloud Hypervisor
+// tells its guests that one too.
+func tapMTU(name string) int {
+	tap, err := net.InterfaceByName(name)
+	if err != nil {
+		return 0
+	}
+	return tap.MTU
 }
 
 // newVsock describes v at slot, served by a vhost-user back-end on the socket

@@ -19,6 +19,8 @@ const (
 	CheckQEMU            = "qemu"
 	CheckPrivileges      = "privileges"
 	CheckTun             = "tun"
+	CheckNFTables        = "nftables"
+	CheckIPForward       = "ip-forward"
 	CheckUsers           = "vm-users"
 	CheckCgroup          = "cgroup"
 	CheckLandlock        = "landlock"
@@ -47,6 +49,9 @@ type Config struct {
 	Landlock func() (int, error)
 	// HugePages tells how many huge pages are free for VMs.
 	HugePages func() (int64, error)
+	// Networks says why VMs get no networks, Outbound why they have no way out
+	// of them, nil if they do. Nil functions leave the checks out.
+	Networks, Outbound func() *hostapi.Capability
 	// CloudHypervisor, CHQemu and QEMU are paths, or names to look up in
 	// PATH.
 	CloudHypervisor, CHQemu, QEMU string
@@ -61,6 +66,7 @@ func Run(ctx context.Context, cfg Config) []hostapi.Check {
 		checkVMM(found.vmms()), found.checkKVM(), found.checkCloudHypervisor(), found.checkCHQemu(), found.checkQEMU(),
 		checkPrivileges(), checkTun(tunDevice),
 	}
+	checks = append(checks, checkNetworks(cfg)...)
 	checks = append(checks, checkIsolation(cfg)...)
 	return append(checks,
 		checkSpace(CheckRunDir, cfg.RunDir, runDirNeeds),

@@ -8,6 +8,7 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/machine"
+	"github.com/cardplane/cardplane/vmm/host/internal/network"
 )
 
 // api is the generated server's view of a Server.
@@ -24,7 +25,9 @@ func (a api) GetHost(context.Context, hostapi.GetHostRequestObject) (hostapi.Get
 	h := hostapi.Host{
 		Id: a.hostID, BootId: a.bootID, Version: a.cfg.Version,
 		Cpus: runtime.NumCPU(), MemoryBytes: memory,
-		Vmms: []hostapi.VMMInfo{},
+		Vmms:         []hostapi.VMMInfo{},
+		Networks:     capability(a.networks.Capability()),
+		Ipv6Outbound: capability(network.IPv6Outbound()),
 	}
 	if h.RunDir, err = usage(a.cfg.RunDir); err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/host/internal/confine"
+	"github.com/cardplane/cardplane/vmm/host/internal/network"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
 )
 
@@ -12,6 +14,13 @@ func CheckCgroups() error { return procs.CheckCgroups() }
 // LandlockABI returns the version of Landlock that this host's kernel has. The
 // error says why there is none.
 func LandlockABI() (int, error) { return confine.ABI() }
+
+// CheckNetworks says why VMs of a daemon on that run directory get no
+// networks, nil if they can. It changes nothing.
+func CheckNetworks(runDir string) *hostapi.Capability { return network.Check(networkDir(runDir)) }
+
+// CheckOutbound says why networks of VMs lack a way out, nil if they do not.
+func CheckOutbound() *hostapi.Capability { return network.CheckOutbound() }
 
 // UIDRange is a range of user ids for VMMs.
 type UIDRange = procs.UIDRange

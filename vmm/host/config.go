@@ -7,6 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/host/internal/network"
 )
 
 // Program is a VMM of this host and whether it can be used.
@@ -36,6 +37,9 @@ type Config struct {
 	// UIDDir is where daemons of one host, whose ranges may overlap, claim
 	// uids; /run/cardplane-uids if empty. Nothing is made there without UIDs.
 	UIDDir string
+	// Tun is the device through which VMMs open their network interfaces;
+	// /dev/net/tun if empty.
+	Tun string
 	// Landlock confines VMMs to their own files, where the kernel can.
 	Landlock bool
 	// Cgroups asks for a cgroup a VM, where the host permits that.
@@ -63,6 +67,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.UIDDir == "" {
 		c.UIDDir = defaultUIDDir
+	}
+	if c.Tun == "" {
+		c.Tun = network.TunDevice
 	}
 	if c.Checks == nil {
 		c.Checks = func(context.Context) []hostapi.Check { return nil }

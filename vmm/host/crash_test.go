@@ -25,6 +25,9 @@ type daemonConfig struct {
 	RunDir, DataDir, Endpoint, Program string
 	// DieAt is the step before which the daemon kills itself.
 	DieAt string
+	// UIDs, UIDDir and Tun are as in host.Config.
+	UIDs        host.UIDRange
+	UIDDir, Tun string
 }
 
 const daemonVariable = "TEST_DAEMON"
@@ -36,7 +39,7 @@ func becomeDaemon() {
 		return
 	}
 	server, err := host.New(host.Config{
-		RunDir: c.RunDir, DataDir: c.DataDir,
+		RunDir: c.RunDir, DataDir: c.DataDir, UIDs: c.UIDs, UIDDir: c.UIDDir, Tun: c.Tun, Landlock: true,
 		Programs: []host.Program{{Info: hostapi.VMMInfo{Kind: hostapi.VMMKindChQemu, Available: true}, Path: c.Program}},
 		Log:      logrus.New(),
 		Step: func(op string) error {
@@ -69,21 +72,40 @@ func (b *bed) daemon(at string) (*exec.Cmd, *link.Link) {
 	b.Helper()
 	config, err := json.Marshal(daemonConfig{
 		RunDir: b.host.Config.RunDir, DataDir: b.host.Config.DataDir, Endpoint: b.host.Endpoint,
-		Program: b.host.Config.Programs[0].Path, DieAt: at,
+		Program: b.host.Config.Programs[0].Path, DieAt: at, Tun: b.host.Config.Tun,
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), daemonVariable+"="+string(config))
-	cmd.Stderr = b.Output()
+	cmd := daemonCommand(b.T, config)
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = cmd.Process.Kill() })
+	awaitDaemon(b.T, b.link)
+	return cmd, b.link
+}
+
+// daemonCommand is a daemon that ends with the test.
+func daemonCommand(t *testing.T, config []byte) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), daemonVariable+"="+string(config))
+	cmd.Stderr = t.Output()
+	t.Cleanup(func() {
+		if cmd.Process != nil {
+			_ = cmd.Process.Kill()
+		}
+	})
+	return cmd
+}
+
+// awaitDaemon waits until a daemon answers.
+func awaitDaemon(t *testing.T, l *link.Link) {
 	for {
-		if _, err := b.link.Host(b.ctx); err == nil {
-			return cmd, b.link
+		if _, err := l.Host(t.Context()); err == nil {
+			return
+		}
+		if err := t.Context().Err(); err != nil {
+			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -93,7 +115,7 @@ func (b *bed) daemon(at string) (*exec.Cmd, *link.Link) {
 // runs, or nothing; and the next one can make the VM.
 func TestKilledWhileStarting(t *testing.T) {
 	for _, at := range []string{
-		machine.OpRecord, machine.OpSpawn, machine.OpRecordProcess, machine.OpAwaitAPI, machine.OpRecordReady,
+		machine.OpRecord, machine.OpPlugNICs, machine.OpSpawn, machine.OpRecordProcess, machine.OpAwaitAPI, machine.OpRecordReady,
 	} {
 		t.Run(at, func(t *testing.T) {
 			b := newBed(t)
@@ -271,7 +293,7 @@ func TestReusedPid(t *testing.T) {
 
 // A record that cannot be written is a failed start, and leaves nothing.
 func TestStepFailures(t *testing.T) {
-	for _, at := range []string{machine.OpRecord, machine.OpSpawn, machine.OpRecordProcess, machine.OpAwaitAPI, machine.OpRecordReady} {
+	for _, at := range []string{machine.OpRecord, machine.OpPlugNICs, machine.OpSpawn, machine.OpRecordProcess, machine.OpAwaitAPI, machine.OpRecordReady} {
 		t.Run(at, func(t *testing.T) {
 			b := newBed(t)
 			b.host.Stop()

@@ -68,6 +68,9 @@ func serveVMM(ctx context.Context, v *hosttest.VMM) error {
 		}
 		_, _ = fmt.Fprint(w, err)
 	})
+	mux.HandleFunc("/tap", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, openTap(r.FormValue("device"), r.FormValue("name")))
+	})
 	mux.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) { fmt.Fprintln(os.Stderr, r.FormValue("text")) })
 	mux.HandleFunc("/child", func(w http.ResponseWriter, _ *http.Request) {
 		child := exec.Command("sleep", "1000")

@@ -18,6 +18,7 @@ import (
 	"github.com/cardplane/cardplane/vmm/host/internal/confine"
 	"github.com/cardplane/cardplane/vmm/host/internal/disk"
 	"github.com/cardplane/cardplane/vmm/host/internal/machine"
+	"github.com/cardplane/cardplane/vmm/host/internal/network"
 	"github.com/cardplane/cardplane/vmm/host/internal/procs"
 	"github.com/cardplane/cardplane/vmm/host/internal/relay"
 	"github.com/cardplane/cardplane/vmm/host/internal/snapshot"
@@ -36,6 +37,7 @@ type Server struct {
 	disks    *disk.Store
 	saved    *snapshot.Store
 	cgroups  *procs.Cgroups
+	networks *network.Manager
 	machines *machine.Manager
 	watcher  *tail.Watcher
 	relay    relay.Relay
@@ -76,7 +78,15 @@ func New(cfg Config) (_ *Server, err error) {
 	if s.watcher, err = tail.NewWatcher(); err != nil {
 		return nil, err
 	}
+	s.networks, err = network.Open(network.Config{Dir: networkDir(cfg.RunDir), Step: cfg.Step, Log: cfg.Log})
+	if err != nil {
+		return nil, err
+	}
 	if err := s.openMachines(); err != nil {
+		return nil, err
+	}
+	// Those of VMs that were removed just now, or by hand.
+	if err := s.networks.Sweep(s.machines.Exists); err != nil {
 		return nil, err
 	}
 	s.http = s.newHTTPServer()
@@ -125,6 +135,8 @@ func (s *Server) openMachines() (err error) {
 		BootID:         s.bootID,
 		Resolve:        s.resolveAttachments,
 		Lend:           s.saved.Lend,
+		Networks:       s.networks,
+		Tun:            s.cfg.Tun,
 		Cgroups:        s.cgroups,
 		StartTimeout:   s.cfg.StartTimeout,
 		TrimInterval:   trimInterval,
@@ -133,6 +145,9 @@ func (s *Server) openMachines() (err error) {
 	})
 	return err
 }
+
+// networkDir is where what is known of networks stands.
+func networkDir(runDir string) string { return filepath.Join(runDir, "net") }
 
 const (
 	headerTimeout = 10 * time.Second
@@ -182,6 +197,9 @@ func (s *Server) shutdown() error {
 	s.relay.Close()
 	if s.machines != nil {
 		s.machines.Close()
+	}
+	if s.networks != nil {
+		s.networks.Close()
 	}
 	s.cgroups.Close()
 	if s.watcher != nil {

@@ -1,10 +1,12 @@
 package host
 
 import (
+	"errors"
 	"regexp"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
+	"github.com/cardplane/cardplane/vmm/host/internal/network"
 )
 
 // Bounds that the document sets.
@@ -59,6 +61,15 @@ func normalSpec(spec *hostapi.VMSpec, hostMemory int64) (hostapi.VMSpec, error) 
 		return out, err
 	}
 	if err := checkLabels(out.Labels); err != nil {
+		return out, err
+	}
+	for _, n := range out.Nics {
+		if err := errors.Join(checkID("interface", n.Name), checkID("network", n.Spec.Network)); err != nil {
+			return out, err
+		}
+	}
+	var err error
+	if out.Nics, err = network.NormalNICs(out.Nics); err != nil {
 		return out, err
 	}
 	if out.Snapshot != nil {

@@ -28,11 +28,12 @@ func (l *listenFlags) Set(value string) error {
 }
 
 const (
-	defaultListen  = "unix:///run/cardplane/cardplane.sock"
-	defaultLink    = "unix:///run/cardplane/vmmd.sock"
-	defaultDataDir = "/var/lib/cardplane/card"
-	defaultCerts   = "/etc/cardplane/certs.d"
-	defaultGuest   = "/usr/lib/cardplane/guest"
+	defaultListen     = "unix:///run/cardplane/cardplane.sock"
+	defaultLink       = "unix:///run/cardplane/vmmd.sock"
+	defaultDataDir    = "/var/lib/cardplane/card"
+	defaultCerts      = "/etc/cardplane/certs.d"
+	defaultResolvConf = "/etc/resolv.conf"
+	defaultGuest      = "/usr/lib/cardplane/guest"
 	// defaultBootTimeout is generous: emulated guests that share few
 	// processors take long, and a guest that panics is noticed at once.
 	defaultBootTimeout = 3 * time.Minute
@@ -53,6 +54,7 @@ func (m *Main) ParseFlags(args []string) error {
 	flags.StringVar(&m.DataDir, "data-dir", defaultDataDir, "directory of everything that is kept")
 	flags.StringVar(&m.Guest, "guest", defaultGuest, "directory of the guest artefacts that mkrootfs made")
 	flags.StringVar(&m.CertsDir, "registry-certs", defaultCerts, "directory with a directory HOST:PORT for each registry that needs certificates: *.crt to trust, *.cert and *.key to show")
+	flags.StringVar(&m.ResolvConf, "resolv-conf", defaultResolvConf, "file in the form of resolv.conf that names whom containers' questions for names go to; it is read anew when it changes")
 	flags.DurationVar(&m.BootTimeout, "boot-timeout", defaultBootTimeout, "how long a guest may take to boot")
 	flags.IntVar(&m.Templates, "templates", defaultTemplates, "how many sizes of virtual machines are kept ready as snapshots to start from; 0 boots each")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warning or error")

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardplane/cardplane/cardplane/container"
+	"github.com/cardplane/cardplane/cardplane/dns"
 	"github.com/cardplane/cardplane/cardplane/event"
 	"github.com/cardplane/cardplane/cardplane/httpapi"
 	"github.com/cardplane/cardplane/cardplane/image"
@@ -52,6 +53,8 @@ type Main struct {
 	DataDir, Guest string
 	// CertsDir has the certificates of registries.
 	CertsDir string
+	// ResolvConf names the resolvers that guests' questions go to.
+	ResolvConf string
 	// BootTimeout bounds a guest's boot.
 	BootTimeout time.Duration
 	// Templates is how many templates are kept; 0 for none.
@@ -139,6 +142,7 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 		}),
 		LogDir: filepath.Join(m.DataDir, "logs"),
 		Log:    m.log,
+		Names:  dns.New(m.ResolvConf), CardAddresses: cardAddresses(m.Link),
 	})
 	if err != nil {
 		return services, 0, err
@@ -149,6 +153,7 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 		Images:     containers.Images(),
 		Volumes:    containers.Volumes(),
 		Sandboxes:  containers.Sandboxes(),
+		Networks:   containers.Networks(),
 		Events:     events,
 		System: system.New(system.Config{
 			Host: host, Artefacts: artefacts, Link: m.Link, DataDir: m.DataDir, Epoch: st.Epoch(), DiskUsage: containers.DiskUsage,

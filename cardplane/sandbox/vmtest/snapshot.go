@@ -17,17 +17,16 @@ import (
 // them, have a disk that grows, or reboot. A machine's memory is not saved: a restored one gets a new agent.
 func (m *machine) handleSnapshots(mux *http.ServeMux) {
 	for path, act := range map[string]func(*http.Request) error{
-		"vm.resize-disk": m.resizeDisk,
-		"vm.pause":       func(*http.Request) error { m.paused = true; return nil },
-		"vm.snapshot":    m.snapshot,
-		"vm.restore":     m.restore,
-		"vm.add-disk":    m.addDisk,
-
+		"vm.resize-disk":   m.resizeDisk,
+		"vm.pause":         func(*http.Request) error { m.paused = true; return nil },
+		"vm.snapshot":      m.snapshot,
+		"vm.restore":       m.restore,
+		"vm.add-disk":      m.addDisk,
+		"vm.add-net":       m.addNet,
 		"vm.remove-device": m.removeDevice,
-
-		"vm.resume":    m.resume,
-		"vm.reboot":    func(*http.Request) error { return m.process.Emit("vm", "rebooting") },
-		"vmm.shutdown": func(*http.Request) error { m.poweroff(); return nil },
+		"vm.resume":        m.resume,
+		"vmm.shutdown":     func(*http.Request) error { m.poweroff(); return nil },
+		"vm.reboot":        func(*http.Request) error { return m.process.Emit("vm", "rebooting") },
 	} {
 		mux.HandleFunc("PUT /api/v1/"+path, func(w http.ResponseWriter, r *http.Request) {
 			m.mu.Lock()
@@ -35,7 +34,7 @@ func (m *machine) handleSnapshots(mux *http.ServeMux) {
 			switch err := act(r); {
 			case err != nil:
 				refuse(w, http.StatusInternalServerError, err.Error())
-			case path == "vm.add-disk":
+			case path == "vm.add-disk" || path == "vm.add-net":
 				answer(w, chapi.PciDeviceInfo{})
 			default:
 				w.WriteHeader(http.StatusNoContent)
@@ -91,18 +90,28 @@ func (m *machine) addDisk(r *http.Request) error {
 	return m.checkFiles()
 }
 
+func (m *machine) addNet(r *http.Request) error {
+	var nic chapi.NetConfig
+	if err := json.NewDecoder(r.Body).Decode(&nic); err != nil {
+		return err
+	}
+	m.config.Net = append(m.config.Net, nic)
+	return nil
+}
+
 // removeDevice is the whole removal: the guest always agrees at once.
 func (m *machine) removeDevice(r *http.Request) error {
 	var gone chapi.VmRemoveDevice
 	if err := json.NewDecoder(r.Body).Decode(&gone); err != nil {
 		return err
 	}
-	left := slices.DeleteFunc(slices.Clone(m.config.Disks), func(d chapi.DiskConfig) bool { return d.Id == gone.Id })
-	if len(left) == len(m.config.Disks) {
+	disks := slices.DeleteFunc(slices.Clone(m.config.Disks), func(d chapi.DiskConfig) bool { return d.Id == gone.Id })
+	nics := slices.DeleteFunc(slices.Clone(m.config.Net), func(nic chapi.NetConfig) bool { return nic.Id == gone.Id })
+	if len(disks) == len(m.config.Disks) && len(nics) == len(m.config.Net) {
 		return errors.New("there is no device of that name")
 	}
-	m.config.Disks = left
-	return nil
+	m.config.Disks, m.config.Net = disks, nics
+	return m.process.EmitDevice("vm", "device-removed", gone.Id)
 }
 
 func (m *machine) resizeDisk(r *http.Request) error {

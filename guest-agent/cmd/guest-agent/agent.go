@@ -15,6 +15,7 @@ import (
 	"github.com/cardplane/cardplane/guest-agent/boot"
 	"github.com/cardplane/cardplane/guest-agent/container"
 	"github.com/cardplane/cardplane/guest-agent/crun"
+	"github.com/cardplane/cardplane/guest-agent/network"
 	"github.com/cardplane/cardplane/guest-agent/reap"
 	"github.com/cardplane/cardplane/guest-agent/rootdir"
 	"github.com/cardplane/cardplane/guest-agent/server"
@@ -71,12 +72,15 @@ func (m *Main) Run(ctx context.Context) error {
 	reaper := reap.New()
 	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
 	manager := container.NewManager(m.log, m.identity, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log), sysctl.Dir("/proc/sys"))
+	network := network.New(network.Kernel{}, network.ResolverAddress)
 	// A power-off still needs the reaper and the streams: it ends them last.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, running := errgroup.WithContext(running)
 	group.Go(func() error { return reaper.Run(running) })
-	group.Go(func() error { return server.New(m.log, manager, machine{m}).Serve(running, m.control, m.streams) })
+	group.Go(func() error {
+		return server.New(m.log, manager, machine{m}, network).Serve(running, m.control, m.streams)
+	})
 	group.Go(func() error {
 		defer stop()
 		if grace, ok := m.awaitPowerOff(ctx, running); ok {

@@ -231,6 +231,8 @@ func (m *Main) doctorConfig() doctor.Config {
 		Cgroups:         host.CheckCgroups,
 		Landlock:        m.landlockABI,
 		HugePages:       host.HugePages,
+		Networks:        func() *hostapi.Capability { return host.CheckNetworks(m.RunDir) },
+		Outbound:        host.CheckOutbound,
 		CloudHypervisor: m.CloudHypervisor,
 		CHQemu:          m.CHQemu,
 		QEMU:            "qemu-system-x86_64",

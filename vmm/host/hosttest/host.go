@@ -62,6 +62,7 @@ func New(t testing.TB, change func(*host.Config)) *Host {
 			Path: self,
 		}},
 		Landlock: true,
+		Tun:      filepath.Join(dir, "tun"), // none, so that this machine's is left alone
 		Log:      testLog(t),
 	}}
 	if change != nil {

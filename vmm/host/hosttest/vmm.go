@@ -114,10 +114,17 @@ func (v *VMM) ServeAPI(ctx context.Context, handler http.Handler) error {
 }
 
 // Emit appends an event to the event monitor, in Cloud Hypervisor's form.
-func (v *VMM) Emit(source, event string) error {
+func (v *VMM) Emit(source, event string) error { return v.emit(source, event, "null") }
+
+// EmitDevice is Emit for an event of a device.
+func (v *VMM) EmitDevice(source, event, id string) error {
+	return v.emit(source, event, fmt.Sprintf("{\n    \"id\": %q\n  }", id))
+}
+
+func (v *VMM) emit(source, event, properties string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	_, err := fmt.Fprintf(v.events, "{\n  \"timestamp\": {\n    \"secs\": 0,\n    \"nanos\": 1000\n  },\n"+
-		"  \"source\": %q,\n  \"event\": %q,\n  \"properties\": null\n}\n\n", source, event)
+		"  \"source\": %q,\n  \"event\": %q,\n  \"properties\": %s\n}\n\n", source, event, properties)
 	return err
 }

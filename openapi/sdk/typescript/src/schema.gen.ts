@@ -250,6 +250,117 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/networks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List networks. */
+        get: operations["listNetworks"];
+        put?: never;
+        /**
+         * Create a network.
+         * @description Containers on a network find each other by name. A network that is given
+         *     no subnet gets one that overlaps neither another network nor what the
+         *     compute host uses itself. On the host it exists while a container runs
+         *     on it. The network `default` is made at its first use.
+         *
+         *     Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
+         *     `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
+         *     `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
+         *     host can make none, with the reason), `host_unavailable`.
+         */
+        post: operations["createNetwork"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/networks/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove all networks that no container names or runs on. */
+        post: operations["pruneNetworks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/networks/{network}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example back
+                 */
+                network: components["parameters"]["NetworkRef"];
+            };
+            cookie?: never;
+        };
+        /** One network. */
+        get: operations["getNetwork"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a network.
+         * @description Fails with `network_in_use` while a container names it, running or not, or runs on it.
+         */
+        delete: operations["deleteNetwork"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/networks/{network}/containers/{container}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example back
+                 */
+                network: components["parameters"]["NetworkRef"];
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example web-1
+                 */
+                container: components["parameters"]["ContainerRef"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a container an interface on a network, also while it runs.
+         * @description The body says what the interface has; its `network` is left out. Codes:
+         *     `network_connected`, and those of `networks` at a container's creation
+         *     and start.
+         */
+        put: operations["connectContainer"];
+        post?: never;
+        /**
+         * Take a container off a network, also while it runs.
+         * @description Codes: `network_not_connected`, `ports_published` (its published ports
+         *     lead over this network).
+         */
+        delete: operations["disconnectContainer"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/volumes": {
         parameters: {
             query?: never;
@@ -1222,6 +1333,197 @@ export interface components {
          * @example {
          *       "items": [
          *         {
+         *           "id": "5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
+         *           "name": "back",
+         *           "subnets": [
+         *             {
+         *               "prefix": "10.5.0.0/24",
+         *               "gateway": "10.5.0.1"
+         *             }
+         *           ],
+         *           "mtu": 1500,
+         *           "internal": true,
+         *           "isolated": false,
+         *           "labels": {
+         *             "tier": "db"
+         *           },
+         *           "createdAt": "2026-01-02T15:04:05Z"
+         *         }
+         *       ]
+         *     }
+         */
+        NetworkList: {
+            items: components["schemas"]["Network"][];
+            nextCursor?: string;
+        };
+        /**
+         * @example {
+         *       "id": "5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
+         *       "name": "back",
+         *       "subnets": [
+         *         {
+         *           "prefix": "10.5.0.0/24",
+         *           "gateway": "10.5.0.1"
+         *         }
+         *       ],
+         *       "mtu": 1500,
+         *       "internal": true,
+         *       "isolated": false,
+         *       "labels": {
+         *         "tier": "db"
+         *       },
+         *       "createdAt": "2026-01-02T15:04:05Z"
+         *     }
+         */
+        Network: {
+            /** @description Another for every network that is made under a name. */
+            id: string;
+            name: string;
+            subnets: components["schemas"]["Subnet"][];
+            mtu: number;
+            /** @description Nothing leads out of it. */
+            internal: boolean;
+            /** @description Its containers do not reach each other. */
+            isolated: boolean;
+            labels?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            createdAt: string;
+        };
+        Subnet: {
+            /** @description IPv4 or IPv6, such as 10.5.0.0/24. */
+            prefix: string;
+            /** @description Its first address when absent. */
+            gateway?: string;
+        };
+        NetworkSpec: {
+            /** @description Made up when it is left out. */
+            name?: string;
+            /** @description An IPv4 subnet is chosen when none is given. */
+            subnets?: components["schemas"]["Subnet"][];
+            /**
+             * @description Choose an IPv6 subnet too where none is given.
+             * @default false
+             */
+            ipv6?: boolean;
+            /** @default 1500 */
+            mtu?: number;
+            /**
+             * @description Nothing leads out of it, and names from elsewhere are not found.
+             * @default false
+             */
+            internal?: boolean;
+            /**
+             * @description Its containers do not reach each other.
+             * @default false
+             */
+            isolated?: boolean;
+            labels?: {
+                [key: string]: string;
+            };
+        };
+        NetworkPrune: {
+            /** @description Only networks with all of these labels, each `key` or `key=value`. */
+            labels?: string[];
+            /**
+             * Format: date-time
+             * @description Only networks created before this time.
+             */
+            until?: string;
+        };
+        NetworkPruned: {
+            /** @description Names of the networks. */
+            deleted: string[];
+        };
+        NICOptions: {
+            /** @description Further names on the network, beside the container's name and the first 12 digits of its id. */
+            aliases?: components["schemas"]["DNSName"][];
+            /** @description Fixed addresses, one of a subnet at most; chosen when absent. */
+            addresses?: string[];
+            /** @description Unicast; made of the address when absent. */
+            mac?: string;
+            /**
+             * Format: int64
+             * @description What it receives at most; 0 is without a limit.
+             */
+            receiveBytesPerSecond?: number;
+            /**
+             * Format: int64
+             * @description What it sends at most; 0 is without a limit.
+             */
+            sendBytesPerSecond?: number;
+        };
+        NIC: {
+            /** @description The network's name. */
+            network: string;
+            /** @description Further names on the network, beside the container's name and the first 12 digits of its id. */
+            aliases?: components["schemas"]["DNSName"][];
+            /** @description Fixed addresses, one of a subnet at most; chosen when absent. */
+            addresses?: string[];
+            /** @description Unicast; made of the address when absent. */
+            mac?: string;
+            /**
+             * Format: int64
+             * @description What it receives at most; 0 is without a limit.
+             */
+            receiveBytesPerSecond?: number;
+            /**
+             * Format: int64
+             * @description What it sends at most; 0 is without a limit.
+             */
+            sendBytesPerSecond?: number;
+        };
+        DNSName: string;
+        PublishedPort: {
+            /** @description An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. */
+            hostAddress?: string;
+            /** @description One that is free when absent. */
+            hostPort?: number;
+            containerPort: number;
+            /**
+             * @default tcp
+             * @enum {string}
+             */
+            protocol?: "tcp" | "udp";
+        };
+        /**
+         * @description An interface of the present or last run.
+         * @example {
+         *       "network": "default",
+         *       "networkId": "5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
+         *       "name": "eth0",
+         *       "mac": "02:63:0a:58:00:02",
+         *       "addresses": [
+         *         "10.88.0.2/24"
+         *       ],
+         *       "gateways": [
+         *         "10.88.0.1"
+         *       ],
+         *       "mtu": 1500
+         *     }
+         */
+        Interface: {
+            /** @description The network's name. */
+            network: string;
+            networkId: string;
+            /** @description In the container. */
+            name: string;
+            mac: string;
+            /** @description Each with the length of its subnet's prefix. */
+            addresses: string[];
+            gateways: string[];
+            aliases?: string[];
+            mtu: number;
+            /** Format: int64 */
+            receiveBytesPerSecond?: number;
+            /** Format: int64 */
+            sendBytesPerSecond?: number;
+        };
+        /**
+         * @example {
+         *       "items": [
+         *         {
          *           "id": "0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
          *           "name": "data",
          *           "sizeBytes": 10737418240,
@@ -1642,6 +1944,10 @@ export interface components {
             healthcheck?: components["schemas"]["Healthcheck"];
             logs?: components["schemas"]["LogPolicy"];
             volumes?: components["schemas"]["VolumeMount"][];
+            /** @description The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none. */
+            networks?: components["schemas"]["NIC"][];
+            /** @description Published on the compute host, over the first network. */
+            ports?: components["schemas"]["PublishedPort"][];
             /** @description Handed on to the OCI runtime; keys that begin with `run.oci.` command it and are refused. */
             annotations?: {
                 [key: string]: string;
@@ -1980,6 +2286,11 @@ export interface components {
             /** @description The guest's kernel killed a process of the container for lack of memory. */
             oomKilled?: boolean;
             health?: components["schemas"]["Health"];
+            interfaces?: components["schemas"]["Interface"][];
+            /** @description What is published by the present or last run; `hostPort` is always there. */
+            ports?: components["schemas"]["PublishedPort"][];
+            /** @description Why it has no network although none was asked for. */
+            networkReason?: string;
             /**
              * Format: int32
              * @description How often the restart policy has started it again since somebody has started it.
@@ -2446,7 +2757,7 @@ export interface components {
              * @description What happened.
              * @enum {string}
              */
-            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "sandbox.create" | "sandbox.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
+            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "network.create" | "network.remove" | "network.connect" | "network.disconnect" | "sandbox.create" | "sandbox.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
             /** @description Id of the object. */
             subject: string;
             /** @description Its name. */
@@ -2717,6 +3028,11 @@ export interface components {
          */
         SandboxRef: string;
         /**
+         * @description Name or id.
+         * @example back
+         */
+        NetworkRef: string;
+        /**
          * @description Id, unique prefix of an id, or name.
          * @example web-1
          */
@@ -2805,6 +3121,17 @@ export type ImagePull = components['schemas']['ImagePull'];
 export type RegistryCredentials = components['schemas']['RegistryCredentials'];
 export type ImageProgress = components['schemas']['ImageProgress'];
 export type ImageStep = components['schemas']['ImageStep'];
+export type NetworkList = components['schemas']['NetworkList'];
+export type Network = components['schemas']['Network'];
+export type Subnet = components['schemas']['Subnet'];
+export type NetworkSpec = components['schemas']['NetworkSpec'];
+export type NetworkPrune = components['schemas']['NetworkPrune'];
+export type NetworkPruned = components['schemas']['NetworkPruned'];
+export type NicOptions = components['schemas']['NICOptions'];
+export type Nic = components['schemas']['NIC'];
+export type DnsName = components['schemas']['DNSName'];
+export type PublishedPort = components['schemas']['PublishedPort'];
+export type Interface = components['schemas']['Interface'];
 export type VolumeList = components['schemas']['VolumeList'];
 export type Volume = components['schemas']['Volume'];
 export type VolumeSpec = components['schemas']['VolumeSpec'];
@@ -2887,6 +3214,7 @@ export type ResponseInsufficientStorage = components['responses']['InsufficientS
 export type ParameterImageRef = components['parameters']['ImageRef'];
 export type ParameterVolumeRef = components['parameters']['VolumeRef'];
 export type ParameterSandboxRef = components['parameters']['SandboxRef'];
+export type ParameterNetworkRef = components['parameters']['NetworkRef'];
 export type ParameterContainerRef = components['parameters']['ContainerRef'];
 export type ParameterExecRef = components['parameters']['ExecRef'];
 export type ParameterPort = components['parameters']['Port'];
@@ -3463,6 +3791,302 @@ export interface operations {
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
             507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    listNetworks: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
+                 * @example [
+                 *       "tier=front",
+                 *       "owner"
+                 *     ]
+                 */
+                label?: components["parameters"]["LabelFilter"];
+                /**
+                 * @description Only items with this name; `*` stands for any characters. Repeatable; one must match.
+                 * @example [
+                 *       "web-*"
+                 *     ]
+                 */
+                name?: components["parameters"]["NameFilter"];
+                /** @description How many items at most. */
+                limit?: components["parameters"]["Limit"];
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of networks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetworkList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createNetwork: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A key of the client's choice, best a random one, that makes it safe to repeat this request.
+                 * @example 5f0c7d0e-2b0a-4a51-9f0b-1c7d3b1e8a11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "back",
+                 *       "subnets": [
+                 *         {
+                 *           "prefix": "10.5.0.0/24"
+                 *         }
+                 *       ],
+                 *       "internal": true,
+                 *       "labels": {
+                 *         "tier": "db"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["NetworkSpec"];
+            };
+        };
+        responses: {
+            /** @description The network. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    pruneNetworks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "labels": [
+                 *         "stage=test"
+                 *       ],
+                 *       "until": "2026-11-22T10:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NetworkPrune"];
+            };
+        };
+        responses: {
+            /** @description What was removed. One that a container begins to name meanwhile stays. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deleted": [
+                     *         "back"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NetworkPruned"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getNetwork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example back
+                 */
+                network: components["parameters"]["NetworkRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The network. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Network"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteNetwork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example back
+                 */
+                network: components["parameters"]["NetworkRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    connectContainer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example back
+                 */
+                network: components["parameters"]["NetworkRef"];
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example web-1
+                 */
+                container: components["parameters"]["ContainerRef"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "aliases": [
+                 *         "db"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NICOptions"];
+            };
+        };
+        responses: {
+            /** @description The container. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Container"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    disconnectContainer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example back
+                 */
+                network: components["parameters"]["NetworkRef"];
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example web-1
+                 */
+                container: components["parameters"]["ContainerRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The container. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Container"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listVolumes: {

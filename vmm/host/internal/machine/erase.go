@@ -53,8 +53,8 @@ func (m *Manager) terminate(v *vm, grace time.Duration) {
 	}
 }
 
-// erase kills what is left of the VM, removes its cgroup, links and run
-// directory, and forgets it, which frees its uid. It may be called more than once.
+// erase kills what is left of the VM, removes its cgroup, network interfaces,
+// links and run directory, and forgets it, which frees its uid. It may be called more than once.
 func (m *Manager) erase(v *vm) error {
 	v.erasing.Lock()
 	defer v.erasing.Unlock()
@@ -74,6 +74,9 @@ func (m *Manager) erase(v *vm) error {
 		return err
 	}
 	if err := m.cfg.Step(OpRemove); err != nil {
+		return err
+	}
+	if err := m.cfg.Networks.UnplugAll(v.snapshot().ID); err != nil {
 		return err
 	}
 	if err := m.unlink(v.dir.key()); err != nil {

@@ -37,6 +37,7 @@ type Step func(op string) error
 // Acts that a Step sees, in their order.
 const (
 	OpRecord        = "vm.record"
+	OpPlugNICs      = "vm.plug-nics"
 	OpSpawn         = "vm.spawn"
 	OpRecordProcess = "vm.record-process"
 	OpAwaitAPI      = "vm.await-api"
@@ -49,6 +50,19 @@ const (
 	OpKill          = "vm.kill"
 	OpRemove        = "vm.remove"
 )
+
+// Networks makes network interfaces for VMs.
+type Networks interface {
+	// Plug makes interfaces of a VM that uid may open. After an error some
+	// may have been made.
+	Plug(vm string, uid int, nics []hostapi.NamedNIC) error
+	// PlugOne makes one more, or nothing.
+	PlugOne(vm string, uid int, nic hostapi.NamedNIC) (hostapi.NIC, error)
+	// UnplugAll removes all of a VM.
+	UnplugAll(vm string) error
+	// NICs returns those of a VM, ordered by name.
+	NICs(vm string) []hostapi.NIC
+}
 
 // Program is a VMM that can be spawned.
 type Program struct {
@@ -80,6 +94,10 @@ type Config struct {
 	Resolve func([]hostapi.Attachment) (map[string]string, error)
 	// Lend finds a snapshot that a VM is to be started from.
 	Lend func(id string) (snapshot.Loan, error)
+	// Networks makes VMs' network interfaces.
+	Networks Networks
+	// Tun is the device through which VMMs open them.
+	Tun string
 	// Cgroups holds one cgroup a VM; nil makes none.
 	Cgroups *procs.Cgroups
 	// StartTimeout bounds the time until a VMM's API socket accepts.
@@ -251,6 +269,7 @@ func (m *Manager) Get(id string) (hostapi.VM, error) {
 func (m *Manager) view(v *vm) hostapi.VM {
 	out := v.view()
 	out.CoreScheduling = m.cfg.CoreScheduling
+	out.Nics = m.cfg.Networks.NICs(out.Id)
 	return out
 }
 

@@ -37,6 +37,9 @@ func (m *Manager) recoverOne(dir layout) error {
 	if err != nil {
 		return fmt.Errorf("%w; move the directory away if the VM is not needed", err)
 	}
+	if rec.Spec.Nics == nil {
+		rec.Spec.Nics = []hostapi.NamedNIC{} // recorded by a vmmd that made none
+	}
 	v := newVM(m.ctx, dir, rec)
 	switch {
 	case rec.BootID != m.cfg.BootID:

@@ -80,10 +80,12 @@ func (m *Manager) becomeUser(cmd *exec.Cmd, rec record) (release func(), err err
 		return func() {}, nil
 	}
 	credential := &syscall.Credential{Uid: uint32(rec.UID), Gid: uint32(rec.UID)}
-	if rec.Kind == hostapi.VMMKindCloudHypervisor {
-		if credential.Groups, err = deviceGroups(kvmDevice, m.cfg.UIDs.First); err != nil {
+	for _, device := range m.devicesOf(rec.Kind) {
+		groups, err := deviceGroups(device, m.cfg.UIDs.First)
+		if err != nil {
 			return nil, err
 		}
+		credential.Groups = append(credential.Groups, groups...)
 	}
 	cmd.SysProcAttr.Credential = credential
 	if cmd.Path, release, err = procs.ForAnyUser(cmd.Path); err != nil {
@@ -140,7 +142,7 @@ func (m *Manager) policy(v *vm, program Program) *confine.Policy {
 			v.dir.console(), m.links(v.dir.key()),
 		},
 		Devices: []string{
-			"/dev/null", "/dev/zero", kvmDevice, "/dev/userfaultfd", "/dev/net/tun", "/dev/vhost-net", "/dev/vfio", "/dev/hugepages",
+			"/dev/null", "/dev/zero", kvmDevice, "/dev/userfaultfd", m.cfg.Tun, "/dev/vhost-net", "/dev/vfio", "/dev/hugepages",
 		},
 		Sockets: []string{v.dir.sockets()},
 		Fill:    fillable(v.snapshot()),
@@ -163,6 +165,17 @@ func inheritedEnv() []string {
 
 // kvmDevice is what Cloud Hypervisor opens first.
 const kvmDevice = "/dev/kvm"
+
+// devicesOf lists the devices that a VMM's user has to be able to open. Every
+// VMM may open the one of taps: it can be given an interface at any time, and
+// its groups, like what confines it, are settled when it is started. Without
+// privileges it gets nothing there but the taps that are its user's.
+func (m *Manager) devicesOf(kind hostapi.VMMKind) []string {
+	if kind == hostapi.VMMKindCloudHypervisor {
+		return []string{kvmDevice, m.cfg.Tun}
+	}
+	return []string{m.cfg.Tun}
+}
 
 // deviceGroups returns the groups with which any user may open the device at
 // path. A device that is its owner's alone, as the kernel makes it where no

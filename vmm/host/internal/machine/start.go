@@ -45,6 +45,9 @@ func (m *Manager) startError(v *vm, err error) error {
 	if apierr.Is(err, ping.CodeTooOld) || apierr.Is(err, codeMismatch) || apierr.Is(err, snapshot.CodeNotFound) {
 		return err
 	}
+	if refused := new(plugError); errors.As(err, &refused) && apierr.ClassOf(err) != apierr.Internal {
+		return apierr.From(err)
+	}
 	class := apierr.FailedPrecondition
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EAGAIN) {
 		class = apierr.ResourceExhausted
@@ -66,6 +69,12 @@ func (m *Manager) launch(v *vm, program Program) error {
 		return err
 	}
 	if err := m.makeSnapshotDirs(v); err != nil {
+		return err
+	}
+	if err := m.cfg.Step(OpPlugNICs); err != nil {
+		return err
+	}
+	if err := m.plug(v); err != nil {
 		return err
 	}
 	if err := m.cfg.Step(OpSpawn); err != nil {

@@ -57,6 +57,7 @@ from .image_removal import ImageRemoval
 from .image_save import ImageSave
 from .image_save_format import ImageSaveFormat
 from .image_step import ImageStep
+from .interface import Interface
 from .io_stats import IoStats
 from .log_policy import LogPolicy
 from .log_policy_when_full import LogPolicyWhenFull
@@ -64,13 +65,24 @@ from .log_record import LogRecord
 from .log_record_stream import LogRecordStream
 from .machine_stats import MachineStats
 from .memory_stats import MemoryStats
+from .network import Network
+from .network_labels import NetworkLabels
+from .network_list import NetworkList
+from .network_prune import NetworkPrune
+from .network_pruned import NetworkPruned
+from .network_spec import NetworkSpec
+from .network_spec_labels import NetworkSpecLabels
 from .network_stats import NetworkStats
+from .nic import NIC
+from .nic_options import NICOptions
 from .path_stat import PathStat
 from .path_stat_type import PathStatType
 from .problem import Problem
 from .problem_class import ProblemClass
 from .process import Process
 from .process_list import ProcessList
+from .published_port import PublishedPort
+from .published_port_protocol import PublishedPortProtocol
 from .registry_credentials import RegistryCredentials
 from .resources import Resources
 from .resources_update import ResourcesUpdate
@@ -90,6 +102,7 @@ from .security import Security
 from .security_seccomp import SecuritySeccomp
 from .security_seccomp_profile import SecuritySeccompProfile
 from .stream_status import StreamStatus
+from .subnet import Subnet
 from .terminal_size import TerminalSize
 from .timing import Timing
 from .tmpfs import Tmpfs
@@ -165,6 +178,7 @@ __all__ = (
     "ImageSave",
     "ImageSaveFormat",
     "ImageStep",
+    "Interface",
     "IoStats",
     "LogPolicy",
     "LogPolicyWhenFull",
@@ -172,13 +186,24 @@ __all__ = (
     "LogRecordStream",
     "MachineStats",
     "MemoryStats",
+    "Network",
+    "NetworkLabels",
+    "NetworkList",
+    "NetworkPrune",
+    "NetworkPruned",
+    "NetworkSpec",
+    "NetworkSpecLabels",
     "NetworkStats",
+    "NIC",
+    "NICOptions",
     "PathStat",
     "PathStatType",
     "Problem",
     "ProblemClass",
     "Process",
     "ProcessList",
+    "PublishedPort",
+    "PublishedPortProtocol",
     "RegistryCredentials",
     "Resources",
     "ResourcesUpdate",
@@ -198,6 +223,7 @@ __all__ = (
     "SecuritySeccomp",
     "SecuritySeccompProfile",
     "StreamStatus",
+    "Subnet",
     "TerminalSize",
     "Timing",
     "Tmpfs",

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..models.container_spec import ContainerSpec
     from ..models.guest_info import GuestInfo
     from ..models.health import Health
+    from ..models.interface import Interface
     from ..models.problem import Problem
+    from ..models.published_port import PublishedPort
     from ..models.timing import Timing
 
 
@@ -62,6 +64,9 @@ class Container:
         oom_killed (bool | Unset): The guest's kernel killed a process of the container for lack of memory.
         health (Health | Unset): What the health check has found in the present or last run. It begins
             anew at each start. Of it only `status` counts for the container's ETag.
+        interfaces (list[Interface] | Unset):
+        ports (list[PublishedPort] | Unset): What is published by the present or last run; `hostPort` is always there.
+        network_reason (str | Unset): Why it has no network although none was asked for.
         restart_count (int | Unset): How often the restart policy has started it again since somebody has started it.
         error (Problem | Unset):  Example: {'type': 'about:blank', 'title': 'Not Found', 'status': 404, 'class':
             'not_found', 'code': 'image_not_found', 'detail': 'there is no image "x"; load it with `cardctl load` or pull it
@@ -86,6 +91,9 @@ class Container:
     signal: int | Unset = UNSET
     oom_killed: bool | Unset = UNSET
     health: Health | Unset = UNSET
+    interfaces: list[Interface] | Unset = UNSET
+    ports: list[PublishedPort] | Unset = UNSET
+    network_reason: str | Unset = UNSET
     restart_count: int | Unset = UNSET
     error: Problem | Unset = UNSET
     guest: GuestInfo | Unset = UNSET
@@ -135,6 +143,22 @@ class Container:
         if not isinstance(self.health, Unset):
             health = self.health.to_dict()
 
+        interfaces: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.interfaces, Unset):
+            interfaces = []
+            for interfaces_item_data in self.interfaces:
+                interfaces_item = interfaces_item_data.to_dict()
+                interfaces.append(interfaces_item)
+
+        ports: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.ports, Unset):
+            ports = []
+            for ports_item_data in self.ports:
+                ports_item = ports_item_data.to_dict()
+                ports.append(ports_item)
+
+        network_reason = self.network_reason
+
         restart_count = self.restart_count
 
         error: dict[str, Any] | Unset = UNSET
@@ -183,6 +207,12 @@ class Container:
             field_dict["oomKilled"] = oom_killed
         if health is not UNSET:
             field_dict["health"] = health
+        if interfaces is not UNSET:
+            field_dict["interfaces"] = interfaces
+        if ports is not UNSET:
+            field_dict["ports"] = ports
+        if network_reason is not UNSET:
+            field_dict["networkReason"] = network_reason
         if restart_count is not UNSET:
             field_dict["restartCount"] = restart_count
         if error is not UNSET:
@@ -199,7 +229,9 @@ class Container:
         from ..models.container_spec import ContainerSpec  # noqa: PLC0415
         from ..models.guest_info import GuestInfo  # noqa: PLC0415
         from ..models.health import Health  # noqa: PLC0415
+        from ..models.interface import Interface  # noqa: PLC0415
         from ..models.problem import Problem  # noqa: PLC0415
+        from ..models.published_port import PublishedPort  # noqa: PLC0415
         from ..models.timing import Timing  # noqa: PLC0415
 
         d = dict(src_dict)
@@ -255,6 +287,26 @@ class Container:
         else:
             health = Health.from_dict(_health)
 
+        _interfaces = d.pop("interfaces", UNSET)
+        interfaces: list[Interface] | Unset = UNSET
+        if _interfaces is not UNSET:
+            interfaces = []
+            for interfaces_item_data in _interfaces:
+                interfaces_item = Interface.from_dict(interfaces_item_data)
+
+                interfaces.append(interfaces_item)
+
+        _ports = d.pop("ports", UNSET)
+        ports: list[PublishedPort] | Unset = UNSET
+        if _ports is not UNSET:
+            ports = []
+            for ports_item_data in _ports:
+                ports_item = PublishedPort.from_dict(ports_item_data)
+
+                ports.append(ports_item)
+
+        network_reason = d.pop("networkReason", UNSET)
+
         restart_count = d.pop("restartCount", UNSET)
 
         _error = d.pop("error", UNSET)
@@ -297,6 +349,9 @@ class Container:
             signal=signal,
             oom_killed=oom_killed,
             health=health,
+            interfaces=interfaces,
+            ports=ports,
+            network_reason=network_reason,
             restart_count=restart_count,
             error=error,
             guest=guest,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..models.healthcheck import Healthcheck
     from ..models.host_entry import HostEntry
     from ..models.log_policy import LogPolicy
+    from ..models.nic import NIC
+    from ..models.published_port import PublishedPort
     from ..models.resources import Resources
     from ..models.restart_policy import RestartPolicy
     from ..models.security import Security
@@ -71,6 +73,9 @@ class ContainerSpec:
             makes an event. A paused container is not probed.
         logs (LogPolicy | Unset):
         volumes (list[VolumeMount] | Unset):
+        networks (list[NIC] | Unset): The first one leads out. When absent the network `default`, or none where the
+            compute host has no networks. An empty list is none.
+        ports (list[PublishedPort] | Unset): Published on the compute host, over the first network.
         annotations (ContainerSpecAnnotations | Unset): Handed on to the OCI runtime; keys that begin with `run.oci.`
             command it and are refused.
         groups (list[str] | Unset): Further groups of the first process: names of the image, or numbers.
@@ -109,6 +114,8 @@ class ContainerSpec:
     healthcheck: Healthcheck | Unset = UNSET
     logs: LogPolicy | Unset = UNSET
     volumes: list[VolumeMount] | Unset = UNSET
+    networks: list[NIC] | Unset = UNSET
+    ports: list[PublishedPort] | Unset = UNSET
     annotations: ContainerSpecAnnotations | Unset = UNSET
     groups: list[str] | Unset = UNSET
     init: bool | Unset = False
@@ -187,6 +194,20 @@ class ContainerSpec:
             for volumes_item_data in self.volumes:
                 volumes_item = volumes_item_data.to_dict()
                 volumes.append(volumes_item)
+
+        networks: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.networks, Unset):
+            networks = []
+            for networks_item_data in self.networks:
+                networks_item = networks_item_data.to_dict()
+                networks.append(networks_item)
+
+        ports: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.ports, Unset):
+            ports = []
+            for ports_item_data in self.ports:
+                ports_item = ports_item_data.to_dict()
+                ports.append(ports_item)
 
         annotations: dict[str, Any] | Unset = UNSET
         if not isinstance(self.annotations, Unset):
@@ -278,6 +299,10 @@ class ContainerSpec:
             field_dict["logs"] = logs
         if volumes is not UNSET:
             field_dict["volumes"] = volumes
+        if networks is not UNSET:
+            field_dict["networks"] = networks
+        if ports is not UNSET:
+            field_dict["ports"] = ports
         if annotations is not UNSET:
             field_dict["annotations"] = annotations
         if groups is not UNSET:
@@ -308,6 +333,8 @@ class ContainerSpec:
         from ..models.healthcheck import Healthcheck  # noqa: PLC0415
         from ..models.host_entry import HostEntry  # noqa: PLC0415
         from ..models.log_policy import LogPolicy  # noqa: PLC0415
+        from ..models.nic import NIC  # noqa: PLC0415
+        from ..models.published_port import PublishedPort  # noqa: PLC0415
         from ..models.resources import Resources  # noqa: PLC0415
         from ..models.restart_policy import RestartPolicy  # noqa: PLC0415
         from ..models.security import Security  # noqa: PLC0415
@@ -403,6 +430,24 @@ class ContainerSpec:
 
                 volumes.append(volumes_item)
 
+        _networks = d.pop("networks", UNSET)
+        networks: list[NIC] | Unset = UNSET
+        if _networks is not UNSET:
+            networks = []
+            for networks_item_data in _networks:
+                networks_item = NIC.from_dict(networks_item_data)
+
+                networks.append(networks_item)
+
+        _ports = d.pop("ports", UNSET)
+        ports: list[PublishedPort] | Unset = UNSET
+        if _ports is not UNSET:
+            ports = []
+            for ports_item_data in _ports:
+                ports_item = PublishedPort.from_dict(ports_item_data)
+
+                ports.append(ports_item)
+
         _annotations = d.pop("annotations", UNSET)
         annotations: ContainerSpecAnnotations | Unset
         if isinstance(_annotations, Unset):
@@ -480,6 +525,8 @@ class ContainerSpec:
             healthcheck=healthcheck,
             logs=logs,
             volumes=volumes,
+            networks=networks,
+            ports=ports,
             annotations=annotations,
             groups=groups,
             init=init,

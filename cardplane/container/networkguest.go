@@ -1,0 +1,98 @@
+package container
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+// shortID is how many digits of its id are a name of a container.
+const shortID = 12
+
+// zones tells of changes of the names on networks.
+type zones struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at every change
+}
+
+func newZones() *zones { return &zones{changed: make(chan struct{})} }
+
+func (z *zones) announce() {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	close(z.changed)
+	z.changed = make(chan struct{})
+}
+
+func (z *zones) wait() <-chan struct{} {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.changed
+}
+
+// guestNetwork is what the guest of a container is told of its networks.
+func (s *Service) guestNetwork(c cardplane.Container) guestapi.Network {
+	config := guestapi.Network{Interfaces: []guestapi.Interface{}, Resolver: guestapi.Resolver{Names: map[string][]string{}}}
+	for _, i := range c.Interfaces {
+		n, err := s.networks.Get(s.ctx, i.NetworkID)
+		out := err == nil && !n.Internal
+		config.Interfaces = append(config.Interfaces, guestInterface(i, out && !config.Resolver.Forward))
+		config.Resolver.Forward = config.Resolver.Forward || out
+		s.addNames(config.Resolver.Names, i.NetworkID)
+	}
+	for name, list := range config.Resolver.Names {
+		slices.Sort(list) // so that the same names are the same
+		config.Resolver.Names[name] = slices.Compact(list)
+	}
+	return config
+}
+
+// guestInterface is an interface for the guest. leads tells that it is the way
+// to all that is not near.
+func guestInterface(i cardplane.Interface, leads bool) guestapi.Interface {
+	out := guestapi.Interface{Name: i.Name, Mac: i.MAC, Mtu: i.MTU, Addresses: i.Addresses, Routes: []guestapi.Route{}}
+	for _, gate := range i.Gateways {
+		to := "0.0.0.0/0"
+		if strings.Contains(gate, ":") {
+			to = "::/0"
+		}
+		if leads {
+			out.Routes = append(out.Routes, guestapi.Route{To: to, Via: gate})
+		}
+	}
+	return out
+}
+
+// addNames adds the names of all that run on a network.
+func (s *Service) addNames(names map[string][]string, network string) {
+	for _, e := range s.all() {
+		c := e.record().Container
+		if !c.State.Active() {
+			continue
+		}
+		for _, i := range c.Interfaces {
+			if i.NetworkID != network {
+				continue
+			}
+			for _, name := range append([]string{c.Name, c.ID[:min(len(c.ID), shortID)]}, i.Aliases...) {
+				addName(names, name, i)
+			}
+		}
+	}
+}
+
+// addName adds a name, alone and below the network's.
+func addName(names map[string][]string, name string, i cardplane.Interface) {
+	name = strings.ToLower(name)
+	for _, full := range []string{name, name + "." + strings.ToLower(i.Network)} {
+		for _, text := range i.Addresses {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				names[full] = append(names[full], p.Addr().String())
+			}
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// Package network configures the machine's interfaces, as the controller says,
+// and has its resolver listen where containers look for one.
+package network
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"reflect"
+	"sync"
+
+	"github.com/cardplane/cardplane/guest-agent/resolver"
+	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestapi"
+)
+
+// ResolverAddress is where containers ask for names, as those of other runtimes
+// do.
+const ResolverAddress = "127.0.0.11:53"
+
+// Links configures interfaces.
+type Links interface {
+	// Apply makes the machine's interfaces, the loopback aside, what list says.
+	// It may be repeated. Errors: interface_not_found, network_failed.
+	Apply(ctx context.Context, list []guestapi.Interface) error
+}
+
+// Network is the machine's network. Its methods are safe for concurrent use.
+type Network struct {
+	links    Links
+	address  string
+	resolver *resolver.Resolver
+
+	mu      sync.Mutex
+	applied []guestapi.Interface
+	dirty   bool // applying has failed
+	server  *resolver.Server
+}
+
+// New returns a network of which nothing is configured, and whose resolver
+// listens at address once there is need for one.
+func New(links Links, address string) *Network {
+	return &Network{links: links, address: address, resolver: resolver.New()}
+}
+
+// Set makes the network what config says. It may be repeated.
+func (n *Network) Set(ctx context.Context, config *guestapi.Network) error {
+	if err := check(config); err != nil {
+		return err
+	}
+	names, err := resolver.Names(config.Resolver.Names)
+	if err != nil {
+		return invalid("/resolver/names", "%w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.applyLocked(ctx, config.Interfaces); err != nil {
+		return err
+	}
+	n.resolver.Set(names, config.Resolver.Forward)
+	return n.listenLocked(config.Resolver.Names != nil)
+}
+
+// applyLocked configures the interfaces, unless they are so already.
+func (n *Network) applyLocked(ctx context.Context, list []guestapi.Interface) error {
+	if !n.dirty && (len(n.applied)+len(list) == 0 || reflect.DeepEqual(n.applied, list)) {
+		return nil
+	}
+	n.dirty = true
+	if err := n.links.Apply(ctx, list); err != nil {
+		return err
+	}
+	n.applied, n.dirty = list, false
+	return nil
+}
+
+// listenLocked has the resolver listen, once it was wanted for good.
+func (n *Network) listenLocked(wanted bool) error {
+	if n.server != nil || !wanted {
+		return nil
+	}
+	server, err := resolver.Listen(n.resolver, n.address)
+	if err != nil {
+		return apierr.New(apierr.FailedPrecondition, "network_failed", "the resolver cannot listen: %w", err)
+	}
+	n.server = server
+	return nil
+}
+
+// ServeNames is [resolver.Resolver.Serve].
+func (n *Network) ServeNames(conn net.Conn, in *bufio.Reader) error {
+	return n.resolver.Serve(conn, in)
+}
+
+// Answer is [resolver.Resolver.Answer].
+func (n *Network) Answer(ctx context.Context, query []byte) []byte {
+	return n.resolver.Answer(ctx, query)
+}
+
+// Close ends the resolver.
+func (n *Network) Close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.server == nil {
+		return nil
+	}
+	err := n.server.Close()
+	n.server = nil
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
