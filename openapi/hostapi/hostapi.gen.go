@@ -1140,7 +1140,8 @@ type ClientInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1161,7 +1162,8 @@ type ClientInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1678,7 +1680,8 @@ func (c *Client) DeleteForward(ctx context.Context, id ForwardID, reqEditors ...
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1709,7 +1712,8 @@ func (c *Client) PutForwardWithBody(ctx context.Context, id ForwardID, contentTy
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3736,7 +3740,8 @@ type ClientWithResponsesInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3757,7 +3762,8 @@ type ClientWithResponsesInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5689,7 +5695,8 @@ func (c *ClientWithResponses) DeleteForwardWithResponse(ctx context.Context, id 
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5716,7 +5723,8 @@ func (c *ClientWithResponses) PutForwardWithBodyWithResponse(ctx context.Context
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
