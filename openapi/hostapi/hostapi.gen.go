@@ -1169,7 +1169,8 @@ type ClientInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1190,7 +1191,8 @@ type ClientInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1751,7 +1753,8 @@ func (c *Client) DeleteForward(ctx context.Context, id ForwardID, reqEditors ...
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1782,7 +1785,8 @@ func (c *Client) PutForwardWithBody(ctx context.Context, id ForwardID, contentTy
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3978,7 +3982,8 @@ type ClientWithResponsesInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3999,7 +4004,8 @@ type ClientWithResponsesInterface interface {
 	// specification), `invalid_forward`, `port_taken` (by another forward, which
 	// the sentence names, or by a program of the host),
 	// `host_address_unavailable` (the host has no such address, or it is ::1),
-	// `network_not_found`, `address_outside_network`, `network_unavailable`.
+	// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+	// (to IPv6; reason and remedy as in `getHost`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6066,7 +6072,8 @@ func (c *ClientWithResponses) DeleteForwardWithResponse(ctx context.Context, id 
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6093,7 +6100,8 @@ func (c *ClientWithResponses) PutForwardWithBodyWithResponse(ctx context.Context
 // specification), `invalid_forward`, `port_taken` (by another forward, which
 // the sentence names, or by a program of the host),
 // `host_address_unavailable` (the host has no such address, or it is ::1),
-// `network_not_found`, `address_outside_network`, `network_unavailable`.
+// `network_not_found`, `address_outside_network`, `ipv6_outbound_unavailable`
+// (to IPv6; reason and remedy as in `getHost`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -63,6 +63,9 @@ func lack(reason, remedy string) *hostapi.Capability {
 	return &hostapi.Capability{Reason: reason, Remedy: remedy}
 }
 
+// codeIPv6Outbound is that IPv6 does not get beyond the host.
+const codeIPv6Outbound = "ipv6_outbound_unavailable"
+
 // IPv6Outbound says why networks with IPv6 cannot have a way out, nil if they
 // can. Newer kernels forward IPv6 for single links; older ones for all or
 // none, and one that does for all stops configuring itself by router

@@ -52,8 +52,13 @@ func (m *Manager) checkForward(spec hostapi.ForwardSpec) error {
 		return apierr.New(apierr.FailedPrecondition, "address_outside_network",
 			"network %q has no addresses, so that nothing leads into it; give it some", spec.Network).At("/network")
 	}
-	if err := into.checkInside(target(spec).Addr()); err != nil {
+	to := target(spec).Addr()
+	if err := into.checkInside(to); err != nil {
 		return apierr.From(err).At("/address")
+	}
+	if lack := IPv6Outbound(); lack != nil && to.Is6() {
+		return apierr.New(apierr.NotSupported, codeIPv6Outbound,
+			"what comes from outside to %s cannot be passed on: %s; %s", to, lack.Reason, lack.Remedy).At("/address")
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func namesOf(dir string) names {
 // links is what the names of bridges and taps alike begin with.
 func (n names) links() string { return n.bridges[:len(n.bridges)-1] }
 
-// Open makes the host be as the records say.
+// Open makes the host be as the records say, as far as it can.
 func Open(cfg Config) (*Manager, error) {
 	if cfg.Step == nil {
 		cfg.Step = func(string) error { return nil }
@@ -103,9 +103,11 @@ func Open(cfg Config) (*Manager, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.reconcile(); err != nil {
-		m.closeHolds()
-		return nil, err
+		// VMs are to be found again all the same. The rules that there are
+		// stay, and the next change tries to make all right.
+		m.cfg.Log.WithError(err).Error("networks are not as they should be")
 	}
+	m.holdAll()
 	return m, nil
 }
 
@@ -171,7 +173,6 @@ func (m *Manager) reconcile() error {
 			return err
 		}
 	}
-	m.holdAll()
 	return nil
 }
 

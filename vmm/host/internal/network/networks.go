@@ -48,7 +48,7 @@ func (m *Manager) checkNetwork(id string, spec hostapi.NetworkSpec) error {
 			continue
 		}
 		if lack := IPv6Outbound(); lack != nil && spec.Outbound != hostapi.OutboundNone {
-			return apierr.New(apierr.NotSupported, "ipv6_outbound_unavailable",
+			return apierr.New(apierr.NotSupported, codeIPv6Outbound,
 				"%s gives network %q IPv6 with a way out: %s; %s, or leave it out", p, id, lack.Reason, lack.Remedy).At("/addresses")
 		}
 	}
