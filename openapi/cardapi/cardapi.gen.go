@@ -796,7 +796,9 @@ type ContainerSpec struct {
 	// Sandbox Id, unique prefix of an id, or name of the sandbox to run in; in a
 	// container it is the name. Without it each run has a VM of its own.
 	// In a sandbox `hostname`, `shmBytes` and of the resources `vcpus`,
-	// `hugePages` and `cpuset` are the sandbox's (`option_of_sandbox`).
+	// `hugePages` and `cpuset` are the sandbox's (`option_of_sandbox`), and
+	// so is the network, which is a loopback: `networks` and `ports` are
+	// refused likewise.
 	Sandbox *string `json:"sandbox,omitempty"`
 
 	// Security What the container's processes may ask of the guest's kernel. The VM is
