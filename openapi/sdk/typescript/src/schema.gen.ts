@@ -4341,7 +4341,12 @@ export interface operations {
     listSandboxes: {
         parameters: {
             query?: {
-                /** @description Only sandboxes in this state. Repeatable; one must match. */
+                /**
+                 * @description Only sandboxes in this state. Repeatable; one must match.
+                 * @example [
+                 *       "running"
+                 *     ]
+                 */
                 state?: components["schemas"]["SandboxState"][];
                 /**
                  * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
