@@ -56,15 +56,15 @@ func NetworkPruneFromAPI(r cardapi.NetworkPrune) cardplane.PruneFilter {
 }
 
 // NICOptionsToAPI returns the API's form of an interface but for its network.
-func NICOptionsToAPI(n cardplane.NIC) cardapi.NICOptions {
-	return cardapi.NICOptions{
+func NICOptionsToAPI(n cardplane.NIC) cardapi.NicOptions {
+	return cardapi.NicOptions{
 		Aliases: optionalSlice(n.Aliases), Addresses: optionalSlice(n.Addresses), Mac: optional(n.MAC),
 		ReceiveBytesPerSecond: optional(n.Limits.Receive), SendBytesPerSecond: optional(n.Limits.Send),
 	}
 }
 
 // NICFromAPI returns the domain's form of an interface on a network.
-func NICFromAPI(network string, n cardapi.NICOptions) cardplane.NIC {
+func NICFromAPI(network string, n cardapi.NicOptions) cardplane.NIC {
 	return cardplane.NIC{
 		Network: network, Aliases: value(n.Aliases), Addresses: value(n.Addresses), MAC: value(n.Mac),
 		Limits: cardplane.NICLimits{Receive: value(n.ReceiveBytesPerSecond), Send: value(n.SendBytesPerSecond)},
@@ -72,13 +72,13 @@ func NICFromAPI(network string, n cardapi.NICOptions) cardplane.NIC {
 }
 
 // nicsToAPI keeps an empty list, which is not none.
-func nicsToAPI(list []cardplane.NIC) *[]cardapi.NIC {
+func nicsToAPI(list []cardplane.NIC) *[]cardapi.Nic {
 	if list == nil {
 		return nil
 	}
-	out := each(list, func(n cardplane.NIC) cardapi.NIC {
+	out := each(list, func(n cardplane.NIC) cardapi.Nic {
 		o := NICOptionsToAPI(n)
-		return cardapi.NIC{
+		return cardapi.Nic{
 			Network: n.Network, Aliases: o.Aliases, Addresses: o.Addresses, Mac: o.Mac,
 			ReceiveBytesPerSecond: o.ReceiveBytesPerSecond, SendBytesPerSecond: o.SendBytesPerSecond,
 		}
@@ -86,12 +86,12 @@ func nicsToAPI(list []cardplane.NIC) *[]cardapi.NIC {
 	return &out
 }
 
-func nicsFromAPI(list *[]cardapi.NIC) []cardplane.NIC {
+func nicsFromAPI(list *[]cardapi.Nic) []cardplane.NIC {
 	if list == nil {
 		return nil
 	}
-	return append([]cardplane.NIC{}, each(*list, func(n cardapi.NIC) cardplane.NIC {
-		return NICFromAPI(n.Network, cardapi.NICOptions{
+	return append([]cardplane.NIC{}, each(*list, func(n cardapi.Nic) cardplane.NIC {
+		return NICFromAPI(n.Network, cardapi.NicOptions{
 			Aliases: n.Aliases, Addresses: n.Addresses, Mac: n.Mac,
 			ReceiveBytesPerSecond: n.ReceiveBytesPerSecond, SendBytesPerSecond: n.SendBytesPerSecond,
 		})

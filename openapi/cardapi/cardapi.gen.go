@@ -780,7 +780,7 @@ type ContainerSpec struct {
 	Name *string `json:"name,omitempty"`
 
 	// Networks The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none.
-	Networks *[]NIC `json:"networks,omitempty"`
+	Networks *[]Nic `json:"networks,omitempty"`
 
 	// Ports Published on the compute host, over the first network.
 	Ports        *[]PublishedPort `json:"ports,omitempty"`
@@ -902,9 +902,6 @@ type CpuStats struct {
 	UserMicroseconds   int64 `json:"userMicroseconds"`
 }
 
-// DNSName defines model for DNSName.
-type DNSName = string
-
 // DiskUsage defines model for DiskUsage.
 type DiskUsage struct {
 	// Active How many of them are in use: images and volumes by containers, the others by what is running.
@@ -934,6 +931,9 @@ type DiskUsageWhere string
 type DiskUsageReport struct {
 	Items []DiskUsage `json:"items"`
 }
+
+// DnsName defines model for DnsName.
+type DnsName = string
 
 // DoctorCheck defines model for DoctorCheck.
 type DoctorCheck struct {
@@ -1415,45 +1415,6 @@ type MemoryStats struct {
 	LimitBytes int64 `json:"limitBytes"`
 }
 
-// NIC defines model for NIC.
-type NIC struct {
-	// Addresses Fixed addresses, one of a subnet at most; chosen when absent.
-	Addresses *[]string `json:"addresses,omitempty"`
-
-	// Aliases Further names on the network, beside the container's name and the first 12 digits of its id.
-	Aliases *[]DNSName `json:"aliases,omitempty"`
-
-	// Mac Unicast; made of the address when absent.
-	Mac *string `json:"mac,omitempty"`
-
-	// Network The network's name.
-	Network string `json:"network"`
-
-	// ReceiveBytesPerSecond What it receives at most; 0 is without a limit.
-	ReceiveBytesPerSecond *int64 `json:"receiveBytesPerSecond,omitempty"`
-
-	// SendBytesPerSecond What it sends at most; 0 is without a limit.
-	SendBytesPerSecond *int64 `json:"sendBytesPerSecond,omitempty"`
-}
-
-// NICOptions defines model for NICOptions.
-type NICOptions struct {
-	// Addresses Fixed addresses, one of a subnet at most; chosen when absent.
-	Addresses *[]string `json:"addresses,omitempty"`
-
-	// Aliases Further names on the network, beside the container's name and the first 12 digits of its id.
-	Aliases *[]DNSName `json:"aliases,omitempty"`
-
-	// Mac Unicast; made of the address when absent.
-	Mac *string `json:"mac,omitempty"`
-
-	// ReceiveBytesPerSecond What it receives at most; 0 is without a limit.
-	ReceiveBytesPerSecond *int64 `json:"receiveBytesPerSecond,omitempty"`
-
-	// SendBytesPerSecond What it sends at most; 0 is without a limit.
-	SendBytesPerSecond *int64 `json:"sendBytesPerSecond,omitempty"`
-}
-
 // Network Example: {"createdAt":"2026-01-02T15:04:05Z","id":"5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","internal":true,"isolated":false,"labels":{"tier":"db"},"mtu":1500,"name":"back","subnets":[{"gateway":"10.5.0.1","prefix":"10.5.0.0/24"}]}
 type Network struct {
 	CreatedAt time.Time `json:"createdAt"`
@@ -1521,6 +1482,45 @@ type NetworkStats struct {
 	ReceivedPackets int64  `json:"receivedPackets"`
 	SentBytes       int64  `json:"sentBytes"`
 	SentPackets     int64  `json:"sentPackets"`
+}
+
+// Nic defines model for Nic.
+type Nic struct {
+	// Addresses Fixed addresses, one of a subnet at most; chosen when absent.
+	Addresses *[]string `json:"addresses,omitempty"`
+
+	// Aliases Further names on the network, beside the container's name and the first 12 digits of its id.
+	Aliases *[]DnsName `json:"aliases,omitempty"`
+
+	// Mac Unicast; made of the address when absent.
+	Mac *string `json:"mac,omitempty"`
+
+	// Network The network's name.
+	Network string `json:"network"`
+
+	// ReceiveBytesPerSecond What it receives at most; 0 is without a limit.
+	ReceiveBytesPerSecond *int64 `json:"receiveBytesPerSecond,omitempty"`
+
+	// SendBytesPerSecond What it sends at most; 0 is without a limit.
+	SendBytesPerSecond *int64 `json:"sendBytesPerSecond,omitempty"`
+}
+
+// NicOptions defines model for NicOptions.
+type NicOptions struct {
+	// Addresses Fixed addresses, one of a subnet at most; chosen when absent.
+	Addresses *[]string `json:"addresses,omitempty"`
+
+	// Aliases Further names on the network, beside the container's name and the first 12 digits of its id.
+	Aliases *[]DnsName `json:"aliases,omitempty"`
+
+	// Mac Unicast; made of the address when absent.
+	Mac *string `json:"mac,omitempty"`
+
+	// ReceiveBytesPerSecond What it receives at most; 0 is without a limit.
+	ReceiveBytesPerSecond *int64 `json:"receiveBytesPerSecond,omitempty"`
+
+	// SendBytesPerSecond What it sends at most; 0 is without a limit.
+	SendBytesPerSecond *int64 `json:"sendBytesPerSecond,omitempty"`
 }
 
 // PathStat Example: {"isDirectory":false,"mode":420,"modifiedAt":"2026-01-02T03:04:05Z","name":"hosts","sizeBytes":174,"type":"file"}
@@ -1613,11 +1613,13 @@ type PublishedPort struct {
 	HostAddress *string `json:"hostAddress,omitempty"`
 
 	// HostPort One that is free when absent.
-	HostPort *int                   `json:"hostPort,omitempty"`
+	HostPort *int `json:"hostPort,omitempty"`
+
+	// Protocol What is carried.
 	Protocol *PublishedPortProtocol `json:"protocol,omitempty"`
 }
 
-// PublishedPortProtocol defines model for PublishedPort.Protocol.
+// PublishedPortProtocol What is carried.
 type PublishedPortProtocol string
 
 // RegistryCredentials A user name and password, or one of the tokens alone, used for this
@@ -2351,7 +2353,7 @@ type CreateNetworkJSONRequestBody = NetworkSpec
 type PruneNetworksJSONRequestBody = NetworkPrune
 
 // ConnectContainerJSONRequestBody defines body for ConnectContainer for application/json ContentType.
-type ConnectContainerJSONRequestBody = NICOptions
+type ConnectContainerJSONRequestBody = NicOptions
 
 // CreateSandboxJSONRequestBody defines body for CreateSandbox for application/json ContentType.
 type CreateSandboxJSONRequestBody = SandboxSpec

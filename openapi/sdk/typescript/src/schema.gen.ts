@@ -1436,9 +1436,9 @@ export interface components {
             /** @description Names of the networks. */
             deleted: string[];
         };
-        NICOptions: {
+        NicOptions: {
             /** @description Further names on the network, beside the container's name and the first 12 digits of its id. */
-            aliases?: components["schemas"]["DNSName"][];
+            aliases?: components["schemas"]["DnsName"][];
             /** @description Fixed addresses, one of a subnet at most; chosen when absent. */
             addresses?: string[];
             /** @description Unicast; made of the address when absent. */
@@ -1454,11 +1454,11 @@ export interface components {
              */
             sendBytesPerSecond?: number;
         };
-        NIC: {
+        Nic: {
             /** @description The network's name. */
             network: string;
             /** @description Further names on the network, beside the container's name and the first 12 digits of its id. */
-            aliases?: components["schemas"]["DNSName"][];
+            aliases?: components["schemas"]["DnsName"][];
             /** @description Fixed addresses, one of a subnet at most; chosen when absent. */
             addresses?: string[];
             /** @description Unicast; made of the address when absent. */
@@ -1474,7 +1474,7 @@ export interface components {
              */
             sendBytesPerSecond?: number;
         };
-        DNSName: string;
+        DnsName: string;
         PublishedPort: {
             /** @description An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. */
             hostAddress?: string;
@@ -1482,6 +1482,7 @@ export interface components {
             hostPort?: number;
             containerPort: number;
             /**
+             * @description What is carried.
              * @default tcp
              * @enum {string}
              */
@@ -1947,7 +1948,7 @@ export interface components {
             logs?: components["schemas"]["LogPolicy"];
             volumes?: components["schemas"]["VolumeMount"][];
             /** @description The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none. */
-            networks?: components["schemas"]["NIC"][];
+            networks?: components["schemas"]["Nic"][];
             /** @description Published on the compute host, over the first network. */
             ports?: components["schemas"]["PublishedPort"][];
             /** @description Handed on to the OCI runtime; keys that begin with `run.oci.` command it and are refused. */
@@ -3129,9 +3130,9 @@ export type Subnet = components['schemas']['Subnet'];
 export type NetworkSpec = components['schemas']['NetworkSpec'];
 export type NetworkPrune = components['schemas']['NetworkPrune'];
 export type NetworkPruned = components['schemas']['NetworkPruned'];
-export type NicOptions = components['schemas']['NICOptions'];
-export type Nic = components['schemas']['NIC'];
-export type DnsName = components['schemas']['DNSName'];
+export type NicOptions = components['schemas']['NicOptions'];
+export type Nic = components['schemas']['Nic'];
+export type DnsName = components['schemas']['DnsName'];
 export type PublishedPort = components['schemas']['PublishedPort'];
 export type Interface = components['schemas']['Interface'];
 export type VolumeList = components['schemas']['VolumeList'];
@@ -4029,7 +4030,7 @@ export interface operations {
                  *       ]
                  *     }
                  */
-                "application/json": components["schemas"]["NICOptions"];
+                "application/json": components["schemas"]["NicOptions"];
             };
         };
         responses: {

@@ -73,8 +73,8 @@ from .network_pruned import NetworkPruned
 from .network_spec import NetworkSpec
 from .network_spec_labels import NetworkSpecLabels
 from .network_stats import NetworkStats
-from .nic import NIC
-from .nic_options import NICOptions
+from .nic import Nic
+from .nic_options import NicOptions
 from .path_stat import PathStat
 from .path_stat_type import PathStatType
 from .problem import Problem
@@ -194,8 +194,8 @@ __all__ = (
     "NetworkSpec",
     "NetworkSpecLabels",
     "NetworkStats",
-    "NIC",
-    "NICOptions",
+    "Nic",
+    "NicOptions",
     "PathStat",
     "PathStatType",
     "Problem",

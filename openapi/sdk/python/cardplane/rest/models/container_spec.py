@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..models.healthcheck import Healthcheck
     from ..models.host_entry import HostEntry
     from ..models.log_policy import LogPolicy
-    from ..models.nic import NIC
+    from ..models.nic import Nic
     from ..models.published_port import PublishedPort
     from ..models.resources import Resources
     from ..models.restart_policy import RestartPolicy
@@ -75,7 +75,7 @@ class ContainerSpec:
             makes an event. A paused container is not probed.
         logs (LogPolicy | Unset):
         volumes (list[VolumeMount] | Unset):
-        networks (list[NIC] | Unset): The first one leads out. When absent the network `default`, or none where the
+        networks (list[Nic] | Unset): The first one leads out. When absent the network `default`, or none where the
             compute host has no networks. An empty list is none.
         ports (list[PublishedPort] | Unset): Published on the compute host, over the first network.
         annotations (ContainerSpecAnnotations | Unset): Handed on to the OCI runtime; keys that begin with `run.oci.`
@@ -116,7 +116,7 @@ class ContainerSpec:
     healthcheck: Healthcheck | Unset = UNSET
     logs: LogPolicy | Unset = UNSET
     volumes: list[VolumeMount] | Unset = UNSET
-    networks: list[NIC] | Unset = UNSET
+    networks: list[Nic] | Unset = UNSET
     ports: list[PublishedPort] | Unset = UNSET
     annotations: ContainerSpecAnnotations | Unset = UNSET
     groups: list[str] | Unset = UNSET
@@ -335,7 +335,7 @@ class ContainerSpec:
         from ..models.healthcheck import Healthcheck  # noqa: PLC0415
         from ..models.host_entry import HostEntry  # noqa: PLC0415
         from ..models.log_policy import LogPolicy  # noqa: PLC0415
-        from ..models.nic import NIC  # noqa: PLC0415
+        from ..models.nic import Nic  # noqa: PLC0415
         from ..models.published_port import PublishedPort  # noqa: PLC0415
         from ..models.resources import Resources  # noqa: PLC0415
         from ..models.restart_policy import RestartPolicy  # noqa: PLC0415
@@ -433,11 +433,11 @@ class ContainerSpec:
                 volumes.append(volumes_item)
 
         _networks = d.pop("networks", UNSET)
-        networks: list[NIC] | Unset = UNSET
+        networks: list[Nic] | Unset = UNSET
         if _networks is not UNSET:
             networks = []
             for networks_item_data in _networks:
-                networks_item = NIC.from_dict(networks_item_data)
+                networks_item = Nic.from_dict(networks_item_data)
 
                 networks.append(networks_item)
 

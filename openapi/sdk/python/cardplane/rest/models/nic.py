@@ -8,11 +8,11 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-T = TypeVar("T", bound="NIC")
+T = TypeVar("T", bound="Nic")
 
 
 @_attrs_define
-class NIC:
+class Nic:
     """
     Attributes:
         network (str): The network's name.

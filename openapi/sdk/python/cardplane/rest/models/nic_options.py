@@ -8,11 +8,11 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-T = TypeVar("T", bound="NICOptions")
+T = TypeVar("T", bound="NicOptions")
 
 
 @_attrs_define
-class NICOptions:
+class NicOptions:
     """
     Attributes:
         aliases (list[str] | Unset): Further names on the network, beside the container's name and the first 12 digits

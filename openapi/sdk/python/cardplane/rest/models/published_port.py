@@ -19,7 +19,7 @@ class PublishedPort:
         container_port (int):
         host_address (str | Unset): An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent.
         host_port (int | Unset): One that is free when absent.
-        protocol (PublishedPortProtocol | Unset):  Default: PublishedPortProtocol.PORT_TCP.
+        protocol (PublishedPortProtocol | Unset): What is carried. Default: PublishedPortProtocol.PORT_TCP.
     """
 
     container_port: int

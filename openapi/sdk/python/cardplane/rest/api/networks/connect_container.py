@@ -7,7 +7,7 @@ import httpx
 from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.container import Container
-from ...models.nic_options import NICOptions
+from ...models.nic_options import NicOptions
 from ...types import Response
 
 
@@ -15,7 +15,7 @@ def _get_kwargs(
     network: str,
     container: str,
     *,
-    body: NICOptions,
+    body: NicOptions,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
 
@@ -61,7 +61,7 @@ def sync_detailed(
     container: str,
     *,
     client: AuthenticatedClient | Client,
-    body: NICOptions,
+    body: NicOptions,
 ) -> Response[Container]:
     """Give a container an interface on a network, also while it runs.
 
@@ -72,7 +72,7 @@ def sync_detailed(
     Args:
         network (str):
         container (str):
-        body (NICOptions):
+        body (NicOptions):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -100,7 +100,7 @@ def sync(
     container: str,
     *,
     client: AuthenticatedClient | Client,
-    body: NICOptions,
+    body: NicOptions,
 ) -> Container | None:
     """Give a container an interface on a network, also while it runs.
 
@@ -111,7 +111,7 @@ def sync(
     Args:
         network (str):
         container (str):
-        body (NICOptions):
+        body (NicOptions):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -134,7 +134,7 @@ async def asyncio_detailed(
     container: str,
     *,
     client: AuthenticatedClient | Client,
-    body: NICOptions,
+    body: NicOptions,
 ) -> Response[Container]:
     """Give a container an interface on a network, also while it runs.
 
@@ -145,7 +145,7 @@ async def asyncio_detailed(
     Args:
         network (str):
         container (str):
-        body (NICOptions):
+        body (NicOptions):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -171,7 +171,7 @@ async def asyncio(
     container: str,
     *,
     client: AuthenticatedClient | Client,
-    body: NICOptions,
+    body: NicOptions,
 ) -> Container | None:
     """Give a container an interface on a network, also while it runs.
 
@@ -182,7 +182,7 @@ async def asyncio(
     Args:
         network (str):
         container (str):
-        body (NICOptions):
+        body (NicOptions):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
