@@ -49,6 +49,9 @@ type Config struct {
 	HostEnv []string
 	// Relay puts Stack.Wire between card and host.
 	Relay bool
+	// Reachable leaves vmmd in the caller's network namespace, for a link over
+	// TCP. There it may make no networks.
+	Reachable bool
 	// ComputeHost is the directory of a compute host that is up (see package
 	// computehost), in which vmmd is to run; "" for this machine.
 	ComputeHost string
@@ -126,7 +129,7 @@ func (s *Stack) prepare() (err error) {
 	if cfg.ComputeHost != "" {
 		return nil // two machines need no curtain
 	}
-	return errors.Join(local.hide(cardDir, cfg.Guest), local.apart(), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
+	return errors.Join(local.hide(cardDir, cfg.Guest), local.apart(cfg.Reachable), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
 }
 
 // Endpoint is the address of the public API.

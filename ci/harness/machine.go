@@ -49,9 +49,14 @@ type here struct {
 }
 
 // apart makes vmmd run in a network namespace of its own, where that is
-// possible.
-func (h *here) apart() (err error) {
+// possible. One that stays reachable does not get what it takes to change the
+// namespace that it is in.
+func (h *here) apart(reachable bool) (err error) {
 	if Namespaced() != nil {
+		return nil
+	}
+	if reachable {
+		h.path, h.args = "setpriv", append([]string{"--bounding-set", "-net_admin", "--", h.path}, h.args...)
 		return nil
 	}
 	h.net, err = newNamespace(h.stack)

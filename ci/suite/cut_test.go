@@ -40,6 +40,7 @@ func wiredOverTLS(t *testing.T) *harness.Stack {
 	wire, err := linktest.NewTCP(relay, linktest.TCP(address))
 	must(t, err)
 	t.Cleanup(func() { _ = wire.Close() })
+	cfg.Reachable = true
 	cfg.HostArgs = append(cfg.HostArgs, "--listen", pinnedtest.Endpoint(dir, address, "host", "card"))
 	cfg.CardArgs = append(cfg.CardArgs, "--link", pinnedtest.Endpoint(dir, relay, "card", "host"))
 	s := harness.ForTest(t, cfg)

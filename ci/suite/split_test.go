@@ -56,6 +56,7 @@ func TestOverTLS(t *testing.T) {
 		pinnedtest.Identity(t, dir, name)
 	}
 	cfg := harness.DefaultConfig()
+	cfg.Reachable = true
 	cfg.HostArgs = []string{"--listen", pinnedtest.Endpoint(dir, address, "host", "card")}
 	cfg.CardArgs = []string{"--link", pinnedtest.Endpoint(dir, address, "card", "host")}
 	s := harness.ForTest(t, cfg)
