@@ -46,6 +46,10 @@ func (n namespace) command(program string, args []string) (string, []string) {
 	if n.file == "" {
 		return program, args
 	}
+	// The environment that it gets may have no path to it.
+	if path, err := exec.LookPath(program); err == nil {
+		program = path
+	}
 	return "nsenter", append([]string{"--net=" + n.file, "--", program}, args...)
 }
 
