@@ -74,6 +74,7 @@ class GuestTest(unittest.TestCase):
                 command = ExecSpec(command=["sh", "-c", "echo done; exit 5"])
                 self.assertEqual(self.card.exec(container, command, stdout=out), 5)
                 self.assertEqual(out.getvalue(), b"done\n")
+                self.copy_in_and_out(container)
                 kill_container.sync_detailed(container, client=self.card.api, body=ContainerKill(signal="SIGTERM"))
         self.assertEqual(log, b"begun\nended\n")
         self.assertEqual(self.card.wait(container).exit_code, 3)
@@ -91,15 +92,15 @@ class GuestTest(unittest.TestCase):
         events = self.card.events(since=0, follow=False, container=[container], **query)
         self.assertEqual([event.type_.value for event in events], ["container.create", "container.exit"])
 
-    def test_files_are_copied_and_images_saved(self) -> None:
-        container = create_container.sync(client=self.card.api, body=shell("sleep 1000")).id
-        self.addCleanup(delete_container.sync_detailed, container, client=self.card.api, force=True)
-        start_container.sync(container, client=self.card.api)
+    def copy_in_and_out(self, container: str) -> None:
+        """Copies a file into a container that runs, and back."""
         self.card.copy_in(container, "/tmp", tar(b"copied\n"))
         out = io.BytesIO()
         self.card.copy_out(container, "/tmp/file", out)
         self.assertEqual(untar(out, "file"), b"copied\n")
         self.assertEqual(self.fails(self.card.copy_out, container, "/nope", out).status, 404)
+
+    def test_images_are_saved(self) -> None:
         saved = io.BytesIO()
         self.card.save(["demo/probe"], saved)
         self.assertIn(b"imageLayoutVersion", untar(saved, "oci-layout"))
