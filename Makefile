@@ -51,7 +51,7 @@ demo: setup guest images ## run an OCI image in its own VM and show what ran whe
 test: setup test-unit test-guest ## run all tests, real guests included
 
 test-unit: ## run the tests that need no root and boot nothing
-	go test -race ./...
+	go test -race -timeout 30m ./...
 
 test-guest: guest images sdk ## run the tests that boot real guests, on every VMM that this machine can run
 	@go run ./ci/cmd/guesttests -require '$(REQUIRE)'
