@@ -33,6 +33,7 @@ type mortal struct {
 func (m *mortal) check(op string) error {
 	now, dead := m.strike(op)
 	if now {
+		defer m.dying.Done()
 		m.crash()
 	}
 	return dead
@@ -42,7 +43,10 @@ func (m *mortal) check(op string) error {
 func (m *mortal) checkWithin(op string) error {
 	now, dead := m.strike(op)
 	if now {
-		m.dying.Go(m.crash)
+		go func() {
+			defer m.dying.Done()
+			m.crash()
+		}()
 	}
 	return dead
 }
@@ -51,8 +55,14 @@ func (m *mortal) checkWithin(op string) error {
 func (m *mortal) strike(op string) (now bool, dead error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.dead && m.fault != nil && m.fault(op) {
+	if m.dead {
+		return false, errKilled
+	}
+	m.dying.Add(1) // before the fault tells of it, for whoever waits then
+	if m.fault != nil && m.fault(op) {
 		m.dead, now = true, true
+	} else {
+		m.dying.Done()
 	}
 	if m.dead {
 		return now, errKilled
