@@ -16,6 +16,7 @@ BARE_TAG = re.compile(r"[0-9a-f]{1,64}")
 NOWHERE = "127.0.0.1:1"
 """A registry that is not there, so that a pull reaches for nobody's."""
 
+ADDRESS = "subnets and addresses have a grammar, and belong together"
 ARCHIVE = "an archive is bytes to OpenAPI"
 IMAGE = "the image says which users and programs there are"
 PATH = "a path has no zero byte, and is measured in bytes"
@@ -27,16 +28,23 @@ NARROWER = {
     "copyToContainer": f"{ARCHIVE}, and {PATH}",
     "createContainer": f"{IMAGE}, and one field may depend on another",
     "createExec": IMAGE,
+    "createNetwork": ADDRESS,
+    "createSandbox": f"{ADDRESS}, and one field may depend on another",
+    "deleteImage": REFERENCE,
     "getEvents": "only the server knows which events there are",
+    "getImage": REFERENCE,
+    "getImageHistory": REFERENCE,
     "killContainer": SIGNAL,
     "loadImages": ARCHIVE,
     "pullImage": REFERENCE,
     "restartContainer": SIGNAL,
+    "saveImages": REFERENCE,
     "startContainer": IMAGE,
     "statPath": PATH,
     "stopContainer": SIGNAL,
     "tagImage": REFERENCE,
     "untagImage": REFERENCE,
+    "updateContainer": "the compute host is only so large",
 }
 """Operations that may refuse what fits their schemas, and why OpenAPI cannot
 say what they take."""
