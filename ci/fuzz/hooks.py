@@ -29,7 +29,7 @@ NARROWER = {
     "createContainer": f"{IMAGE}, and one field may depend on another",
     "createExec": IMAGE,
     "createNetwork": ADDRESS,
-    "createSandbox": f"{ADDRESS}, and one field may depend on another",
+    "createSandbox": "the compute host is only so large",
     "deleteImage": REFERENCE,
     "getEvents": "only the server knows which events there are",
     "getImage": REFERENCE,
