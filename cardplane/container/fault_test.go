@@ -25,9 +25,25 @@ type mortal struct {
 	fault func(op string) bool
 	crash func()
 
-	mu    sync.Mutex
-	dead  bool
-	dying sync.WaitGroup // a crash that is under way
+	mu      sync.Mutex
+	dead    bool
+	tunnels []net.Conn     // to machines
+	dying   sync.WaitGroup // a crash that is under way
+}
+
+// hold has a tunnel end with the control plane, whose guests would otherwise go
+// on to hear of the dead.
+func (m *mortal) hold(tunnel net.Conn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tunnels = append(m.tunnels, tunnel)
+}
+
+func (m *mortal) dieLocked() {
+	m.dead = true
+	for _, tunnel := range m.tunnels {
+		_ = tunnel.Close()
+	}
 }
 
 func (m *mortal) check(op string) error {
@@ -60,7 +76,8 @@ func (m *mortal) strike(op string) (now bool, dead error) {
 	}
 	m.dying.Add(1) // before the fault tells of it, for whoever waits then
 	if m.fault != nil && m.fault(op) {
-		m.dead, now = true, true
+		now = true
+		m.dieLocked()
 	} else {
 		m.dying.Done()
 	}
@@ -170,7 +187,9 @@ func (h *faultyHost) DeleteVM(ctx context.Context, id string, grace time.Duratio
 func (h *faultyHost) Tunnel(ctx context.Context, id string, kind hostapi.TunnelKind) (net.Conn, error) {
 	var made net.Conn
 	conn, err := guarded(h, "Tunnel "+string(kind), func() (_ net.Conn, err error) {
-		made, err = h.realHost.Tunnel(ctx, id, kind)
+		if made, err = h.realHost.Tunnel(ctx, id, kind); err == nil {
+			h.hold(made)
+		}
 		return made, err
 	})
 	if err != nil && made != nil {
