@@ -132,8 +132,8 @@ func (f NetworkFilter) Match(n Network) bool {
 //
 // # Use
 //
-// A network belongs to the containers that name it, running or not, and to
-// those that run on it. It is not removed while there is one. On the compute
+// A network belongs to the containers and sandboxes that name it, running or not,
+// and to those that run on it. It is not removed while there is one. On the compute
 // host it exists while a container runs on it.
 //
 // Addresses of a network are given to one container at a time, from the begin of

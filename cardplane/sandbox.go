@@ -18,6 +18,15 @@ type Sandbox struct {
 	Resources SandboxResources
 	// State is what its containers make of it.
 	State SandboxState
+	// Networks and Ports are as asked for, and as in ContainerSpec.
+	Networks []NIC  `json:",omitempty"`
+	Ports    []Port `json:",omitempty"`
+	// Interfaces are those of its machine, none while it is idle, and Published
+	// its ports as they are on the compute host.
+	Interfaces []Interface `json:",omitempty"`
+	Published  []Port      `json:",omitempty"`
+	// NetworkReason is as in Container.
+	NetworkReason string `json:",omitempty"`
 	// Containers are those that name it, in order of creation.
 	Containers []SandboxContainer
 	CreatedAt  time.Time
@@ -71,6 +80,9 @@ type SandboxSpec struct {
 	Name      string
 	Labels    map[string]string
 	Resources SandboxResources
+	// Networks and Ports are as in ContainerSpec.
+	Networks []NIC
+	Ports    []Port
 }
 
 // SandboxFilter selects sandboxes in List. All of its parts must match.
@@ -93,8 +105,8 @@ func (f SandboxFilter) Match(s Sandbox) bool {
 // # Containers in a sandbox
 //
 // A container that names a sandbox at Create runs in the sandbox's machine,
-// whose size is the sandbox's. The containers of a sandbox have its network,
-// with one loopback, its host name, its System V and POSIX IPC and one
+// whose size is the sandbox's. The containers of a sandbox have its networks,
+// addresses and loopback, its host name, its System V and POSIX IPC and one
 // /dev/shm. Root file systems, process ids and cgroups are each container's
 // own. Kernel parameters are the machine's: whoever has set one last has set
 // it for all. A volume that one of them writes to the others may write to.
@@ -110,7 +122,7 @@ func (f SandboxFilter) Match(s Sandbox) bool {
 type SandboxService interface {
 	// Create records a sandbox. Nothing is made on the compute host. key makes
 	// it idempotent, as in ContainerService. Errors: sandbox_exists,
-	// invalid_name, and those of a container's resources.
+	// invalid_name, and those of a container's resources and networks.
 	Create(ctx context.Context, spec SandboxSpec, key string) (Sandbox, error)
 
 	// Get returns one sandbox.

@@ -13,6 +13,9 @@ func SandboxToAPI(s cardplane.Sandbox) cardapi.Sandbox {
 		Containers: each(s.Containers, func(c cardplane.SandboxContainer) cardapi.SandboxContainer {
 			return cardapi.SandboxContainer{Id: c.ID, Name: c.Name, State: cardapi.ContainerState(c.State)}
 		}),
+		Networks: nicsToAPI(s.Networks), Ports: optionalEach(s.Ports, portToAPI),
+		Interfaces: optionalEach(s.Interfaces, interfaceToAPI), PublishedPorts: optionalEach(s.Published, portToAPI),
+		NetworkReason: optional(s.NetworkReason),
 	}
 }
 
@@ -24,6 +27,9 @@ func SandboxFromAPI(s cardapi.Sandbox) cardplane.Sandbox {
 		Containers: each(s.Containers, func(c cardapi.SandboxContainer) cardplane.SandboxContainer {
 			return cardplane.SandboxContainer{ID: c.Id, Name: c.Name, State: cardplane.State(c.State)}
 		}),
+		Networks: nicsFromAPI(s.Networks), Ports: each(value(s.Ports), portFromAPI),
+		Interfaces: each(value(s.Interfaces), interfaceFromAPI), Published: each(value(s.PublishedPorts), portFromAPI),
+		NetworkReason: value(s.NetworkReason),
 	}
 }
 
@@ -41,7 +47,9 @@ func sandboxResourcesFromAPI(r cardapi.SandboxResources) cardplane.SandboxResour
 
 // SandboxSpecToAPI returns the API's form of a request for a sandbox.
 func SandboxSpecToAPI(s cardplane.SandboxSpec) cardapi.SandboxSpec {
-	out := cardapi.SandboxSpec{Name: optional(s.Name), Labels: optionalMap(s.Labels)}
+	out := cardapi.SandboxSpec{
+		Name: optional(s.Name), Labels: optionalMap(s.Labels), Networks: nicsToAPI(s.Networks), Ports: optionalEach(s.Ports, portToAPI),
+	}
 	if s.Resources != (cardplane.SandboxResources{}) {
 		resources := sandboxResourcesToAPI(s.Resources)
 		out.Resources = &resources
@@ -51,7 +59,10 @@ func SandboxSpecToAPI(s cardplane.SandboxSpec) cardapi.SandboxSpec {
 
 // SandboxSpecFromAPI returns the domain's form of a request for a sandbox.
 func SandboxSpecFromAPI(s cardapi.SandboxSpec) cardplane.SandboxSpec {
-	return cardplane.SandboxSpec{Name: value(s.Name), Labels: value(s.Labels), Resources: sandboxResourcesFromAPI(value(s.Resources))}
+	return cardplane.SandboxSpec{
+		Name: value(s.Name), Labels: value(s.Labels), Resources: sandboxResourcesFromAPI(value(s.Resources)),
+		Networks: nicsFromAPI(s.Networks), Ports: each(value(s.Ports), portFromAPI),
+	}
 }
 
 // SandboxStatesToAPI returns the API's form of states.

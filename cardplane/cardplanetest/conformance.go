@@ -100,6 +100,7 @@ func Conform(t *testing.T, start func(t *testing.T) Harness) {
 		"sandboxes":        (*suite).sandboxes,
 
 		"containers in a sandbox": (*suite).containersInSandbox,
+		"network of a sandbox":    (*suite).networkOfSandbox,
 
 		"system":           (*suite).system,
 		"cancellation":     (*suite).cancellation,

@@ -74,3 +74,41 @@ func (s *suite) containersInSandbox() {
 	_, err = s.Containers.Get(s.ctx, one.ID)
 	s.fails(err, apierr.NotFound, "container_not_found")
 }
+
+// The containers of a sandbox have its interfaces and published ports, from the
+// first one's start to the last one's end.
+func (s *suite) networkOfSandbox() {
+	name := "sandbox-" + newID(4)
+	_, err := s.Networks.Create(s.ctx, cardplane.NetworkSpec{Name: name}, "")
+	s.ok(err)
+	spec := cardplane.SandboxSpec{
+		Name: name, Networks: []cardplane.NIC{{Network: name, Aliases: []string{"shop"}}},
+		Ports: []cardplane.Port{{HostAddress: "127.0.0.1", ContainerPort: 80}},
+	}
+	made, err := s.Sandboxes.Create(s.ctx, spec, "")
+	s.ok(err)
+	equal(s, "networks that were asked for", len(made.Networks), 1)
+	equal(s, "ports that were asked for", len(made.Ports), 1)
+	equal(s, "interfaces before there is a machine", len(made.Interfaces), 0)
+	s.fails(s.Networks.Remove(s.ctx, name), apierr.FailedPrecondition, "network_in_use")
+	unknown := cardplane.SandboxSpec{Networks: []cardplane.NIC{{Network: "nonesuch-" + newID(4)}}}
+	_, err = s.Sandboxes.Create(s.ctx, unknown, "")
+	s.fails(err, apierr.NotFound, "network_not_found")
+
+	one := s.running(func(spec *cardplane.ContainerSpec) { spec.Sandbox = name }, "sleep", "1000")
+	equal(s, "interfaces of its own", len(one.Interfaces), 0)
+	on, err := s.Sandboxes.Get(s.ctx, name)
+	s.ok(err)
+	equal(s, "interfaces", len(on.Interfaces), 1)
+	equal(s, "its network", on.Interfaces[0].Network, name)
+	equal(s, "published ports", len(on.Published), 1)
+	equal(s, "a host's port", on.Published[0].HostPort > 0, true)
+	_, err = s.Containers.Connect(s.ctx, one.ID, cardplane.NIC{Network: name})
+	s.fails(err, apierr.FailedPrecondition, "option_of_sandbox")
+	s.ok(s.Containers.Remove(s.ctx, one.ID, true, ""))
+	off, err := s.Sandboxes.Get(s.ctx, name)
+	s.ok(err)
+	equal(s, "interfaces after its end", len(off.Interfaces), 0)
+	s.ok(s.Sandboxes.Remove(s.ctx, name, false))
+	s.ok(s.Networks.Remove(s.ctx, name))
+}

@@ -57,7 +57,7 @@ func (s *containerService) Create(_ context.Context, spec cardplane.ContainerSpe
 	if err := m.checkSpecLocked(spec); err != nil {
 		return cardplane.Container{}, err
 	}
-	if err := m.checkNetworksLocked(spec); err != nil {
+	if err := m.checkNetworksLocked(spec.Networks, spec.Ports); err != nil {
 		return cardplane.Container{}, err
 	}
 	if err := m.makeVolumesLocked(spec); err != nil {

@@ -43,6 +43,7 @@ func (m *Memory) bootLocked(ctx context.Context, c *container) error {
 	if err := m.checkVolumesLocked(c); err != nil {
 		return err
 	}
+	machine := m.machineLocked(c)
 	if err := m.openNetworksLocked(c); err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (m *Memory) bootLocked(ctx context.Context, c *container) error {
 	if err != nil {
 		return err
 	}
-	c.State, c.Reason, c.StartedAt, c.SandboxID = cardplane.Running, "", m.nowLocked(), m.machineLocked(c)
+	c.State, c.Reason, c.StartedAt, c.SandboxID = cardplane.Running, "", m.nowLocked(), machine
 	c.Guest = &cardplane.GuestInfo{Kernel: m.version.GuestKernel, BootID: newID(16), VMM: m.version.Host.VMM, AgentVersion: version.Release}
 	c.Timings = []cardplane.Timing{{Step: "boot", Duration: time.Millisecond}}
 	m.eventLocked(cardplane.ContainerStarted, c.ID, c.Name, nil)

@@ -127,62 +127,78 @@ func (s *networkService) Remove(_ context.Context, ref string) error {
 			return apierr.New(apierr.FailedPrecondition, "network_in_use", "the network %q is that of container %s", n.Name, c.Name)
 		}
 	}
+	for _, b := range m.sandboxes {
+		if slices.ContainsFunc(b.Networks, func(nic cardplane.NIC) bool { return nic.Network == n.Name }) {
+			return apierr.New(apierr.FailedPrecondition, "network_in_use", "the network %q is that of sandbox %s", n.Name, b.Name)
+		}
+	}
 	m.networks = slices.DeleteFunc(m.networks, func(other cardplane.Network) bool { return other.ID == n.ID })
 	m.eventLocked(cardplane.NetworkRemoved, n.ID, n.Name, nil)
 	return nil
 }
 
 // checkNetworksLocked refuses networks that do not exist.
-func (m *Memory) checkNetworksLocked(spec cardplane.ContainerSpec) error {
-	for i, nic := range spec.Networks {
+func (m *Memory) checkNetworksLocked(nics []cardplane.NIC, ports []cardplane.Port) error {
+	for i, nic := range nics {
 		if _, err := m.networkLocked(nic.Network); err != nil && nic.Network != cardplane.DefaultNetwork {
 			return apierr.From(err).At(fmt.Sprintf("/networks/%d/network", i))
 		}
 	}
-	if spec.Networks != nil && len(spec.Networks) == 0 && len(spec.Ports) > 0 {
+	if nics != nil && len(nics) == 0 && len(ports) > 0 {
 		return apierr.New(apierr.InvalidArgument, "ports_without_network", "it has no network").At("/ports")
 	}
 	return nil
 }
 
 // openNetworksLocked gives a container that is started its interfaces and ports.
-func (m *Memory) openNetworksLocked(c *container) error {
-	list := c.Spec.Networks
-	if list == nil {
-		list = []cardplane.NIC{{Network: cardplane.DefaultNetwork}}
-	}
+// One in a sandbox has none of its own.
+func (m *Memory) openNetworksLocked(c *container) (err error) {
 	c.Interfaces, c.Ports = nil, nil
-	for _, nic := range list {
-		if err := m.connectLocked(c, nic); err != nil {
-			return err
+	if b := m.boxOfLocked(c); b != nil {
+		if len(b.Interfaces) == 0 {
+			b.Interfaces, b.Published, err = m.networkedLocked(b.Networks, b.Ports)
+		}
+		return err
+	}
+	c.Interfaces, c.Ports, err = m.networkedLocked(c.Spec.Networks, c.Spec.Ports)
+	return err
+}
+
+// networkedLocked are the interfaces and ports of a machine that is to have them.
+func (m *Memory) networkedLocked(nics []cardplane.NIC, ports []cardplane.Port) (interfaces []cardplane.Interface, published []cardplane.Port, err error) {
+	if nics == nil {
+		nics = []cardplane.NIC{{Network: cardplane.DefaultNetwork}}
+	}
+	for _, nic := range nics {
+		if interfaces, err = m.connectLocked(interfaces, nic); err != nil {
+			return nil, nil, err
 		}
 	}
-	for i, p := range c.Spec.Ports {
+	for i, p := range ports {
 		if p.HostPort == 0 {
 			p.HostPort = 49152 + i
 		}
 		p.Protocol = cmp.Or(p.Protocol, cardplane.TCP)
-		c.Ports = append(c.Ports, p)
+		published = append(published, p)
 	}
-	return nil
+	return interfaces, published, nil
 }
 
-// connectLocked gives a container an interface.
-func (m *Memory) connectLocked(c *container, nic cardplane.NIC) error {
+// connectLocked returns interfaces with one more.
+func (m *Memory) connectLocked(list []cardplane.Interface, nic cardplane.NIC) ([]cardplane.Interface, error) {
 	n, err := m.networkLocked(nic.Network)
 	if err != nil && nic.Network == cardplane.DefaultNetwork {
 		n, err = m.createNetworkLocked(cardplane.NetworkSpec{Name: nic.Network})
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m.hosts++
-	c.Interfaces = append(c.Interfaces, cardplane.Interface{
-		Network: n.Name, NetworkID: n.ID, Name: fmt.Sprintf("eth%d", len(c.Interfaces)), MAC: fmt.Sprintf("02:63:00:00:00:%02x", m.hosts%256),
+	return append(list, cardplane.Interface{
+		Network: n.Name, NetworkID: n.ID, Name: fmt.Sprintf("eth%d", len(list)), MAC: fmt.Sprintf("02:63:00:00:00:%02x", m.hosts%256),
 		Addresses: []string{fmt.Sprintf("10.88.0.%d/24", 2+m.hosts%250)}, Gateways: []string{n.Subnets[0].Gateway},
 		Aliases: nic.Aliases, Limits: nic.Limits, MTU: n.MTU,
-	})
-	return nil
+	}), nil
 }
 
 // Connect implements cardplane.NICService.
@@ -197,6 +213,9 @@ func (s *containerService) Connect(_ context.Context, ref string, nic cardplane.
 	if _, err := m.networkLocked(nic.Network); err != nil {
 		return cardplane.Container{}, err
 	}
+	if c.Spec.Sandbox != "" {
+		return cardplane.Container{}, apierr.New(apierr.FailedPrecondition, "option_of_sandbox", "container %s has the networks of its sandbox", c.Name)
+	}
 	list := c.Spec.Networks
 	if list == nil {
 		list = []cardplane.NIC{{Network: cardplane.DefaultNetwork}}
@@ -206,7 +225,7 @@ func (s *containerService) Connect(_ context.Context, ref string, nic cardplane.
 	}
 	c.Spec.Networks = append(slices.Clone(list), nic)
 	if c.State.Active() {
-		err = m.connectLocked(c, nic)
+		c.Interfaces, err = m.connectLocked(c.Interfaces, nic)
 	}
 	m.eventLocked(cardplane.NetworkConnected, c.ID, c.Name, map[string]string{"network": nic.Network})
 	return c.WithRevision(), err

@@ -37,11 +37,14 @@ func (s *sandboxService) Create(_ context.Context, spec cardplane.SandboxSpec, k
 	if slices.ContainsFunc(m.sandboxes, func(b *box) bool { return b.Name == spec.Name }) {
 		return cardplane.Sandbox{}, apierr.New(apierr.AlreadyExists, "sandbox_exists", "the sandbox %q exists", spec.Name).At("/name")
 	}
+	if err := m.checkNetworksLocked(spec.Networks, spec.Ports); err != nil {
+		return cardplane.Sandbox{}, err
+	}
 	r := spec.Resources
 	r.VCPUs, r.MemoryBytes = cmp.Or(r.VCPUs, cardplane.DefaultVCPUs), cmp.Or(r.MemoryBytes, cardplane.DefaultMemoryBytes)
 	b := &box{Sandbox: cardplane.Sandbox{
 		ID: newID(16), Name: cmp.Or(spec.Name, "unnamed_"+newID(3)), Labels: spec.Labels, Resources: r,
-		State: cardplane.SandboxIdle, CreatedAt: m.nowLocked(),
+		State: cardplane.SandboxIdle, CreatedAt: m.nowLocked(), Networks: spec.Networks, Ports: spec.Ports,
 	}}
 	m.sandboxes = append(m.sandboxes, b)
 	m.eventLocked(cardplane.SandboxCreated, b.ID, b.Name, nil)
@@ -77,6 +80,9 @@ func (m *Memory) viewLocked(b *box) cardplane.Sandbox {
 		}
 	}
 	out.State = cardplane.StateOfSandbox(out.Containers)
+	if out.State == cardplane.SandboxIdle {
+		out.Interfaces, out.Published = nil, nil
+	}
 	return out
 }
 
@@ -160,17 +166,24 @@ func (m *Memory) inSandboxLocked(spec cardplane.ContainerSpec) (cardplane.Contai
 	return spec, nil
 }
 
+// boxOfLocked returns the sandbox of a container, nil where it is in none.
+func (m *Memory) boxOfLocked(c *container) *box {
+	i := slices.IndexFunc(m.sandboxes, func(b *box) bool { return b.Name == c.Spec.Sandbox })
+	if i < 0 {
+		return nil
+	}
+	return m.sandboxes[i]
+}
+
 // machineLocked returns the id of the machine that the container starts in.
 func (m *Memory) machineLocked(c *container) string {
-	for _, b := range m.sandboxes {
-		if b.Name != c.Spec.Sandbox {
-			continue
-		}
-		used := slices.ContainsFunc(m.containers, func(o *container) bool { return o != c && o.Spec.Sandbox == b.Name && o.State.Active() })
-		if b.machine == "" || !used {
-			b.machine = newID(8)
-		}
-		return b.machine
+	b := m.boxOfLocked(c)
+	if b == nil {
+		return newID(8)
 	}
-	return newID(8)
+	used := slices.ContainsFunc(m.containers, func(o *container) bool { return o != c && o.Spec.Sandbox == b.Name && o.State.Active() })
+	if b.machine == "" || !used {
+		b.machine, b.Interfaces = newID(8), nil
+	}
+	return b.machine
 }

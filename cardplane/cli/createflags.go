@@ -85,7 +85,7 @@ func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane
 	if spec.Volumes, err = volumeMounts(f.volumes, f.mounts); err != nil {
 		return spec, err
 	}
-	if err := f.networks.apply(&spec); err != nil {
+	if spec.Networks, spec.Ports, err = f.networks.parse(); err != nil {
 		return spec, err
 	}
 	if spec.Restart, err = parseRestart(f.restart); err != nil {

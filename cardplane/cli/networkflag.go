@@ -12,7 +12,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane"
 )
 
-// networkFlags are the flags that put a container on networks.
+// networkFlags are the flags that put a container or sandbox on networks.
 type networkFlags struct {
 	networks, aliases, publish []string
 	ip, ip6, mac               string
@@ -31,47 +31,47 @@ func (f *networkFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.publish, "publish", "p", nil, "publish a port on the compute host, [[ADDRESS:]HOST:]CONTAINER[/tcp|udp], or ranges such as 8000-8009:80-89")
 }
 
-// apply adds to spec what the flags say.
-func (f *networkFlags) apply(spec *cardplane.ContainerSpec) error {
+// parse returns the networks, nil where none is named, and the published ports.
+func (f *networkFlags) parse() (nics []cardplane.NIC, ports []cardplane.Port, err error) {
 	for _, text := range f.networks {
 		if text == "none" {
-			spec.Networks = []cardplane.NIC{}
+			nics = []cardplane.NIC{}
 			continue
 		}
 		nic, err := parseNetwork(text)
 		if err != nil {
-			return fmt.Errorf("--network: %w", err)
+			return nil, nil, fmt.Errorf("--network: %w", err)
 		}
-		spec.Networks = append(spec.Networks, nic)
+		nics = append(nics, nic)
 	}
-	if len(f.networks) > 1 && len(spec.Networks) < len(f.networks) {
-		return errors.New("--network none: it goes with no other network; leave out one of them")
+	if len(f.networks) > 1 && len(nics) < len(f.networks) {
+		return nil, nil, errors.New("--network none: it goes with no other network; leave out one of them")
 	}
-	if err := f.first(spec); err != nil {
-		return err
+	if nics, err = f.first(nics); err != nil {
+		return nil, nil, err
 	}
 	for _, text := range f.publish {
-		ports, err := parsePublish(text)
+		list, err := parsePublish(text)
 		if err != nil {
-			return fmt.Errorf("--publish: %w", err)
+			return nil, nil, fmt.Errorf("--publish: %w", err)
 		}
-		spec.Ports = append(spec.Ports, ports...)
+		ports = append(ports, list...)
 	}
-	return nil
+	return nics, ports, nil
 }
 
 // first adds what flags of their own say of the first network.
-func (f *networkFlags) first(spec *cardplane.ContainerSpec) error {
+func (f *networkFlags) first(nics []cardplane.NIC) ([]cardplane.NIC, error) {
 	if len(f.aliases) == 0 && f.ip == "" && f.ip6 == "" && f.mac == "" {
-		return nil
+		return nics, nil
 	}
-	if spec.Networks == nil {
-		spec.Networks = []cardplane.NIC{{Network: cardplane.DefaultNetwork}}
+	if nics == nil {
+		nics = []cardplane.NIC{{Network: cardplane.DefaultNetwork}}
 	}
-	if len(spec.Networks) == 0 {
-		return errors.New("--network none: there is no network to have an alias or an address on")
+	if len(nics) == 0 {
+		return nil, errors.New("--network none: there is no network to have an alias or an address on")
 	}
-	nic := &spec.Networks[0]
+	nic := &nics[0]
 	nic.Aliases = append(nic.Aliases, f.aliases...)
 	for _, address := range []string{f.ip, f.ip6} {
 		if address != "" {
@@ -81,7 +81,7 @@ func (f *networkFlags) first(spec *cardplane.ContainerSpec) error {
 	if f.mac != "" {
 		nic.MAC = f.mac
 	}
-	return nil
+	return nics, nil
 }
 
 // parseNetwork reads a value of --network, NAME[,KEY=VALUE...] or, as docker has
@@ -203,8 +203,12 @@ func portsText(c cardplane.Container) string {
 	if !c.State.Active() {
 		return ""
 	}
+	return portList(c.Ports)
+}
+
+func portList(ports []cardplane.Port) string {
 	var out []string
-	for _, p := range c.Ports {
+	for _, p := range ports {
 		out = append(out, portText(p))
 	}
 	return strings.Join(out, ", ")

@@ -29,11 +29,12 @@ func (a *App) sandboxCommand() *cobra.Command {
 func (a *App) sandboxCreateCommand() *cobra.Command {
 	var memory, cpus string
 	var labels []string
+	var networks networkFlags
 	var spec cardplane.SandboxSpec
 	cmd := &cobra.Command{
 		Use:   "create [flags] [NAME]",
 		Short: "Create a sandbox; its machine is booted with its first container",
-		Example: `  cardctl sandbox create --cpus 2 -m 512m shop
+		Example: `  cardctl sandbox create --cpus 2 -m 512m -p 8080:80 shop
   cardctl run -d --sandbox shop --name db demo/services redis-server
   cardctl run --rm --sandbox shop demo/services redis-cli -h 127.0.0.1 ping`,
 		Args: needArgs(0, 1),
@@ -44,6 +45,10 @@ func (a *App) sandboxCreateCommand() *cobra.Command {
 			spec.Labels = labelMap(labels)
 			if err := sandboxSize(cmd, memory, cpus, &spec.Resources); err != nil {
 				return err
+			}
+			var err error
+			if spec.Networks, spec.Ports, err = networks.parse(); err != nil {
+				return usageError(cmd, "%w", err)
 			}
 			return a.withClient(func(client *httpclient.Client) error {
 				made, err := once(cmd.Context(), a, func(key string) (cardplane.Sandbox, error) {
@@ -62,6 +67,7 @@ func (a *App) sandboxCreateCommand() *cobra.Command {
 	cmd.Flags().StringVar(&spec.Resources.CPUSet, "cpuset-cpus", "", "CPUs of the compute host that the virtual CPUs may run on, such as 0-3,8")
 	cmd.Flags().BoolVar(&spec.Resources.HugePages, "hugepages", false, "back the memory by huge pages of the compute host")
 	cmd.Flags().StringArrayVarP(&labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
+	networks.register(cmd.Flags())
 	return cmd
 }
 
@@ -108,15 +114,15 @@ func (a *App) sandboxListCommand() *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd, ".ID .Name .State .Containers .CPUs .Memory .Created and .Labels")
+	f.register(cmd, ".ID .Name .State .Containers .CPUs .Memory .Ports .Created and .Labels")
 	filters = addFilterFlag(cmd, "label", "name", "state")
 	return cmd
 }
 
 // sandboxView is a sandbox as a template sees it.
 type sandboxView struct {
-	ID, Name, State, Containers, CPUs, Memory, Created string
-	Labels                                             map[string]string
+	ID, Name, State, Containers, CPUs, Memory, Ports, Created string
+	Labels                                                    map[string]string
 }
 
 func printSandboxes(w io.Writer, all []cardplane.Sandbox, f listFlags, now time.Time) error {
@@ -124,13 +130,13 @@ func printSandboxes(w io.Writer, all []cardplane.Sandbox, f listFlags, now time.
 	for _, s := range all {
 		v := sandboxView{
 			ID: f.id(s.ID), Name: s.Name, State: string(s.State), Containers: strconv.Itoa(len(s.Containers)),
-			CPUs: strconv.Itoa(s.Resources.VCPUs), Memory: humanSize(s.Resources.MemoryBytes), Created: ago(s.CreatedAt, now), Labels: s.Labels,
+			CPUs: strconv.Itoa(s.Resources.VCPUs), Memory: humanSize(s.Resources.MemoryBytes), Ports: portList(s.Published), Created: ago(s.CreatedAt, now), Labels: s.Labels,
 		}
 		rows = append(rows, row{
-			id: v.Name, cells: []string{v.Name, v.State, v.Containers, v.CPUs, v.Memory, v.Created}, view: v, api: apimodel.SandboxToAPI(s),
+			id: v.Name, cells: []string{v.Name, v.State, v.Containers, v.CPUs, v.Memory, v.Ports, v.Created}, view: v, api: apimodel.SandboxToAPI(s),
 		})
 	}
-	return f.print(w, "NAME\tSTATE\tCONTAINERS\tCPUS\tMEMORY\tCREATED", rows)
+	return f.print(w, "NAME\tSTATE\tCONTAINERS\tCPUS\tMEMORY\tPORTS\tCREATED", rows)
 }
 
 func (a *App) sandboxInspectCommand() *cobra.Command {

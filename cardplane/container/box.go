@@ -33,6 +33,16 @@ func (b *box) sandbox() cardplane.Sandbox {
 	return b.rec.Sandbox
 }
 
+// interfacesOn are the interfaces of the sandbox's machine of that id.
+func (b *box) interfacesOn(machine string) []cardplane.Interface {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rec.Wiring.Machine != machine {
+		return nil
+	}
+	return b.rec.Wiring.Interfaces
+}
+
 // enterLocked makes the container a member of the machine that takes
 // containers: a new one, which changes are to record, where there is none.
 func (b *box) enterLocked(e *entry) (m *machine, changes []store.Change) {

@@ -129,15 +129,12 @@ func (r *run) resumeSandbox(p *plan) (*sandbox.Sandbox, error) {
 // prepareNetworks gives the container its interfaces, makes on the host what
 // they need, and adds to p what the machine and the guest are told.
 func (r *run) prepareNetworks(p *plan) error {
-	if err := r.assignNetworks(); err != nil {
+	nics, err := r.net.prepare()
+	if err != nil {
 		return err
 	}
-	if err := r.openNetworks(r.ctx); err != nil {
-		return err
-	}
-	list := r.e.record().Container.Interfaces
-	p.sandbox.NICs = r.svc.hostNICs(list)
-	p.config.Files = append(p.config.Files, nameFiles(p.spec.Hostname, r.e.record().Container.Spec.Hosts, list)...)
+	p.sandbox.NICs = nics
+	p.config.Files = append(p.config.Files, nameFiles(p.spec.Hostname, r.e.record().Container.Spec.Hosts, r.net.connections().interfaces)...)
 	return nil
 }
 
@@ -198,7 +195,6 @@ func (r *run) plan(c cardplane.Container) (plan, error) {
 	image := sandbox.File{Path: block.Path, Digest: block.Digest, Size: block.Size}
 	if r.seat != nil {
 		r.planDevices(c, image, &p)
-		p.config.Files = nameFiles(ocispec.Hostname(c.ID, c.Spec), c.Spec.Hosts, nil)
 	} else if err := r.planMachine(c, image, &p); err != nil {
 		return plan{}, err
 	}
@@ -296,8 +292,10 @@ func stdinMode(open bool) guestapi.StdinMode {
 func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before []cardplane.Timing) error {
 	r.e.setReason("starting the program")
 	begun := time.Now()
-	if err := r.tellNetwork(sb); err != nil {
-		return err
+	if r.net != nil {
+		if err := r.net.tell(sb); err != nil {
+			return err
+		}
 	}
 	started, err := r.putContainer(sb, p)
 	if err != nil {

@@ -74,7 +74,7 @@ func (s *Service) create(ctx context.Context, spec cardplane.ContainerSpec, reco
 	if err := s.checkRunnable(ctx, rec.Container, image); err != nil {
 		return cardplane.Container{}, err
 	}
-	if err := s.confirmNetworks(ctx, spec); err != nil {
+	if err := s.confirmNetworks(ctx, spec.Networks); err != nil {
 		return cardplane.Container{}, err
 	}
 	undo, err := s.makeVolumes(ctx, spec)
@@ -177,7 +177,7 @@ func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, e
 	if err != nil {
 		err = atImage(err)
 	} else {
-		err = errors.Join(s.confirmVolumes(ctx, c.Spec), s.confirmNetworks(ctx, c.Spec), s.confirmSandbox(c.Spec))
+		err = errors.Join(s.confirmVolumes(ctx, c.Spec), s.confirmNetworks(ctx, c.Spec.Networks), s.confirmSandbox(c.Spec))
 	}
 	if apierr.ClassOf(err) == apierr.NotFound {
 		if rerr := s.forget(e); rerr != nil {

@@ -37,11 +37,13 @@ func (r *run) finish(sb *sandbox.Sandbox, end *ending) {
 		r.endHelpers()
 	}
 	r.recordEnd(end, gone)
+	left := r.e.record().Container.Interfaces
 	if r.last {
+		left = r.seat.net.connections().interfaces
 		r.seat.end()
 	}
 	r.svc.zones.announce()
-	r.svc.releaseNetworks(r.e.record().Container.Interfaces)
+	r.svc.releaseNetworks(left)
 	if !all {
 		r.svc.wakeJanitor()
 	}
@@ -130,11 +132,7 @@ func (r *run) powerOffOnce(ctx context.Context, sb *sandbox.Sandbox) error {
 // dismantle deletes the published ports, the machine, and the disk of a first start that failed.
 // It returns what is gone, and whether that is all.
 func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change, all bool) {
-	var list []store.Resource
-	if r.e.record().Run.Networked {
-		list = r.svc.forwards(c)
-	}
-	list = append(list, store.Resource{Kind: store.VM, ID: c.SandboxID, Owner: c.ID})
+	list := append(r.net.claimed(), store.Resource{Kind: store.VM, ID: c.SandboxID, Owner: c.ID})
 	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
 		list = append(list, r.svc.layer(c.ID))
 	}

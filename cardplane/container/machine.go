@@ -12,6 +12,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
 // machine is a virtual machine of a sandbox, and who is in it.
@@ -47,6 +48,11 @@ type machine struct {
 
 	plugging sync.Mutex // held while devices come and go
 
+	net        *wiring
+	following  context.Context // of what keeps the networks as they should be
+	unfollow   func()          // ends that, and returns once it has ended
+	unfollowed chan struct{}
+
 	// These are under the box's lock. sb and err are set before up is closed.
 	members map[string]*entry // containers that have not left
 	closed  bool              // it takes no more containers
@@ -58,22 +64,31 @@ type machine struct {
 func newMachine(b *box, id string) *machine {
 	m := &machine{
 		box: b, svc: b.svc, id: id, log: b.svc.log.WithField("sandbox", b.rec.Sandbox.Name),
-		ready: make(chan struct{}), up: make(chan struct{}), gone: make(chan struct{}), members: make(map[string]*entry),
+		ready: make(chan struct{}), up: make(chan struct{}), gone: make(chan struct{}),
+		unfollowed: make(chan struct{}), members: make(map[string]*entry),
 	}
 	m.ctx, m.cancel = context.WithCancelCause(b.svc.ctx)
+	m.net = &wiring{wired: m, svc: b.svc, ctx: m.ctx, log: m.log}
+	following, stop := context.WithCancel(m.ctx)
+	m.following, m.unfollow = following, func() { stop(); <-m.unfollowed }
 	return m
 }
 
-// run brings the machine up.
+// run brings the machine up, and keeps its networks as they should be.
 func (m *machine) run() {
+	defer close(m.unfollowed)
 	sb, err := m.reach()
 	m.box.mu.Lock()
 	m.sb, m.err = sb, err
 	abandoned := len(m.members) == 0 && detached(m.ctx)
 	m.box.mu.Unlock()
 	close(m.up)
-	if abandoned && sb != nil {
+	switch {
+	case abandoned && sb != nil:
 		sb.Close()
+	case err == nil:
+		m.net.begin(m.recovered)
+		m.net.follow(m.following, sb)
 	}
 }
 
@@ -91,18 +106,36 @@ func (m *machine) reach() (*sandbox.Sandbox, error) {
 	case m.served || m.stale:
 		return m.persevere(func() (*sandbox.Sandbox, error) { return m.svc.cfg.Sandboxes.Adopt(m.ctx, m.id) })
 	case m.recovered:
-		return m.persevere(func() (*sandbox.Sandbox, error) { return m.svc.cfg.Sandboxes.Resume(m.ctx, m.spec()) })
+		return m.persevere(func() (*sandbox.Sandbox, error) { return m.bring(m.svc.cfg.Sandboxes.Resume) })
 	}
 	return m.boot()
+}
+
+// bring has the machine's networks made, the machine by start, and its guest
+// told of them.
+func (m *machine) bring(start func(context.Context, sandbox.Spec) (*sandbox.Sandbox, error)) (*sandbox.Sandbox, error) {
+	nics, err := m.net.prepare()
+	if err != nil {
+		return nil, err
+	}
+	sb, err := start(m.ctx, m.spec(nics))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.net.tell(sb); err != nil {
+		sb.Close()
+		return nil, err
+	}
+	return sb, nil
 }
 
 func (m *machine) boot() (*sandbox.Sandbox, error) {
 	if err := m.svc.destroyStale(m.ctx, m.box.owner(), m.id); err != nil {
 		return nil, err
 	}
-	sb, err := m.svc.cfg.Sandboxes.Start(m.ctx, m.spec())
+	sb, err := m.bring(m.svc.cfg.Sandboxes.Start)
 	if err == nil && !sb.FromTemplate() {
-		m.svc.templates.want(m.spec())
+		m.svc.templates.want(m.spec(nil))
 	}
 	return sb, err
 }
@@ -128,7 +161,7 @@ func (m *machine) persevere(try func() (*sandbox.Sandbox, error)) (*sandbox.Sand
 }
 
 // spec describes the machine. Its containers' devices are plugged in.
-func (m *machine) spec() sandbox.Spec {
+func (m *machine) spec(nics []hostapi.NamedNIC) sandbox.Spec {
 	s := m.box.sandbox()
 	cpus, err := cardplane.ParseCPUSet(s.Resources.CPUSet)
 	if err != nil {
@@ -138,6 +171,7 @@ func (m *machine) spec() sandbox.Spec {
 		ID:     m.id,
 		Labels: map[string]string{labelStore: m.svc.cfg.Store.ID(), labelSandbox: s.ID, labelName: s.Name},
 		VCPUs:  s.Resources.VCPUs, MemoryBytes: s.Resources.MemoryBytes, HugePages: s.Resources.HugePages, HostCPUs: cpus,
+		NICs: nics,
 	}
 }
 

@@ -13,51 +13,56 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-// assignNetworks gives the run its interfaces and their addresses, and claims
-// what the host will make for them, in one transaction. It does so once for each
-// run.
-func (r *run) assignNetworks() error {
-	rec := r.e.record()
-	if rec.Run.Networked {
+// assign gives the machine its interfaces and their addresses, and claims what
+// the host will make for them, in one transaction. It does so once for each
+// machine.
+func (w *wiring) assign() error {
+	on := w.connections()
+	if on.assigned {
 		return nil
 	}
-	nics, reason, err := r.svc.nicsOf(r.ctx, rec.Container.Spec)
+	nics, reason, err := w.svc.nicsFor(w.ctx, on)
 	if err != nil {
 		return err
 	}
-	a, err := r.svc.assign(r.ctx, rec.Container, nics)
+	a, err := w.svc.assign(w.ctx, w.user(), nics)
 	if err != nil {
 		return err
 	}
 	defer a.unlock()
-	err = r.e.update(func(rec *store.Record) {
-		rec.Container.Interfaces, rec.Container.NetworkReason = a.interfaces, reason
-		rec.Run.Networked = true
-	}, append(a.changes, r.svc.claimForwards(rec.Container, len(nics) > 0)...)...)
+	changes := a.changes
+	if len(nics) > 0 {
+		for _, r := range w.forwards() {
+			changes = append(changes, store.Claim(r))
+		}
+	}
+	err = w.connect(func(on *connections) {
+		on.assigned, on.interfaces, on.ports, on.reason = true, a.interfaces, nil, reason
+	}, changes...)
 	if err == nil {
-		r.svc.zones.announce()
+		w.svc.zones.announce()
 	}
 	return err
 }
 
-// nicsOf returns the interfaces that a container is to have, and why there are
+// nicsFor returns the interfaces that a machine is to have, and why there are
 // none although it asked for none such.
-func (s *Service) nicsOf(ctx context.Context, spec cardplane.ContainerSpec) (nics []cardplane.NIC, reason string, err error) {
-	if spec.Sandbox != "" || spec.Networks != nil && len(spec.Networks) == 0 {
+func (s *Service) nicsFor(ctx context.Context, on connections) (nics []cardplane.NIC, reason string, err error) {
+	if on.asked != nil && len(on.asked) == 0 {
 		return nil, "", nil
 	}
 	reason, err = s.noNetworks(ctx)
 	switch {
 	case err != nil:
 		return nil, "", err
-	case reason != "" && len(spec.Networks) > 0:
+	case reason != "" && len(on.asked) > 0:
 		return nil, "", networkUnavailable(reason).At("/networks")
-	case reason != "" && len(spec.Ports) > 0:
+	case reason != "" && len(on.published) > 0:
 		return nil, "", networkUnavailable(reason).At("/ports")
 	case reason != "":
 		return nil, "the compute host cannot make networks: " + reason, nil
 	}
-	nics = spec.Networks
+	nics = on.asked
 	if nics == nil {
 		nics = []cardplane.NIC{{Network: cardplane.DefaultNetwork}}
 	}
@@ -80,16 +85,16 @@ func (s *Service) makeDefault(ctx context.Context) error {
 	return err
 }
 
-// assignment is what a container is about to get.
+// assignment is what a machine is about to get.
 type assignment struct {
 	interfaces []cardplane.Interface
 	changes    []store.Change
 	unlock     func()
 }
 
-// assign chooses the interfaces of a container. Until unlock nobody else gets
-// addresses of their networks.
-func (s *Service) assign(ctx context.Context, c cardplane.Container, nics []cardplane.NIC) (a assignment, err error) {
+// assign chooses the interfaces of a user's machine. Until unlock nobody else
+// gets addresses of their networks.
+func (s *Service) assign(ctx context.Context, user string, nics []cardplane.NIC) (a assignment, err error) {
 	var unlocks []func()
 	a.unlock = func() {
 		for _, unlock := range unlocks {
@@ -113,7 +118,7 @@ func (s *Service) assign(ctx context.Context, c cardplane.Container, nics []card
 		unlocks = append(unlocks, unlock)
 	}
 	for i, nic := range nics {
-		if err := s.assignOne(&a, fmt.Sprintf("/networks/%d", i), found[i], nic, c); err != nil {
+		if err := s.assignOne(&a, fmt.Sprintf("/networks/%d", i), found[i], nic, user, nil); err != nil {
 			return a, err
 		}
 	}
@@ -140,20 +145,21 @@ func idsOf(list []cardplane.Network) map[string]string {
 	return ids
 }
 
-func (s *Service) assignOne(a *assignment, field string, n cardplane.Network, nic cardplane.NIC, c cardplane.Container) error {
+// assignOne adds an interface on n, for a user that has some before.
+func (s *Service) assignOne(a *assignment, field string, n cardplane.Network, nic cardplane.NIC, user string, before []cardplane.Interface) error {
 	users, err := s.cfg.Store.Addresses(n.ID)
 	if err != nil {
 		return err
 	}
-	i, given, err := network.Interface(field, n, nic, users, c.ID)
+	i, given, err := network.Interface(field, n, nic, users, user)
 	if err != nil {
 		return err
 	}
-	i.Name = freeName(slices.Concat(c.Interfaces, a.interfaces))
+	i.Name = freeName(slices.Concat(before, a.interfaces))
 	a.interfaces = append(a.interfaces, i)
 	a.changes = append(a.changes, store.Claim(s.hostNetwork(n.ID)))
 	for _, addr := range given {
-		a.changes = append(a.changes, store.LeaseAddress(n, addr, c.ID))
+		a.changes = append(a.changes, store.LeaseAddress(n, addr, user))
 	}
 	return nil
 }
@@ -168,27 +174,25 @@ func freeName(list []cardplane.Interface) string {
 	}
 }
 
-// forwards are the published ports of the container's run on the host, in the
-// order of its specification.
-func (s *Service) forwards(c cardplane.Container) []store.Resource {
+// forwards are the published ports of the machine on the host, in the order of
+// its specification.
+func (w *wiring) forwards() []store.Resource {
 	var out []store.Resource
-	for i := range c.Spec.Ports {
-		out = append(out, store.Resource{Kind: store.Forward, ID: fmt.Sprintf("%s-p%d", c.SandboxID, i), Owner: c.ID})
+	for i := range w.connections().published {
+		out = append(out, store.Resource{Kind: store.Forward, ID: fmt.Sprintf("%s-p%d", w.machineID(), i), Owner: w.user()})
 	}
 	return out
 }
 
-func (s *Service) claimForwards(c cardplane.Container, networked bool) []store.Change {
-	var claims []store.Change
-	for _, r := range s.forwards(c) {
-		if networked {
-			claims = append(claims, store.Claim(r))
-		}
+// claimed are the forwards that may be on the host.
+func (w *wiring) claimed() []store.Resource {
+	if !w.connections().assigned {
+		return nil
 	}
-	return claims
+	return w.forwards()
 }
 
-// forwardWanted reports whether a run has the published port r.
+// forwardWanted reports whether a machine in use has the published port r.
 func (s *Service) forwardWanted(r store.Resource) bool {
 	for _, e := range s.all() {
 		rec := e.record()

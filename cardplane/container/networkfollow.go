@@ -13,46 +13,39 @@ import (
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
-	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
-// followed is what a run knows of how far its networks are as the record says.
-type followed struct {
-	mu      sync.Mutex
-	reopen  bool // the host may have lost what it had
-	plugged []hostapi.NamedNIC
-	told    *guestapi.Network // what the guest was told last
+// begin is called before the machine's networks are followed. recovered tells
+// that they were made by an earlier process.
+func (w *wiring) begin(recovered bool) {
+	w.reopen = recovered
+	w.plugged = w.svc.hostNICs(w.connections().interfaces)
 }
 
-// begin is called before the run is followed.
-func (r *run) beginNetworks() {
-	r.net.reopen = r.recovered
-	r.net.plugged = r.svc.hostNICs(r.e.record().Container.Interfaces)
-}
-
-// followNetworks keeps the host and the guest as the record says until ctx
-// ends.
-func (r *run) followNetworks(ctx context.Context, sb *sandbox.Sandbox, helpers *sync.WaitGroup) {
+// follow keeps the host and the guest as the record says until ctx ends.
+func (w *wiring) follow(ctx context.Context, sb *sandbox.Sandbox) {
+	var names sync.WaitGroup
+	defer names.Wait()
 	serving := false
 	for retry := guestclient.NewBackoff(); ; {
-		changed := r.svc.zones.wait()
-		hostChanged, away := r.svc.away()
+		changed := w.svc.zones.wait()
+		hostChanged, away := w.svc.away()
 		if away != nil {
-			r.net.mu.Lock()
-			r.net.reopen = true
-			r.net.mu.Unlock()
-		} else if err := r.syncNetworks(ctx, sb); err != nil {
-			r.log.WithError(err).Debug("the container's networks are not as they should be yet")
+			w.mu.Lock()
+			w.reopen = true
+			w.mu.Unlock()
+		} else if err := w.sync(ctx, sb); err != nil {
+			w.log.WithError(err).Debug("the networks are not as they should be yet")
 			if retry.Wait(ctx) != nil {
 				return
 			}
 			continue
 		}
 		retry.Reset()
-		if !serving && r.svc.cfg.Names != nil && len(r.e.record().Container.Interfaces) > 0 {
+		if !serving && w.svc.cfg.Names != nil && len(w.connections().interfaces) > 0 {
 			serving = true
-			helpers.Go(func() { r.serveNames(ctx, sb) })
+			names.Go(func() { w.serveNames(ctx, sb) })
 		}
 		select {
 		case <-ctx.Done():
@@ -63,51 +56,48 @@ func (r *run) followNetworks(ctx context.Context, sb *sandbox.Sandbox, helpers *
 	}
 }
 
-// syncNetworks makes the host and the guest what the record says.
-func (r *run) syncNetworks(ctx context.Context, sb *sandbox.Sandbox) error {
-	n := &r.net
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	c := r.e.record().Container
-	wanted := r.svc.hostNICs(c.Interfaces)
-	if len(wanted)+len(n.plugged) == 0 && n.told == nil && !n.reopen {
+// sync makes the host and the guest what the record says.
+func (w *wiring) sync(ctx context.Context, sb *sandbox.Sandbox) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wanted := w.svc.hostNICs(w.connections().interfaces)
+	if len(wanted)+len(w.plugged) == 0 && w.told == nil && !w.reopen {
 		return nil
 	}
-	if n.reopen {
+	if w.reopen {
 		plugged, err := sb.NICs(ctx)
 		if err != nil {
 			return err
 		}
-		n.plugged = plugged
+		w.plugged = plugged
 	}
-	if err := r.plugLocked(ctx, sb, wanted); err != nil {
+	if err := w.plugLocked(ctx, sb, wanted); err != nil {
 		return err
 	}
-	if len(wanted)+len(n.plugged) > 0 {
-		if err := r.tellLocked(ctx, sb, c); err != nil {
+	if len(wanted)+len(w.plugged) > 0 {
+		if err := w.tellLocked(ctx, sb); err != nil {
 			return err
 		}
 	}
-	return r.unplugLocked(ctx, sb, wanted)
+	return w.unplugLocked(ctx, sb, wanted)
 }
 
 // plugLocked gives the machine the interfaces that it lacks.
-func (r *run) plugLocked(ctx context.Context, sb *sandbox.Sandbox, wanted []hostapi.NamedNIC) error {
-	n := &r.net
-	missing := lacking(wanted, n.plugged)
-	if !n.reopen && len(missing) == 0 {
+func (w *wiring) plugLocked(ctx context.Context, sb *sandbox.Sandbox, wanted []hostapi.NamedNIC) error {
+	missing := lacking(wanted, w.plugged)
+	if !w.reopen && len(missing) == 0 {
 		return nil
 	}
-	if err := r.openNetworks(ctx); err != nil {
+	if err := w.open(ctx); err != nil {
 		return err
 	}
 	for _, nic := range missing {
 		if err := sb.PlugNIC(ctx, nic); err != nil {
 			return err
 		}
-		n.plugged = append(n.plugged, nic)
+		w.plugged = append(w.plugged, nic)
 	}
-	n.reopen = false
+	w.reopen = false
 	return nil
 }
 
@@ -121,32 +111,31 @@ func lacking(list, other []hostapi.NamedNIC) []hostapi.NamedNIC {
 }
 
 // tellLocked tells the guest what it does not know yet.
-func (r *run) tellLocked(ctx context.Context, sb *sandbox.Sandbox, c cardplane.Container) error {
-	config := r.svc.guestNetwork(c)
-	if r.net.told != nil && reflect.DeepEqual(*r.net.told, config) {
+func (w *wiring) tellLocked(ctx context.Context, sb *sandbox.Sandbox) error {
+	config := w.svc.guestNetwork(w.connections().interfaces)
+	if w.told != nil && reflect.DeepEqual(*w.told, config) {
 		return nil
 	}
 	if err := sb.Guest().PutNetwork(ctx, config); err != nil {
 		return err
 	}
-	r.net.told = &config
+	w.told = &config
 	return nil
 }
 
 // unplugLocked takes interfaces from the machine that it is not to have any
 // longer, and their addresses back.
-func (r *run) unplugLocked(ctx context.Context, sb *sandbox.Sandbox, wanted []hostapi.NamedNIC) error {
-	n := &r.net
-	for _, nic := range lacking(n.plugged, wanted) {
+func (w *wiring) unplugLocked(ctx context.Context, sb *sandbox.Sandbox, wanted []hostapi.NamedNIC) error {
+	for _, nic := range lacking(w.plugged, wanted) {
 		if err := sb.UnplugNIC(ctx, nic.Name); err != nil {
 			return err
 		}
-		id := strings.TrimPrefix(nic.Spec.Network, r.svc.hostNetwork("").ID)
-		if err := r.svc.cfg.Store.Update(endAddresses(id, nic.Spec.Addresses)...); err != nil {
+		id := strings.TrimPrefix(nic.Spec.Network, w.svc.hostNetwork("").ID)
+		if err := w.svc.cfg.Store.Update(endAddresses(id, nic.Spec.Addresses)...); err != nil {
 			return err
 		}
-		n.plugged = slices.DeleteFunc(n.plugged, func(p hostapi.NamedNIC) bool { return p.Name == nic.Name })
-		r.svc.releaseNetworks([]cardplane.Interface{{Network: id, NetworkID: id}})
+		w.plugged = slices.DeleteFunc(w.plugged, func(p hostapi.NamedNIC) bool { return p.Name == nic.Name })
+		w.svc.releaseNetworks([]cardplane.Interface{{Network: id, NetworkID: id}})
 	}
 	return nil
 }
@@ -161,25 +150,12 @@ func endAddresses(network string, list []hostapi.Address) []store.Change {
 	return changes
 }
 
-// tellNetwork tells the guest of its networks, before the program runs.
-func (r *run) tellNetwork(sb *sandbox.Sandbox) error {
-	c := r.e.record().Container
-	if len(c.Interfaces) == 0 {
-		return nil
-	}
-	return r.svc.reach(r.ctx, sb, r.svc.cfg.Sandboxes.BootTimeout(), func(ctx context.Context) error {
-		r.net.mu.Lock()
-		defer r.net.mu.Unlock()
-		return r.tellLocked(ctx, sb, c)
-	})
-}
-
 // serveNames answers for names that the guest was not told, until ctx ends.
-func (r *run) serveNames(ctx context.Context, sb *sandbox.Sandbox) {
+func (w *wiring) serveNames(ctx context.Context, sb *sandbox.Sandbox) {
 	for retry := guestclient.NewBackoff(); ; {
-		err := sb.Guest().ServeNames(ctx, retry.Reset, r.answerName)
+		err := sb.Guest().ServeNames(ctx, retry.Reset, w.answerName)
 		if ctx.Err() == nil {
-			r.log.WithError(err).Debug("the guest's questions for names are not read")
+			w.log.WithError(err).Debug("the guest's questions for names are not read")
 		}
 		if retry.Wait(ctx) != nil || apierr.Is(err, "stale_epoch") {
 			return
@@ -187,12 +163,12 @@ func (r *run) serveNames(ctx context.Context, sb *sandbox.Sandbox) {
 	}
 }
 
-// answerName answers the query of a container: not at all while nothing leads
+// answerName answers the query of a guest: not at all while nothing leads
 // out of its networks.
-func (r *run) answerName(ctx context.Context, query []byte) []byte {
-	for _, i := range r.e.record().Container.Interfaces {
-		if n, err := r.svc.networks.Get(ctx, i.NetworkID); err == nil && !n.Internal {
-			return r.svc.cfg.Names.Answer(ctx, query)
+func (w *wiring) answerName(ctx context.Context, query []byte) []byte {
+	for _, i := range w.connections().interfaces {
+		if n, err := w.svc.networks.Get(ctx, i.NetworkID); err == nil && !n.Internal {
+			return w.svc.cfg.Names.Answer(ctx, query)
 		}
 	}
 	return nil

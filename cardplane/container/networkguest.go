@@ -34,10 +34,10 @@ func (z *zones) wait() <-chan struct{} {
 	return z.changed
 }
 
-// guestNetwork is what the guest of a container is told of its networks.
-func (s *Service) guestNetwork(c cardplane.Container) guestapi.Network {
+// guestNetwork is what a guest with these interfaces is told of its networks.
+func (s *Service) guestNetwork(interfaces []cardplane.Interface) guestapi.Network {
 	config := guestapi.Network{Interfaces: []guestapi.Interface{}, Resolver: guestapi.Resolver{Names: map[string][]string{}}}
-	for _, i := range c.Interfaces {
+	for _, i := range interfaces {
 		n, err := s.networks.Get(s.ctx, i.NetworkID)
 		out := err == nil && !n.Internal
 		config.Interfaces = append(config.Interfaces, guestInterface(i, out && !config.Resolver.Forward))
@@ -74,13 +74,23 @@ func (s *Service) addNames(names map[string][]string, network string) {
 		if !c.State.Active() {
 			continue
 		}
-		for _, i := range c.Interfaces {
-			if i.NetworkID != network {
-				continue
-			}
-			for _, name := range append([]string{c.Name, c.ID[:min(len(c.ID), shortID)]}, i.Aliases...) {
-				addName(names, name, i)
-			}
+		interfaces := c.Interfaces
+		if b := s.boxes.named(c.Spec.Sandbox); b != nil {
+			interfaces = b.interfacesOn(c.SandboxID)
+			addNamesOn(names, network, interfaces, c.Spec.Sandbox, b.id)
+		}
+		addNamesOn(names, network, interfaces, c.Name, c.ID)
+	}
+}
+
+// addNamesOn adds the names of a container or sandbox, if it is on the network.
+func addNamesOn(names map[string][]string, network string, interfaces []cardplane.Interface, name, id string) {
+	for _, i := range interfaces {
+		if i.NetworkID != network {
+			continue
+		}
+		for _, name := range append([]string{name, id[:min(len(id), shortID)]}, i.Aliases...) {
+			addName(names, name, i)
 		}
 	}
 }

@@ -8,35 +8,34 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
-	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
-// openNetworks makes the networks of the run on the host, and publishes its
-// ports. It may be repeated.
-func (r *run) openNetworks(ctx context.Context) error {
-	c := r.e.record().Container
-	for _, i := range c.Interfaces {
-		if err := r.svc.putNetwork(ctx, i.NetworkID); err != nil {
+// open makes the machine's networks on the host, and publishes its ports. It may
+// be repeated.
+func (w *wiring) open(ctx context.Context) error {
+	on := w.connections()
+	for _, i := range on.interfaces {
+		if err := w.svc.putNetwork(ctx, i.NetworkID); err != nil {
 			return err
 		}
 	}
-	if len(c.Interfaces) == 0 {
+	if len(on.interfaces) == 0 {
 		return nil
 	}
 	var ports []cardplane.Port
-	for i, res := range r.svc.forwards(c) {
-		port, err := r.svc.putForward(ctx, res.ID, c.Spec.Ports[i], c.Interfaces[0])
+	for i, res := range w.forwards() {
+		port, err := w.svc.putForward(ctx, res.ID, on.published[i], on.interfaces[0])
 		if err != nil {
 			return apierr.From(sandbox.Explain(err)).At(fmt.Sprintf("/ports/%d", i))
 		}
 		ports = append(ports, port)
 	}
-	if slices.Equal(ports, c.Ports) {
+	if slices.Equal(ports, on.ports) {
 		return nil
 	}
-	return r.e.update(func(rec *store.Record) { rec.Container.Ports = ports })
+	return w.connect(func(on *connections) { on.ports = ports })
 }
 
 // putNetwork makes a network on the host.

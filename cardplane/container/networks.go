@@ -60,12 +60,18 @@ func (s *Service) hostNetwork(id string) store.Resource {
 // networkID returns the id of the network that r is on the host.
 func networkID(r store.Resource) string { return strings.TrimPrefix(r.Owner, ownerNetwork) }
 
-// networkUser returns the name of a container that names the network, or "".
+// networkUser returns who names the network: a container's id, or a sandbox's
+// as it owns; or "".
 func (s *Service) networkUser(name string) string {
 	for _, e := range s.all() {
 		c := e.snapshot()
 		if slices.ContainsFunc(c.Spec.Networks, func(n cardplane.NIC) bool { return n.Network == name }) {
 			return c.ID
+		}
+	}
+	for _, b := range s.boxes.all() {
+		if slices.ContainsFunc(b.sandbox().Networks, func(n cardplane.NIC) bool { return n.Network == name }) {
+			return b.owner()
 		}
 	}
 	return ""
@@ -135,7 +141,7 @@ func (s *Service) releaseNetworks(list []cardplane.Interface) {
 	}
 }
 
-// networkWanted reports whether a container has an address of the network.
+// networkWanted reports whether a machine has an address of the network.
 func (s *Service) networkWanted(r store.Resource) (bool, error) {
 	users, err := s.cfg.Store.Addresses(networkID(r))
 	return len(users) > 0, err

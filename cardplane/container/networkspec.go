@@ -15,29 +15,27 @@ const maxPort = 65535
 
 var aliasPattern = regexp.MustCompile(`^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9_])?$`)
 
-// completeNetworks checks the networks and ports of a container, and fills in
-// the protocols.
-func completeNetworks(spec cardplane.ContainerSpec) (cardplane.ContainerSpec, error) {
-	if n := len(spec.Networks); n > cardplane.MaxNICs {
-		return spec, invalid("/networks", "too_many_networks", "%d networks are too many; a container can be on %d", n, cardplane.MaxNICs)
+// completeNetworks checks networks and ports that are asked for together, and
+// returns the ports with their protocols.
+func completeNetworks(nics []cardplane.NIC, ports []cardplane.Port) ([]cardplane.Port, error) {
+	if n := len(nics); n > cardplane.MaxNICs {
+		return nil, invalid("/networks", "too_many_networks", "%d networks are too many; a machine can be on %d", n, cardplane.MaxNICs)
 	}
 	taken := make(map[string]bool)
-	for i, nic := range spec.Networks {
+	for i, nic := range nics {
 		field := fmt.Sprintf("/networks/%d", i)
 		if err := checkNIC(field, nic); err != nil {
-			return spec, err
+			return nil, err
 		}
 		if taken[nic.Network] {
-			return spec, invalid(field+"/network", "network_twice", "the network %q is named twice; a container is on a network once", nic.Network)
+			return nil, invalid(field+"/network", "network_twice", "the network %q is named twice; a machine is on a network once", nic.Network)
 		}
 		taken[nic.Network] = true
 	}
-	if len(spec.Ports) > 0 && spec.Networks != nil && len(spec.Networks) == 0 {
-		return spec, invalid("/ports", "ports_without_network", "a container without a network cannot publish ports; name a network, or reach it with `cardctl port-forward`")
+	if len(ports) > 0 && nics != nil && len(nics) == 0 {
+		return nil, invalid("/ports", "ports_without_network", "what has no network cannot publish ports; name a network, or reach the container with `cardctl port-forward`")
 	}
-	ports, err := completePorts(spec.Ports)
-	spec.Ports = ports
-	return spec, err
+	return completePorts(ports)
 }
 
 // checkNIC checks what can be checked before the network is known.
@@ -61,7 +59,7 @@ func checkNIC(field string, nic cardplane.NIC) error {
 
 func completePorts(list []cardplane.Port) ([]cardplane.Port, error) {
 	if len(list) > cardplane.MaxPorts {
-		return nil, invalid("/ports", "too_many_ports", "%d ports are too many; a container can publish %d", len(list), cardplane.MaxPorts)
+		return nil, invalid("/ports", "too_many_ports", "%d ports are too many; %d can be published", len(list), cardplane.MaxPorts)
 	}
 	var out []cardplane.Port
 	taken := make(map[cardplane.Port]bool)
@@ -94,11 +92,11 @@ func completePorts(list []cardplane.Port) ([]cardplane.Port, error) {
 	return out, nil
 }
 
-// confirmNetworks makes sure that the networks of a container exist. None can be
-// removed once the container is recorded. The default one is made when it is
+// confirmNetworks makes sure that networks that are asked for exist. None can be
+// removed once that is recorded. The default one is made when it is
 // needed.
-func (s *Service) confirmNetworks(ctx context.Context, spec cardplane.ContainerSpec) error {
-	for i, nic := range spec.Networks {
+func (s *Service) confirmNetworks(ctx context.Context, nics []cardplane.NIC) error {
+	for i, nic := range nics {
 		_, err := s.networks.Get(ctx, nic.Network)
 		if err != nil && nic.Network != cardplane.DefaultNetwork {
 			return apierr.From(err).At(fmt.Sprintf("/networks/%d/network", i))

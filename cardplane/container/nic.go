@@ -37,7 +37,7 @@ func (s *Service) Connect(ctx context.Context, ref string, nic cardplane.NIC) (c
 // connected is c on one more network.
 func (s *Service) connected(c cardplane.Container, n cardplane.Network, nic cardplane.NIC) (cardplane.Container, []store.Change, error) {
 	if c.Spec.Sandbox != "" {
-		return c, nil, apierr.New(apierr.FailedPrecondition, "option_of_sandbox", "container %s has the loopback of sandbox %s; a container outside of sandboxes can be on networks", c.Name, c.Spec.Sandbox)
+		return c, nil, apierr.New(apierr.FailedPrecondition, "option_of_sandbox", "container %s has the networks of sandbox %s, which are chosen when the sandbox is created", c.Name, c.Spec.Sandbox)
 	}
 	list := nicsNamed(c.Spec)
 	if slices.ContainsFunc(list, func(other cardplane.NIC) bool { return other.Network == nic.Network }) {
@@ -51,7 +51,7 @@ func (s *Service) connected(c cardplane.Container, n cardplane.Network, nic card
 		return c, nil, nil
 	}
 	var a assignment
-	if err := s.assignOne(&a, "", n, nic, c); err != nil {
+	if err := s.assignOne(&a, "", n, nic, c.ID, c.Interfaces); err != nil {
 		return c, nil, err
 	}
 	c.Interfaces = append(slices.Clone(c.Interfaces), a.interfaces...)
@@ -122,7 +122,7 @@ func (s *Service) changeNetworks(ctx context.Context, e *entry, n cardplane.Netw
 		return err
 	}
 	s.zones.announce()
-	err = r.command(ctx, func(ctx context.Context) error { return r.syncNetworks(ctx, r.sb) })
+	err = r.command(ctx, func(ctx context.Context) error { return r.net.sync(ctx, r.sb) })
 	if sandbox.Refused(err) && !apierr.Is(err, "container_not_running") {
 		r.log.WithError(err).Info("a change of networks is taken back")
 		if undo := e.restoreNetworks(old, n, told); undo != nil {

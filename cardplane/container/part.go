@@ -32,8 +32,9 @@ func (r *run) part(sb *sandbox.Sandbox, c cardplane.Container, end *ending) (gon
 	}
 	var list []store.Resource
 	if last {
+		m.unfollow()
 		r.vacate(end, c)
-		list = append(list, store.Resource{Kind: store.VM, ID: m.id, Owner: m.box.owner()})
+		list = append(m.net.claimed(), store.Resource{Kind: store.VM, ID: m.id, Owner: m.box.owner()})
 	}
 	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
 		list = append(list, r.svc.layer(c.ID))

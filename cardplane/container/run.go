@@ -59,7 +59,7 @@ type run struct {
 	seat *machine // that it shares with others; nil where it has its own
 	last bool     // it was the last one in it
 
-	net followed // how far its networks are as the record says
+	net *wiring // of a machine of its own; nil where it shares one
 
 	pruned   []string       // execs that the guest has yet to forget; guarded by e.mu
 	helpers  sync.WaitGroup // watchers of execs, and freezes
@@ -85,7 +85,9 @@ func (r *run) main() {
 	sb, end := r.bringUp()
 	if end == nil {
 		r.sb = sb
-		r.beginNetworks()
+		if r.net != nil {
+			r.net.begin(r.recovered)
+		}
 		// What an earlier process has begun comes before anything new.
 		r.resumeExecs()
 		r.resumeFreeze()
@@ -126,7 +128,9 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	drained := r.startPumps(ctx, sb, &helpers)
 	exited := make(chan exitResult, 1)
 	helpers.Go(func() { exited <- r.awaitExit(ctx, sb) })
-	helpers.Go(func() { r.followNetworks(ctx, sb, &helpers) })
+	if r.net != nil {
+		helpers.Go(func() { r.net.follow(ctx, sb) })
+	}
 	if r.e.record().Container.Spec.Healthcheck.Probes() {
 		helpers.Go(func() { r.watchHealth(ctx, sb) })
 	}

@@ -139,8 +139,15 @@ func (s *Service) described(ctx context.Context, spec cardplane.SandboxSpec) (ca
 	if err == nil {
 		err = s.checkHostMemory(ctx, size.MemoryBytes)
 	}
+	if err == nil {
+		spec.Ports, err = completeNetworks(spec.Networks, spec.Ports)
+	}
+	if err == nil {
+		err = s.confirmNetworks(ctx, spec.Networks)
+	}
 	return cardplane.Sandbox{
 		ID: newID(idBytes), Name: spec.Name, Labels: spec.Labels, State: cardplane.SandboxIdle, CreatedAt: time.Now().UTC(),
+		Networks: spec.Networks, Ports: spec.Ports,
 		Resources: cardplane.SandboxResources{VCPUs: size.VCPUs, MemoryBytes: size.MemoryBytes, HugePages: size.HugePages, CPUSet: size.CPUSet},
 	}, err
 }
@@ -185,6 +192,11 @@ func (s *Service) viewOf(b *box) cardplane.Sandbox {
 		out.Containers = append(out.Containers, cardplane.SandboxContainer{ID: c.ID, Name: c.Name, State: c.State})
 	}
 	out.State = cardplane.StateOfSandbox(out.Containers)
+	if out.State != cardplane.SandboxIdle {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		out.Interfaces, out.Published, out.NetworkReason = b.rec.Wiring.Interfaces, b.rec.Wiring.Ports, b.rec.Wiring.Reason
+	}
 	return out
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/guestclient"
+	"github.com/cardplane/cardplane/cardplane/ocispec"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -118,6 +119,9 @@ func (r *run) tryEnter(rec store.Record) (*sandbox.Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	hosts := nameFiles(ocispec.Hostname(rec.Container.ID, rec.Container.Spec), rec.Container.Spec.Hosts, r.seat.net.connections().interfaces)
+	p.config.Files = append(p.config.Files, hosts...)
+	r.svc.zones.announce() // of its name
 	steps = append(steps, r.seat.steps()...)
 	r.e.setReason("plugging in the container's disks")
 	begun = time.Now()
@@ -168,7 +172,7 @@ func (s *Service) cleanMachine(vm store.Resource, sandbox string) error {
 		defer b.mu.Unlock()
 	}
 	if b == nil || b.rec.Machine == vm.ID {
-		changes = append(changes, store.EndLeases(vm.Owner, false))
+		changes = append(changes, store.EndLeases(vm.Owner, false), store.EndAddresses(vm.Owner))
 	}
 	return s.cfg.Store.Update(changes...)
 }

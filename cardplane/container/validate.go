@@ -42,7 +42,8 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 	if err := checkVolumes(spec); err != nil {
 		return spec, err
 	}
-	spec, err := completeNetworks(spec)
+	ports, err := completeNetworks(spec.Networks, spec.Ports)
+	spec.Ports = ports
 	if err != nil {
 		return spec, err
 	}

@@ -22,7 +22,7 @@ type networkValue struct {
 // addressValue is who has an address, by the network's id and the address.
 type addressValue struct {
 	versioned
-	Container string `json:"container"`
+	User string `json:"container"`
 }
 
 // CreateNetwork records a network, with further changes in the same
@@ -80,8 +80,8 @@ func (s *Store) RemoveNetwork(n cardplane.Network, changes ...Change) error {
 		if err != nil {
 			return err
 		}
-		for _, container := range users {
-			return NetworkInUse(n.Name, container)
+		for _, user := range users {
+			return NetworkInUse(n.Name, user)
 		}
 		if err := apply(tx, changes); err != nil {
 			return err
@@ -91,15 +91,16 @@ func (s *Store) RemoveNetwork(n cardplane.Network, changes ...Change) error {
 	return wrapNetwork(err, "remove", n.Name)
 }
 
-// NetworkInUse is the error about a network that a container needs.
-func NetworkInUse(name, container string) error {
+// NetworkInUse is the error about a network that a container or sandbox needs.
+func NetworkInUse(name, user string) error {
 	return apierr.New(apierr.FailedPrecondition, "network_in_use",
-		"the network %q is that of container %.12s; remove that container, or take it off with `cardctl network disconnect`", name, container)
+		"the network %q is that of %s; remove that, or take a container off with `cardctl network disconnect`", name, nameUser(user))
 }
 
-// LeaseAddress gives an address of a network to a container, which may have it
-// already. Errors: network_not_found, address_in_use.
-func LeaseAddress(n cardplane.Network, addr netip.Addr, container string) Change {
+// LeaseAddress gives an address of a network to a user, a container or a sandbox
+// as it owns, which may have it already. Errors: network_not_found,
+// address_in_use.
+func LeaseAddress(n cardplane.Network, addr netip.Addr, user string) Change {
 	return func(tx *bbolt.Tx) error {
 		raw := tx.Bucket(bucketNetworks).Get([]byte(n.Name))
 		if raw == nil {
@@ -116,17 +117,25 @@ func LeaseAddress(n cardplane.Network, addr netip.Addr, container string) Change
 		if err != nil {
 			return err
 		}
-		if user, taken := users[addr]; taken && user != container {
-			return AddressInUse(n.Name, addr, user)
+		if other, taken := users[addr]; taken && other != user {
+			return AddressInUse(n.Name, addr, other)
 		}
-		return put(tx.Bucket(bucketAddresses), addressKey(n.ID, addr), addressValue{versioned{version}, container})
+		return put(tx.Bucket(bucketAddresses), addressKey(n.ID, addr), addressValue{versioned{version}, user})
 	}
 }
 
-// AddressInUse is the error about an address that a container has.
-func AddressInUse(network string, addr netip.Addr, container string) error {
+// AddressInUse is the error about an address that a container or sandbox has.
+func AddressInUse(network string, addr netip.Addr, user string) error {
 	return apierr.New(apierr.FailedPrecondition, "address_in_use",
-		"the address %s of the network %q is that of container %.12s; choose another, or stop that container", addr, network, container)
+		"the address %s of the network %q is that of %s; choose another, or stop that", addr, network, nameUser(user))
+}
+
+// nameUser names who has addresses: a container, or a sandbox as it owns.
+func nameUser(user string) string {
+	if id, ok := strings.CutPrefix(user, OwnerSandbox); ok {
+		return fmt.Sprintf("sandbox %.12s", id)
+	}
+	return fmt.Sprintf("container %.12s", user)
 }
 
 // EndAddress takes back an address.
@@ -134,14 +143,14 @@ func EndAddress(network string, addr netip.Addr) Change {
 	return func(tx *bbolt.Tx) error { return tx.Bucket(bucketAddresses).Delete([]byte(addressKey(network, addr))) }
 }
 
-// EndAddresses takes back all addresses of a container.
-func EndAddresses(container string) Change {
+// EndAddresses takes back all addresses of a user.
+func EndAddresses(user string) Change {
 	return func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(bucketAddresses)
 		var ended [][]byte
 		err := bucket.ForEach(func(k, raw []byte) error {
 			v, err := decodeAddress(raw)
-			if err == nil && v.Container == container {
+			if err == nil && v.User == user {
 				ended = append(ended, bytes.Clone(k))
 			}
 			return err
@@ -177,7 +186,7 @@ func addresses(tx *bbolt.Tx, network string) (map[netip.Addr]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		users[addr] = v.Container
+		users[addr] = v.User
 	}
 	return users, nil
 }

@@ -20,6 +20,19 @@ type SandboxRecord struct {
 	Sandbox cardplane.Sandbox
 	// Machine is the latest machine's id on the host, "" before the first.
 	Machine string
+	// Wiring is what the sandbox's networks have come to.
+	Wiring Wiring
+}
+
+// Wiring is what a machine of a sandbox has of networks.
+type Wiring struct {
+	// Machine is the machine's id, "" where no machine has had networks.
+	Machine    string                `json:"machine,omitempty"`
+	Interfaces []cardplane.Interface `json:"interfaces,omitempty"`
+	// Ports are the published ones, as they are on the host.
+	Ports []cardplane.Port `json:"ports,omitempty"`
+	// Reason says why there are no interfaces although none was asked for.
+	Reason string `json:"reason,omitempty"`
 }
 
 // sandboxValue is a SandboxRecord as it is stored, by the sandbox's id.
@@ -27,6 +40,7 @@ type sandboxValue struct {
 	versioned
 	Sandbox cardplane.Sandbox `json:"sandbox"`
 	Machine string            `json:"machine,omitempty"`
+	Wiring  Wiring            `json:"wiring,omitzero"`
 }
 
 // CreateSandbox records a sandbox, with further changes in the same
@@ -75,7 +89,7 @@ func sandboxes(tx *bbolt.Tx) ([]SandboxRecord, error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
-		all = append(all, SandboxRecord{Sandbox: v.Sandbox, Machine: v.Machine})
+		all = append(all, SandboxRecord{Sandbox: v.Sandbox, Machine: v.Machine, Wiring: v.Wiring})
 		return nil
 	})
 	return all, err
@@ -92,13 +106,22 @@ func decodeSandbox(raw []byte) (sandboxValue, error) {
 // UseMachine records which machine a sandbox's containers are started in from
 // now on.
 func UseMachine(sandbox, machine string) Change {
+	return changeSandbox(sandbox, func(v *sandboxValue) { v.Machine = machine })
+}
+
+// WireSandbox records what a machine of a sandbox has of networks.
+func WireSandbox(sandbox string, wiring Wiring) Change {
+	return changeSandbox(sandbox, func(v *sandboxValue) { v.Wiring = wiring })
+}
+
+func changeSandbox(id string, change func(*sandboxValue)) Change {
 	return func(tx *bbolt.Tx) error {
-		v, err := decodeSandbox(tx.Bucket(bucketSandboxes).Get([]byte(sandbox)))
+		v, err := decodeSandbox(tx.Bucket(bucketSandboxes).Get([]byte(id)))
 		if err != nil {
 			return err
 		}
-		v.Machine = machine
-		return put(tx.Bucket(bucketSandboxes), sandbox, v)
+		change(&v)
+		return put(tx.Bucket(bucketSandboxes), id, v)
 	}
 }
 

@@ -1692,11 +1692,26 @@ type Sandbox struct {
 	CreatedAt  time.Time          `json:"createdAt"`
 
 	// Id 32 hexadecimal digits.
-	Id     string             `json:"id"`
-	Labels *map[string]string `json:"labels,omitempty"`
+	Id string `json:"id"`
+
+	// Interfaces Of its VM, none while it is idle.
+	Interfaces *[]Interface       `json:"interfaces,omitempty"`
+	Labels     *map[string]string `json:"labels,omitempty"`
 
 	// Name Also the host name of its containers.
 	Name string `json:"name"`
+
+	// NetworkReason Why there are no interfaces although none were declined.
+	NetworkReason *string `json:"networkReason,omitempty"`
+
+	// Networks As asked for.
+	Networks *[]Nic `json:"networks,omitempty"`
+
+	// Ports As asked for.
+	Ports *[]PublishedPort `json:"ports,omitempty"`
+
+	// PublishedPorts As they are on the compute host, none while it is idle.
+	PublishedPorts *[]PublishedPort `json:"publishedPorts,omitempty"`
 
 	// Resources The size of its VM.
 	Resources SandboxResources `json:"resources"`
@@ -1760,6 +1775,12 @@ type SandboxSpec struct {
 
 	// Name Unique. Made up when it is left out.
 	Name *string `json:"name,omitempty"`
+
+	// Networks The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none.
+	Networks *[]Nic `json:"networks,omitempty"`
+
+	// Ports Published on the compute host, over the first network, while its VM runs.
+	Ports *[]PublishedPort `json:"ports,omitempty"`
 
 	// Resources The size of its VM.
 	Resources *SandboxResources `json:"resources,omitempty"`
@@ -2948,9 +2969,11 @@ type ClientInterface interface {
 	// booted when the first of its containers starts, and switched off when
 	// the last of them has ended; until then, and after, it is a record.
 	//
-	// The containers of a sandbox have one network, so that each reaches the
-	// others on 127.0.0.1, one host name (the sandbox's), one System V and
-	// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+	// The containers of a sandbox have the sandbox's networks, addresses and
+	// published ports, and one loopback, so that each reaches the others on
+	// 127.0.0.1. On the networks each container's name leads to the VM. They
+	// have one host name (the sandbox's), one System V and POSIX IPC and one
+	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
 	// volume is the VM's until its end.
@@ -2959,7 +2982,8 @@ type ClientInterface interface {
 	// of all, and those that are started again share a new one. A VM has up to
 	// 24 disks (one for each image, writable layer and volume), beyond which a
 	// start fails with `sandbox_full`. Codes:
-	// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+	// `sandbox_exists`, `invalid_name`, and those of a container's resources
+	// and networks.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2972,9 +2996,11 @@ type ClientInterface interface {
 	// booted when the first of its containers starts, and switched off when
 	// the last of them has ended; until then, and after, it is a record.
 	//
-	// The containers of a sandbox have one network, so that each reaches the
-	// others on 127.0.0.1, one host name (the sandbox's), one System V and
-	// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+	// The containers of a sandbox have the sandbox's networks, addresses and
+	// published ports, and one loopback, so that each reaches the others on
+	// 127.0.0.1. On the networks each container's name leads to the VM. They
+	// have one host name (the sandbox's), one System V and POSIX IPC and one
+	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
 	// volume is the VM's until its end.
@@ -2983,7 +3009,8 @@ type ClientInterface interface {
 	// of all, and those that are started again share a new one. A VM has up to
 	// 24 disks (one for each image, writable layer and volume), beyond which a
 	// start fails with `sandbox_full`. Codes:
-	// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+	// `sandbox_exists`, `invalid_name`, and those of a container's resources
+	// and networks.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4245,9 +4272,11 @@ func (c *Client) ListSandboxes(ctx context.Context, params *ListSandboxesParams,
 // booted when the first of its containers starts, and switched off when
 // the last of them has ended; until then, and after, it is a record.
 //
-// The containers of a sandbox have one network, so that each reaches the
-// others on 127.0.0.1, one host name (the sandbox's), one System V and
-// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+// The containers of a sandbox have the sandbox's networks, addresses and
+// published ports, and one loopback, so that each reaches the others on
+// 127.0.0.1. On the networks each container's name leads to the VM. They
+// have one host name (the sandbox's), one System V and POSIX IPC and one
+// /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
 // volume is the VM's until its end.
@@ -4256,7 +4285,8 @@ func (c *Client) ListSandboxes(ctx context.Context, params *ListSandboxesParams,
 // of all, and those that are started again share a new one. A VM has up to
 // 24 disks (one for each image, writable layer and volume), beyond which a
 // start fails with `sandbox_full`. Codes:
-// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+// `sandbox_exists`, `invalid_name`, and those of a container's resources
+// and networks.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4279,9 +4309,11 @@ func (c *Client) CreateSandboxWithBody(ctx context.Context, params *CreateSandbo
 // booted when the first of its containers starts, and switched off when
 // the last of them has ended; until then, and after, it is a record.
 //
-// The containers of a sandbox have one network, so that each reaches the
-// others on 127.0.0.1, one host name (the sandbox's), one System V and
-// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+// The containers of a sandbox have the sandbox's networks, addresses and
+// published ports, and one loopback, so that each reaches the others on
+// 127.0.0.1. On the networks each container's name leads to the VM. They
+// have one host name (the sandbox's), one System V and POSIX IPC and one
+// /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
 // volume is the VM's until its end.
@@ -4290,7 +4322,8 @@ func (c *Client) CreateSandboxWithBody(ctx context.Context, params *CreateSandbo
 // of all, and those that are started again share a new one. A VM has up to
 // 24 disks (one for each image, writable layer and volume), beyond which a
 // start fails with `sandbox_full`. Codes:
-// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+// `sandbox_exists`, `invalid_name`, and those of a container's resources
+// and networks.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8366,9 +8399,11 @@ type ClientWithResponsesInterface interface {
 	// booted when the first of its containers starts, and switched off when
 	// the last of them has ended; until then, and after, it is a record.
 	//
-	// The containers of a sandbox have one network, so that each reaches the
-	// others on 127.0.0.1, one host name (the sandbox's), one System V and
-	// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+	// The containers of a sandbox have the sandbox's networks, addresses and
+	// published ports, and one loopback, so that each reaches the others on
+	// 127.0.0.1. On the networks each container's name leads to the VM. They
+	// have one host name (the sandbox's), one System V and POSIX IPC and one
+	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
 	// volume is the VM's until its end.
@@ -8377,7 +8412,8 @@ type ClientWithResponsesInterface interface {
 	// of all, and those that are started again share a new one. A VM has up to
 	// 24 disks (one for each image, writable layer and volume), beyond which a
 	// start fails with `sandbox_full`. Codes:
-	// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+	// `sandbox_exists`, `invalid_name`, and those of a container's resources
+	// and networks.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8390,9 +8426,11 @@ type ClientWithResponsesInterface interface {
 	// booted when the first of its containers starts, and switched off when
 	// the last of them has ended; until then, and after, it is a record.
 	//
-	// The containers of a sandbox have one network, so that each reaches the
-	// others on 127.0.0.1, one host name (the sandbox's), one System V and
-	// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+	// The containers of a sandbox have the sandbox's networks, addresses and
+	// published ports, and one loopback, so that each reaches the others on
+	// 127.0.0.1. On the networks each container's name leads to the VM. They
+	// have one host name (the sandbox's), one System V and POSIX IPC and one
+	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
 	// volume is the VM's until its end.
@@ -8401,7 +8439,8 @@ type ClientWithResponsesInterface interface {
 	// of all, and those that are started again share a new one. A VM has up to
 	// 24 disks (one for each image, writable layer and volume), beyond which a
 	// start fails with `sandbox_full`. Codes:
-	// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+	// `sandbox_exists`, `invalid_name`, and those of a container's resources
+	// and networks.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -14918,9 +14957,11 @@ func (c *ClientWithResponses) ListSandboxesWithResponse(ctx context.Context, par
 // booted when the first of its containers starts, and switched off when
 // the last of them has ended; until then, and after, it is a record.
 //
-// The containers of a sandbox have one network, so that each reaches the
-// others on 127.0.0.1, one host name (the sandbox's), one System V and
-// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+// The containers of a sandbox have the sandbox's networks, addresses and
+// published ports, and one loopback, so that each reaches the others on
+// 127.0.0.1. On the networks each container's name leads to the VM. They
+// have one host name (the sandbox's), one System V and POSIX IPC and one
+// /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
 // volume is the VM's until its end.
@@ -14929,7 +14970,8 @@ func (c *ClientWithResponses) ListSandboxesWithResponse(ctx context.Context, par
 // of all, and those that are started again share a new one. A VM has up to
 // 24 disks (one for each image, writable layer and volume), beyond which a
 // start fails with `sandbox_full`. Codes:
-// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+// `sandbox_exists`, `invalid_name`, and those of a container's resources
+// and networks.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14948,9 +14990,11 @@ func (c *ClientWithResponses) CreateSandboxWithBodyWithResponse(ctx context.Cont
 // booted when the first of its containers starts, and switched off when
 // the last of them has ended; until then, and after, it is a record.
 //
-// The containers of a sandbox have one network, so that each reaches the
-// others on 127.0.0.1, one host name (the sandbox's), one System V and
-// POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+// The containers of a sandbox have the sandbox's networks, addresses and
+// published ports, and one loopback, so that each reaches the others on
+// 127.0.0.1. On the networks each container's name leads to the VM. They
+// have one host name (the sandbox's), one System V and POSIX IPC and one
+// /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
 // volume is the VM's until its end.
@@ -14959,7 +15003,8 @@ func (c *ClientWithResponses) CreateSandboxWithBodyWithResponse(ctx context.Cont
 // of all, and those that are started again share a new one. A VM has up to
 // 24 disks (one for each image, writable layer and volume), beyond which a
 // start fails with `sandbox_full`. Codes:
-// `sandbox_exists`, `invalid_name`, and those of a container's resources.
+// `sandbox_exists`, `invalid_name`, and those of a container's resources
+// and networks.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
