@@ -42,7 +42,9 @@ const (
 	// ContainerHealth tells of a change of a container's health: status.
 	ContainerHealth EventType = "container.health_status"
 	ExecStarted     EventType = "exec.start"
-	ExecExited      EventType = "exec.exit"
+	// ExecExited tells of an exec's exitCode, or that it was lost with its
+	// container's run.
+	ExecExited EventType = "exec.exit"
 )
 
 // Event is something that happened. Events are kept in a bounded journal and
@@ -57,7 +59,7 @@ type Event struct {
 	// Labels are a container's, also for its execs.
 	Labels map[string]string
 	// Attributes depend on the type: exitCode, signal, image, command, oldName,
-	// status.
+	// status, lost.
 	Attributes map[string]string
 }
 

@@ -175,7 +175,7 @@ func (r *run) untilDone(ctx context.Context, try func() error) bool {
 // starts again to a pause. An update that the guest has not followed counts from
 // the next start on.
 func (r *run) recordEnd(end *ending, gone []store.Change) {
-	with := append(gone, r.e.tellsUpdate())
+	with := append(gone, r.e.tellsUpdate(), r.e.tellsLostExecs())
 	if end.exit == nil {
 		with = append(with, r.e.tellsFailure(end.err))
 	}

@@ -78,3 +78,11 @@ func (r *run) tellsExec(step store.ExecStep, t cardplane.EventType, exec string,
 func (r *run) tellsExecStart(x cardplane.Exec) store.Change {
 	return r.tellsExec(store.ExecStarted, cardplane.ExecStarted, x.ID, map[string]string{"command": x.Command[0]})
 }
+
+// tellsLostExecs returns what records the end of the execs that have ended with
+// the container's run, before they could be asked for their exit codes.
+func (e *entry) tellsLostExecs() store.Change {
+	return store.EachExec(e.id, store.ExecStarted, func(id string) store.Change {
+		return store.TellExec(e.id, id, store.ExecEnded, e.tells(cardplane.ExecExited, map[string]string{"exec": id, "lost": "true"}))
+	})
+}

@@ -26,7 +26,8 @@ func TestKilledAtEveryEvent(t *testing.T) {
 			cardplane.ContainerExited, cardplane.ContainerRemoved,
 		}},
 		"failure": {(*plane).liveToFailure, []cardplane.EventType{
-			cardplane.ContainerCreated, cardplane.ContainerStarted, cardplane.ContainerFailed, cardplane.ContainerRemoved,
+			cardplane.ContainerCreated, cardplane.ContainerStarted, cardplane.ExecStarted, cardplane.ExecExited,
+			cardplane.ContainerFailed, cardplane.ContainerRemoved,
 		}},
 		"volume": {(*plane).liveVolume, []cardplane.EventType{
 			cardplane.VolumeCreated, cardplane.VolumeUpdated, cardplane.VolumeRemoved,
@@ -83,7 +84,7 @@ func (p *plane) liveWithChanges() (string, error) {
 }
 
 func (p *plane) liveToFailure() (string, error) {
-	return p.through((*plane).stepStart, (*plane).stepKillMachine)
+	return p.through((*plane).stepStart, (*plane).stepLongExec, (*plane).stepKillMachine)
 }
 
 func (p *plane) stepStart(c cardplane.Container) error {
@@ -143,6 +144,16 @@ func (p *plane) stepExec(c cardplane.Container) error {
 		return err
 	}
 	return p.awaitTold(c.ID, cardplane.ExecExited, 1)
+}
+
+// stepLongExec starts an exec that ends with its machine.
+func (p *plane) stepLongExec(c cardplane.Container) error {
+	if c.State == cardplane.Running {
+		if _, err := p.Exec(p.w.ctx, c.ID, cardplane.ExecSpec{Command: []string{"sleep", "1000"}}, "key"); err != nil {
+			return err
+		}
+	}
+	return p.awaitTold(c.ID, cardplane.ExecStarted, 1)
 }
 
 func (p *plane) stepRestart(c cardplane.Container) error {

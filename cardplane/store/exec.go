@@ -123,27 +123,52 @@ func DropExecs(container string) Change {
 }
 
 // LoadExecs returns the execs of a container, ordered by id.
-func (s *Store) LoadExecs(container string) ([]Exec, error) {
-	var all []Exec
-	prefix := []byte(container + "/")
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketExecs).Cursor()
-		for k, raw := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, raw = c.Next() {
-			var v execValue
-			if err := json.Unmarshal(raw, &v); err != nil {
-				return fmt.Errorf("%s: %w", k, err)
-			}
-			if err := v.checkVersion(); err != nil {
-				return fmt.Errorf("%s: %w", k, err)
-			}
-			all = append(all, Exec{ID: string(k[len(prefix):]), Command: v.Command, TTY: v.TTY, Stdin: v.Stdin, StartedAt: v.StartedAt, Told: v.Told})
-		}
-		return nil
+func (s *Store) LoadExecs(container string) (all []Exec, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		all, err = execs(tx, container)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load execs of container %s: %w", container, err)
 	}
 	return all, nil
+}
+
+func execs(tx *bbolt.Tx, container string) ([]Exec, error) {
+	var all []Exec
+	prefix := []byte(container + "/")
+	c := tx.Bucket(bucketExecs).Cursor()
+	for k, raw := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, raw = c.Next() {
+		var v execValue
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, fmt.Errorf("%s: %w", k, err)
+		}
+		if err := v.checkVersion(); err != nil {
+			return nil, fmt.Errorf("%s: %w", k, err)
+		}
+		all = append(all, Exec{ID: string(k[len(prefix):]), Command: v.Command, TTY: v.TTY, Stdin: v.Stdin, StartedAt: v.StartedAt, Told: v.Told})
+	}
+	return all, nil
+}
+
+// EachExec makes a change for each exec of a container that has come to step and
+// no further.
+func EachExec(container string, step ExecStep, change func(id string) Change) Change {
+	return func(tx *bbolt.Tx) error {
+		all, err := execs(tx, container)
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			if e.Told != step {
+				continue
+			}
+			if err := change(e.ID)(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 func removeExecs(tx *bbolt.Tx, container string) error {

@@ -976,7 +976,7 @@ type EndReason string
 
 // Event Example: {"attributes":{"exitCode":"0"},"name":"web-1","sequence":42,"subject":"3f2b8c1d9e4a5f60718293a4b5c6d7e8","time":"2026-01-02T15:04:07Z","type":"container.exit"}
 type Event struct {
-	// Attributes Such as exitCode, signal, or the status of a container.health_status.
+	// Attributes Such as exitCode, signal, or the status of a container.health_status. An exec.exit has lost instead of exitCode where the exec has ended with its container.
 	Attributes *map[string]string `json:"attributes,omitempty"`
 
 	// Labels The container's, also for its execs.
