@@ -41,6 +41,7 @@ type part struct {
 
 var parts = []part{
 	{"cold", starts}, {"exec", execRoundTrip}, {"vsock", vsockDevice}, {"streams", streams}, {"memory", memory}, {"eight", eightAtOnce}, {"api", api},
+	{"networks", networks}, {"volumes", volumes}, {"audit", audit},
 	{"emulated", emulatedHost},
 }
 

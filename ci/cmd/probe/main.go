@@ -9,14 +9,19 @@
 //	probe orphans N          leave N zombies behind and exit
 //	probe exit N             exit with N
 //	probe vsock PORT         serve the vsock benchmark (see package vsockbench)
+//	probe serve PORT         serve the network benchmark (see package netbench)
+//	probe fetch N ADDRESS    measure a server of it with N bytes, and print that
+//	probe disk N FILE        measure a file of N bytes (see package diskbench), and print that
 //	probe forever            wait until killed, deaf to SIGTERM
 package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -24,6 +29,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cardplane/cardplane/ci/diskbench"
+	"github.com/cardplane/cardplane/ci/netbench"
 	"github.com/cardplane/cardplane/ci/vsockbench"
 	"github.com/mdlayher/vsock"
 )
@@ -38,9 +45,15 @@ func main() {
 	}
 }
 
+// What is measured at once: requests of the network, and operations on a file.
+const requests, operations = 2000, 2000
+
 func run(args []string) error {
 	if len(args) == 0 {
 		return errors.New("say what to do")
+	}
+	if (args[0] == "fetch" || args[0] == "disk") && len(args) < 3 {
+		return fmt.Errorf("%s: say how many bytes and where", args[0])
 	}
 	n := 0
 	if len(args) > 1 {
@@ -72,6 +85,19 @@ func run(args []string) error {
 		}
 		fmt.Println("listening")
 		return vsockbench.Serve(l)
+	case "serve":
+		l, err := net.Listen("tcp", fmt.Sprint(":", n))
+		if err != nil {
+			return err
+		}
+		fmt.Println("listening")
+		return netbench.Serve(l)
+	case "fetch":
+		r, err := netbench.Measure(args[2], int64(n), requests)
+		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(r))
+	case "disk":
+		r, err := diskbench.Measure(args[2], int64(n), operations)
+		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(r))
 	case "forever":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("waiting")
