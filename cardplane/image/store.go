@@ -145,6 +145,12 @@ func lockDir(path string) (*os.File, error) {
 	return f, nil
 }
 
+// unlockDir ends a lockDir. A child of this process that is between fork and exec
+// has the file open too, so that closing it alone would not.
+func unlockDir(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 // recover loads the index and sweeps what it does not lead to.
 func (s *Store) recover() error {
 	if err := s.loadIndex(); err != nil {
@@ -179,7 +185,7 @@ func (s *Store) Close() error {
 	s.cancel()
 	s.work.Wait()
 	s.trust.close()
-	return s.lock.Close()
+	return unlockDir(s.lock)
 }
 
 var errClosed = errors.New("image store is closed")
