@@ -62,6 +62,9 @@ type Config struct {
 const (
 	// startTimeout bounds how long a daemon may take until it answers, or ends.
 	startTimeout = 2 * time.Minute
+	// nestedBootTimeout bounds how long a guest of a compute host that may be
+	// emulated takes to boot, beside seven others.
+	nestedBootTimeout = 4 * time.Minute
 	// closeTimeout bounds the end of a stack with its containers.
 	closeTimeout = 5 * time.Minute
 )
@@ -127,6 +130,7 @@ func (s *Stack) prepare() (err error) {
 		"--templates", "0", // made behind a test's back, they would take its processors
 	}, cfg.CardArgs...)}
 	if cfg.ComputeHost != "" {
+		s.card.args = append([]string{"--boot-timeout", nestedBootTimeout.String()}, s.card.args...)
 		return nil // two machines need no curtain
 	}
 	return errors.Join(local.hide(cardDir, cfg.Guest), local.apart(cfg.Reachable), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
