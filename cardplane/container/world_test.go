@@ -215,7 +215,7 @@ func TestConformance(t *testing.T) {
 	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
 		p := newWorld(t, "").open(nil)
 		return cardplanetest.Harness{
-			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Networks: p.Networks(), Sandboxes: p.Sandboxes(), Events: p.events, System: p.system(), Image: "test",
+			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Networks: p.Networks(), Configs: p.Configs(), Secrets: p.Secrets(), Sandboxes: p.Sandboxes(), Events: p.events, System: p.system(), Image: "test",
 		}
 	})
 }

@@ -785,6 +785,9 @@ type ContainerSpec struct {
 	// Command Replaces the image's command.
 	Command *[]string `json:"command,omitempty"`
 
+	// Configs Configs that it has as files. They are replaced while it runs when the configs change.
+	Configs *[]ContentMount `json:"configs,omitempty"`
+
 	// Entrypoint Replaces the image's entrypoint and drops its command.
 	Entrypoint *[]string `json:"entrypoint,omitempty"`
 
@@ -846,6 +849,9 @@ type ContainerSpec struct {
 	// so is the network, which is a loopback: `networks` and `ports` are
 	// refused likewise.
 	Sandbox *string `json:"sandbox,omitempty"`
+
+	// Secrets The same of secrets.
+	Secrets *[]ContentMount `json:"secrets,omitempty"`
 
 	// Security What the container's processes may ask of the guest's kernel. The VM is
 	// the boundary between containers in any case.
@@ -1873,9 +1879,7 @@ type SandboxResources struct {
 
 // SandboxSpec defines model for SandboxSpec.
 type SandboxSpec struct {
-	// Configs Configs that it has as files. They are replaced while it runs when the configs change.
-	Configs *[]ContentMount    `json:"configs,omitempty"`
-	Labels  *map[string]string `json:"labels,omitempty"`
+	Labels *map[string]string `json:"labels,omitempty"`
 
 	// Name Unique. Made up when it is left out.
 	Name *string `json:"name,omitempty"`
@@ -1888,9 +1892,6 @@ type SandboxSpec struct {
 
 	// Resources The size of its VM.
 	Resources *SandboxResources `json:"resources,omitempty"`
-
-	// Secrets The same of secrets.
-	Secrets *[]ContentMount `json:"secrets,omitempty"`
 }
 
 // SandboxState idle: none of its containers runs, and it takes nothing of the compute host. starting: all of those that are active are starting. running: its VM runs a program.
@@ -2726,7 +2727,7 @@ type ClientInterface interface {
 	// UpdateConfigWithBody Give a config new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The config itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -2738,7 +2739,7 @@ type ClientInterface interface {
 	// UpdateConfig Give a config new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The config itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -3380,7 +3381,7 @@ type ClientInterface interface {
 	// UpdateSecretWithBody Give a secret new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The secret itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -3392,7 +3393,7 @@ type ClientInterface interface {
 	// UpdateSecret Give a secret new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The secret itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -3639,7 +3640,7 @@ func (c *Client) GetConfig(ctx context.Context, config ConfigRef, reqEditors ...
 // UpdateConfigWithBody Give a config new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The config itself is changed in
 // either case. Codes: `content_too_large`.
 //
@@ -3661,7 +3662,7 @@ func (c *Client) UpdateConfigWithBody(ctx context.Context, config ConfigRef, con
 // UpdateConfig Give a config new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The config itself is changed in
 // either case. Codes: `content_too_large`.
 //
@@ -5063,7 +5064,7 @@ func (c *Client) GetSecret(ctx context.Context, secret SecretRef, reqEditors ...
 // UpdateSecretWithBody Give a secret new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The secret itself is changed in
 // either case. Codes: `content_too_large`.
 //
@@ -5085,7 +5086,7 @@ func (c *Client) UpdateSecretWithBody(ctx context.Context, secret SecretRef, con
 // UpdateSecret Give a secret new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The secret itself is changed in
 // either case. Codes: `content_too_large`.
 //
@@ -9206,7 +9207,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateConfigWithBodyWithResponse Give a config new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The config itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -9218,7 +9219,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateConfigWithResponse Give a config new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The config itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -9926,7 +9927,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateSecretWithBodyWithResponse Give a secret new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The secret itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -9938,7 +9939,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateSecretWithResponse Give a secret new content or labels.
 	//
 	// Containers that run get the new content, each file at once and whole, before
-	// the answer; one that is being started is waited for. A container that cannot be
+	// the answer; one that is being started gets it too. A container that cannot be
 	// reached is the error, and gets it once it can be. The secret itself is changed in
 	// either case. Codes: `content_too_large`.
 	//
@@ -16728,7 +16729,7 @@ func (c *ClientWithResponses) GetConfigWithResponse(ctx context.Context, config 
 // UpdateConfigWithBodyWithResponse Give a config new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The config itself is changed in
 // either case. Codes: `content_too_large`.
 //
@@ -16746,7 +16747,7 @@ func (c *ClientWithResponses) UpdateConfigWithBodyWithResponse(ctx context.Conte
 // UpdateConfigWithResponse Give a config new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The config itself is changed in
 // either case. Codes: `content_too_large`.
 //
@@ -17910,7 +17911,7 @@ func (c *ClientWithResponses) GetSecretWithResponse(ctx context.Context, secret 
 // UpdateSecretWithBodyWithResponse Give a secret new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The secret itself is changed in
 // either case. Codes: `content_too_large`.
 //
@@ -17928,7 +17929,7 @@ func (c *ClientWithResponses) UpdateSecretWithBodyWithResponse(ctx context.Conte
 // UpdateSecretWithResponse Give a secret new content or labels.
 //
 // Containers that run get the new content, each file at once and whole, before
-// the answer; one that is being started is waited for. A container that cannot be
+// the answer; one that is being started gets it too. A container that cannot be
 // reached is the error, and gets it once it can be. The secret itself is changed in
 // either case. Codes: `content_too_large`.
 //
