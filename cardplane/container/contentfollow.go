@@ -12,13 +12,29 @@ import (
 // delivery brings a run's configs and secrets into its guest, and keeps them as
 // they are in the store.
 type delivery struct {
-	run *run
+	run  *run
+	ctx  context.Context
+	stop context.CancelFunc
 
 	mu sync.Mutex
 	// brought is which version of each the guest has. A guest that had them from
 	// an earlier control plane is brought them once more, and leaves the same ones
 	// alone.
 	brought map[place]int64
+}
+
+func newDelivery(r *run) *delivery {
+	d := &delivery{run: r}
+	d.ctx, d.stop = context.WithCancel(r.ctx)
+	return d
+}
+
+// end returns once nothing is brought any more, and nothing will be: a guest keeps
+// files for a container that it has forgotten.
+func (d *delivery) end() {
+	d.stop()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 }
 
 // begin brings all of them, before the program is started: a start that has failed
@@ -32,8 +48,14 @@ func (d *delivery) begin(ctx context.Context, sb *sandbox.Sandbox) error {
 
 // bring brings those that the guest does not have in their latest version.
 func (d *delivery) bring(ctx context.Context, sb *sandbox.Sandbox) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.ctx.Err() != nil {
+		return nil // the next run has them from its start
+	}
 	spec := d.run.e.record().Container.Spec
 	for _, kind := range kinds {
 		for i, m := range spec.Contents(kind) {

@@ -113,8 +113,8 @@ func (e *entry) bringContent(ctx context.Context, c cardplane.Content) error {
 	if err == nil {
 		err = r.command(ctx, func(ctx context.Context) error { return r.files.bring(ctx, r.sb) })
 	}
-	if err == nil || sandbox.Lost(err) || !e.snapshot().State.Active() {
-		return nil
+	if err == nil || sandbox.Lost(err) || r != nil && r.files.ctx.Err() != nil || !e.snapshot().State.Active() {
+		return nil // or its run has ended
 	}
 	known := apierr.From(err)
 	return apierr.New(known.Class, known.Code, "the %s %q is updated, but container %s gets it later: %w", c.Kind, c.Name, state.Name, err)

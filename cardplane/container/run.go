@@ -124,6 +124,7 @@ func detached(ctx context.Context) bool {
 func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	ctx, cancel := context.WithCancel(r.ctx)
 	var helpers sync.WaitGroup
+	defer r.files.end()
 	defer helpers.Wait()
 	defer cancel()
 
