@@ -81,6 +81,9 @@ type ContainerSpec struct {
 	Security Security `json:",omitzero"`
 	// Volumes are mounted into it, MaxVolumeMounts at most.
 	Volumes []VolumeMount `json:",omitempty"`
+	// Configs and Secrets are files of it, MaxContentMounts of each at most.
+	Configs []ContentMount `json:",omitempty"`
+	Secrets []ContentMount `json:",omitempty"`
 	// Networks are those that it is on, MaxNICs at most; the first one leads
 	// out. Nil means DefaultNetwork, or none where the host has no networks; an
 	// empty list is none.
@@ -254,7 +257,7 @@ const (
 	WaitHealthy WaitCondition = "healthy"
 )
 
-// PruneFilter selects containers, images, volumes or sandboxes in Prune.
+// PruneFilter selects containers, images, volumes, sandboxes or content in Prune.
 type PruneFilter struct {
 	// Labels are as in ContainerFilter.
 	Labels []string
@@ -265,11 +268,12 @@ type PruneFilter struct {
 // Pruned says what Prune has removed.
 type Pruned struct {
 	// IDs are what is gone, in order of creation: ids of containers and
-	// images, names of volumes, networks and sandboxes.
+	// images, names of all else.
 	IDs []string
 	// Bytes is what that took: of images on the card's disk, of containers
 	// their logs there and their writable layers on the compute host, of
-	// volumes their disks there, as far as that could be asked.
+	// volumes their disks there, as far as that could be asked, and of content its
+	// length.
 	Bytes int64
 }
 

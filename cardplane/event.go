@@ -22,6 +22,12 @@ const (
 	VolumeRemoved  EventType = "volume.remove"
 	NetworkCreated EventType = "network.create"
 	NetworkRemoved EventType = "network.remove"
+	ConfigCreated  EventType = "config.create"
+	ConfigUpdated  EventType = "config.update"
+	ConfigRemoved  EventType = "config.remove"
+	SecretCreated  EventType = "secret.create"
+	SecretUpdated  EventType = "secret.update"
+	SecretRemoved  EventType = "secret.remove"
 	SandboxCreated EventType = "sandbox.create"
 	SandboxRemoved EventType = "sandbox.remove"
 	// NetworkConnected and NetworkDisconnected are of containers: network.

@@ -19,7 +19,7 @@ func fill(v reflect.Value, seed *int64) {
 		v.SetString("s" + string(rune('a'+*seed%26)))
 	case reflect.Int, reflect.Int64, reflect.Int32:
 		v.SetInt(*seed)
-	case reflect.Uint16, reflect.Uint8:
+	case reflect.Uint32, reflect.Uint16, reflect.Uint8:
 		v.SetUint(uint64(*seed))
 	case reflect.Bool:
 		v.SetBool(true)
@@ -66,6 +66,9 @@ func roundTrip[D, A any](t *testing.T, to func(D) A, from func(A) D, adjust func
 
 func TestNothingIsLost(t *testing.T) {
 	roundTrip(t, apimodel.SpecToAPI, apimodel.SpecFromAPI, nil)
+	roundTrip(t, apimodel.ConfigToAPI, apimodel.ConfigFromAPI, func(c *cardplane.Content) { c.Kind = cardplane.KindConfig })
+	roundTrip(t, apimodel.SecretToAPI, apimodel.SecretFromAPI, func(c *cardplane.Content) { c.Kind, c.Data = cardplane.KindSecret, nil })
+	roundTrip(t, apimodel.ContentSpecToAPI, apimodel.ContentSpecFromAPI, nil)
 	roundTrip(t, apimodel.ExecSpecToAPI, apimodel.ExecSpecFromAPI, nil)
 	roundTrip(t, apimodel.LogRecordToAPI, apimodel.LogRecordFromAPI, nil)
 	roundTrip(t, apimodel.ImageToAPI, apimodel.ImageFromAPI, nil)

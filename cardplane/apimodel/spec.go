@@ -34,6 +34,8 @@ func SpecToAPI(s cardplane.ContainerSpec) cardapi.ContainerSpec {
 		StopTimeoutSeconds: s.StopSeconds,
 		Healthcheck:        healthcheckToAPI(s.Healthcheck),
 		Volumes:            mountsToAPI(s.Volumes),
+		Configs:            optionalEach(s.Configs, contentToAPI),
+		Secrets:            optionalEach(s.Secrets, contentToAPI),
 		Networks:           nicsToAPI(s.Networks),
 		Ports:              optionalEach(s.Ports, portToAPI),
 	}
@@ -103,6 +105,8 @@ func SpecFromAPI(s cardapi.ContainerSpec) cardplane.ContainerSpec {
 		Sysctls:      value(s.Sysctls),
 		Security:     securityFromAPI(value(s.Security)),
 		Volumes:      mountsFromAPI(s.Volumes),
+		Configs:      eachOf(s.Configs, contentFromAPI),
+		Secrets:      eachOf(s.Secrets, contentFromAPI),
 		Networks:     nicsFromAPI(s.Networks),
 		Ports:        eachOf(s.Ports, portFromAPI),
 	}

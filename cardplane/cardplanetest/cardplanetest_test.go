@@ -20,6 +20,6 @@ func TestMemoryConforms(t *testing.T) {
 		if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")), cardplane.LoadOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		return cardplanetest.Harness{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System(), Image: "test"}
+		return cardplanetest.Harness{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Configs: m.Configs(), Secrets: m.Secrets(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System(), Image: "test"}
 	})
 }

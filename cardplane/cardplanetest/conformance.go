@@ -19,6 +19,8 @@ type Harness struct {
 	Volumes    cardplane.VolumeService
 	Sandboxes  cardplane.SandboxService
 	Networks   cardplane.NetworkService
+	Configs    cardplane.ContentService
+	Secrets    cardplane.ContentService
 	Events     cardplane.EventService
 	System     cardplane.SystemService
 	// Image is a reference of an image that is there and has the programs
@@ -98,6 +100,11 @@ func Conform(t *testing.T, start func(t *testing.T) Harness) {
 		"networks":         (*suite).networks,
 		"network of a run": (*suite).networkOfRun,
 		"sandboxes":        (*suite).sandboxes,
+
+		"configs":            (*suite).configs,
+		"secrets":            (*suite).secrets,
+		"content of a run":   (*suite).contentOfRun,
+		"content in sandbox": (*suite).contentInSandbox,
 
 		"containers in a sandbox": (*suite).containersInSandbox,
 		"network of a sandbox":    (*suite).networkOfSandbox,

@@ -57,6 +57,9 @@ func (s *containerService) Create(_ context.Context, spec cardplane.ContainerSpe
 	if err := m.checkSpecLocked(spec); err != nil {
 		return cardplane.Container{}, err
 	}
+	if spec, err = m.completeContentsLocked(spec); err != nil {
+		return cardplane.Container{}, err
+	}
 	if err := m.checkNetworksLocked(spec.Networks, spec.Ports); err != nil {
 		return cardplane.Container{}, err
 	}

@@ -32,6 +32,9 @@ func (s *containerService) openRoot(ref, path string) (*os.File, error) {
 			return nil, err
 		}
 		m.roots = append(m.roots, c.root)
+		if err := m.writeContentsLocked(c); err != nil {
+			return nil, err
+		}
 	}
 	return os.Open(c.root)
 }

@@ -35,8 +35,9 @@ type Memory struct {
 	volumes    []cardplane.Volume // in order of creation
 	sandboxes  []*box             // in order of creation
 	networks   []cardplane.Network
-	subnets    int // given to networks
-	hosts      int // and to interfaces
+	contents   []cardplane.Content // of both kinds, in order of creation
+	subnets    int                 // given to networks
+	hosts      int                 // and to interfaces
 	events     []cardplane.Event
 	programs   map[string]Program
 	version    cardplane.VersionInfo

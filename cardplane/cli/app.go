@@ -109,7 +109,7 @@ func (a *App) Root() *cobra.Command {
 		a.stopCommand(), a.restartCommand(), a.pauseCommand(), a.unpauseCommand(), a.killCommand(), a.renameCommand(), a.rmCommand(),
 		a.updateCommand(), a.containerCommand(),
 		a.imagesCommand(), a.loadCommand(), a.pullCommand(), a.rmiCommand(),
-		a.saveCommand(), a.tagCommand(), a.untagCommand(), a.historyCommand(), a.imageCommand(), a.systemCommand(), a.volumeCommand(), a.networkCommand(), a.portCommand(), a.sandboxCommand(),
+		a.saveCommand(), a.tagCommand(), a.untagCommand(), a.historyCommand(), a.imageCommand(), a.systemCommand(), a.volumeCommand(), a.configCommand(), a.secretCommand(), a.networkCommand(), a.portCommand(), a.sandboxCommand(),
 		a.eventsCommand(), a.versionCommand(), a.doctorCommand(), a.contextCommand(), a.proxyCommand(),
 	)
 	group(root)

@@ -59,7 +59,7 @@ func newPlane(t *testing.T) *plane {
 	}
 	log, _ := test.NewNullLogger()
 	p := &plane{Memory: m, t: t, path: filepath.Join(dir, "s"), requests: newOutput()}
-	api := httpapi.New(httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()}, log)
+	api := httpapi.New(httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Configs: m.Configs(), Secrets: m.Secrets(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()}, log)
 	p.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(p.requests, r.URL.Path+"\n")
 		if p.dropped != "" && strings.HasSuffix(r.URL.Path, p.dropped) {

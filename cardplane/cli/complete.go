@@ -53,6 +53,13 @@ var completers = map[string]completer{
 	"volume resize":  first(volumes),
 	"volume rm":      volumes,
 
+	"config inspect": contents((*httpclient.Client).Configs),
+	"config update":  first(contents((*httpclient.Client).Configs)),
+	"config rm":      contents((*httpclient.Client).Configs),
+	"secret inspect": contents((*httpclient.Client).Secrets),
+	"secret update":  first(contents((*httpclient.Client).Secrets)),
+	"secret rm":      contents((*httpclient.Client).Secrets),
+
 	"sandbox inspect":    sandboxes,
 	"sandbox rm":         sandboxes,
 	"network inspect":    networks,
@@ -64,8 +71,10 @@ var completers = map[string]completer{
 
 // flagCompleters are what flags take that name objects, by the flag's name.
 var flagCompleters = map[string]completer{
+	"config":  contents((*httpclient.Client).Configs),
 	"exec":    execs,
 	"sandbox": sandboxes,
+	"secret":  contents((*httpclient.Client).Secrets),
 	"volume":  volumesOfMounts,
 }
 
@@ -174,6 +183,20 @@ func volumes(ctx context.Context, client *httpclient.Client, args []string, last
 		}
 	}
 	return out, err
+}
+
+// contents proposes names of configs or secrets.
+func contents(service func(*httpclient.Client) cardplane.ContentService) completer {
+	return func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+		list, err := service(client).List(ctx, cardplane.ContentFilter{})
+		var out []string
+		for _, c := range list {
+			if proposes(c.Name, false, args, last) {
+				out = append(out, c.Name)
+			}
+		}
+		return out, err
+	}
 }
 
 // networks proposes names of networks.

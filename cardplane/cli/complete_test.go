@@ -28,6 +28,11 @@ func TestCompletion(t *testing.T) {
 	running := p.must("run", "-d", "--name", "old", "test", "sleep", "1000")
 	exec := p.must("exec", "-d", "old", "sleep", "1000")
 	p.must("volume", "create", "data")
+	for _, args := range [][]string{{"config", "create", "app.conf", "-"}, {"secret", "create", "key", "-"}} {
+		if r := p.run("x", args...); r.code != 0 {
+			t.Fatalf("%+v", r)
+		}
+	}
 	for _, tc := range []struct{ args, want string }{
 		{"start |", "new :4"},
 		{"stop |", "old :4"},
@@ -47,6 +52,11 @@ func TestCompletion(t *testing.T) {
 		{"attach new --exec |", ":4"},
 		{"run -v |", "data: :6"},
 		{"create --volume x", ":4"},
+		{"config inspect |", "app.conf :4"},
+		{"secret update |", "key :4"},
+		{"secret update key |", ":4"},
+		{"run --secret |", "key :4"},
+		{"run --config |", "app.conf :4"},
 		{"volume resize |", "data :4"},
 		{"volume resize data |", ":4"},
 		{"wait --condition |", "not-running next-exit removed healthy :4"},

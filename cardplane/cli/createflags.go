@@ -22,6 +22,7 @@ type createFlags struct {
 	pids                    int64
 	env, labels, logOptions []string
 	volumes, mounts         []string
+	contents                contentFlags
 	networks                networkFlags
 	restart                 string
 	interactive, tty        bool
@@ -51,6 +52,7 @@ func (f *createFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVarP(&f.labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
 	flags.StringArrayVarP(&f.volumes, "volume", "v", nil, "mount a volume, NAME:PATH or NAME:PATH:ro; one that does not exist is created")
 	flags.StringArrayVar(&f.mounts, "mount", nil, "mount a volume: type=volume,source=NAME,target=PATH[,volume-subpath=DIR][,readonly]")
+	f.contents.register(flags)
 	f.networks.register(flags)
 	flags.StringVar(&f.stopSignal, "stop-signal", "", "signal that asks the program to end")
 	flags.BoolVarP(&f.interactive, "interactive", "i", false, "keep stdin open")
@@ -83,6 +85,9 @@ func (f *createFlags) spec(args []string, getenv func(string) string) (cardplane
 	spec.Labels = labelMap(f.labels)
 	var err error
 	if spec.Volumes, err = volumeMounts(f.volumes, f.mounts); err != nil {
+		return spec, err
+	}
+	if err := f.contents.apply(&spec); err != nil {
 		return spec, err
 	}
 	if spec.Networks, spec.Ports, err = f.networks.parse(); err != nil {

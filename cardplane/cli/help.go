@@ -19,7 +19,7 @@ var groups = []struct {
 	{"life", "A container's life:", []string{"run", "create", "start", "stop", "restart", "pause", "unpause", "kill", "wait", "rename", "update", "rm", "container"}},
 	{"inside", "What goes on in it:", []string{"ps", "inspect", "logs", "exec", "execs", "attach", "cp", "port", "port-forward", "top", "stats"}},
 	{"images", "Images:", []string{"images", "image", "pull", "load", "save", "tag", "untag", "history", "rmi"}},
-	{"volumes", "Volumes, networks and sandboxes:", []string{"volume", "network", "sandbox"}},
+	{"volumes", "Volumes, configs, secrets, networks and sandboxes:", []string{"volume", "config", "secret", "network", "sandbox"}},
 	{"plane", "The control plane:", []string{"events", "system", "doctor", "version", "context", "proxy", "completion", "help"}},
 }
 

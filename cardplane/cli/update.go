@@ -50,14 +50,7 @@ func (a *App) updateCommand() *cobra.Command {
 }
 
 func (f *updateFlags) update(cmd *cobra.Command) (cardplane.ContainerUpdate, error) {
-	u := cardplane.ContainerUpdate{Labels: make(map[string]*string)}
-	for _, key := range f.unlabel {
-		u.Labels[key] = nil
-	}
-	for _, label := range f.labels {
-		key, value, _ := strings.Cut(label, "=")
-		u.Labels[key] = &value
-	}
+	u := cardplane.ContainerUpdate{Labels: labelChanges(f.labels, f.unlabel)}
 	if f.restart != "" {
 		p, err := parseRestart(f.restart)
 		if err != nil {
@@ -88,4 +81,18 @@ func (f *updateFlags) resources(u *cardplane.ContainerUpdate) error {
 		u.VCPUs = &n
 	}
 	return nil
+}
+
+// labelChanges are the changes that set labels, each KEY or KEY=VALUE, and remove
+// those with the keys of unlabel.
+func labelChanges(labels, unlabel []string) map[string]*string {
+	changes := make(map[string]*string)
+	for _, key := range unlabel {
+		changes[key] = nil
+	}
+	for _, label := range labels {
+		key, value, _ := strings.Cut(label, "=")
+		changes[key] = &value
+	}
+	return changes
 }

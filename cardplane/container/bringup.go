@@ -244,6 +244,7 @@ func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.Container
 		config.WhenFull = guestapi.WhenFullDrop
 	}
 	_, config.Sysctls = ocispec.Sysctls(c.Spec)
+	planContents(c.Spec, &config)
 	return config
 }
 
@@ -297,6 +298,7 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before []cardplane.Timing)
 			return err
 		}
 	}
+	r.setProcess(p.spec.Process)
 	started, err := r.putContainer(sb, p)
 	if err != nil {
 		return err
@@ -317,7 +319,6 @@ func (r *run) runProgram(sb *sandbox.Sandbox, p plan, before []cardplane.Timing)
 	if err != nil {
 		return fmt.Errorf("record the start: %w", err)
 	}
-	r.setProcess(p.spec.Process)
 	return nil
 }
 
@@ -328,6 +329,9 @@ func (r *run) putContainer(sb *sandbox.Sandbox, p plan) (c guestapi.Container, e
 			if !apierr.Is(err, "container_not_found") {
 				return err
 			}
+		}
+		if err := r.files.begin(ctx, sb); err != nil {
+			return err
 		}
 		c, err = sb.Guest().PutContainer(ctx, r.e.id, p.config)
 		return err

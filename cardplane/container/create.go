@@ -77,6 +77,9 @@ func (s *Service) create(ctx context.Context, spec cardplane.ContainerSpec, reco
 	if err := s.confirmNetworks(ctx, spec.Networks); err != nil {
 		return cardplane.Container{}, err
 	}
+	if err := s.confirmContents(spec); err != nil {
+		return cardplane.Container{}, err
+	}
 	undo, err := s.makeVolumes(ctx, spec)
 	if err != nil {
 		return cardplane.Container{}, err
@@ -168,8 +171,8 @@ func (s *Service) record(rec store.Record, recorded []func(cardplane.Container) 
 	}
 }
 
-// confirm makes sure that neither the image nor a volume, a network or the
-// sandbox was removed before the container that uses it was recorded, from when
+// confirm makes sure that neither the image nor a volume, a network, content or
+// the sandbox was removed before the container that uses it was recorded, from when
 // on it cannot be.
 func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, error) {
 	c := e.snapshot()
@@ -177,7 +180,7 @@ func (s *Service) confirm(ctx context.Context, e *entry) (cardplane.Container, e
 	if err != nil {
 		err = atImage(err)
 	} else {
-		err = errors.Join(s.confirmVolumes(ctx, c.Spec), s.confirmNetworks(ctx, c.Spec.Networks), s.confirmSandbox(c.Spec))
+		err = errors.Join(s.confirmVolumes(ctx, c.Spec), s.confirmNetworks(ctx, c.Spec.Networks), s.confirmContents(c.Spec), s.confirmSandbox(c.Spec))
 	}
 	if apierr.ClassOf(err) == apierr.NotFound {
 		if rerr := s.forget(e); rerr != nil {

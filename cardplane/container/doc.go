@@ -44,6 +44,12 @@
 // done it. The helpers of a run end before its end is recorded. Only images,
 // which are files beside the store, have events that follow.
 //
+// # Configs and secrets
+//
+// They are brought into the guest before the program is started. From then on a
+// helper of the run brings what has changed, also what changed while the host or
+// this control plane was away. The guest leaves what is the same alone.
+//
 // # Networks
 //
 // A start gives the run its interfaces in one transaction with the leases of

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/openapi/guestapi"
@@ -12,27 +11,6 @@ import (
 
 // shortID is how many digits of its id are a name of a container.
 const shortID = 12
-
-// zones tells of changes of the names on networks.
-type zones struct {
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced at every change
-}
-
-func newZones() *zones { return &zones{changed: make(chan struct{})} }
-
-func (z *zones) announce() {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	close(z.changed)
-	z.changed = make(chan struct{})
-}
-
-func (z *zones) wait() <-chan struct{} {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	return z.changed
-}
 
 // guestNetwork is what a guest with these interfaces is told of its networks.
 func (s *Service) guestNetwork(interfaces []cardplane.Interface) guestapi.Network {

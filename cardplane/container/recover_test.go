@@ -164,6 +164,10 @@ func (w *world) killed(point crashPoint, do func(*plane)) {
 func (p *plane) live(script string, ended func(id string)) (id string, err error) {
 	spec := cardplane.ContainerSpec{Image: "test", Command: []string{"sh", "-c", script}}
 	published(&spec)
+	if _, err := p.Secrets().Create(p.w.ctx, cardplane.ContentSpec{Name: "key", Data: []byte("value")}, "key"); err != nil {
+		return "", err
+	}
+	secretAt("")(&spec)
 	c, err := p.Create(p.w.ctx, spec, "key")
 	if err != nil {
 		return "", err

@@ -61,6 +61,8 @@ type run struct {
 
 	net *wiring // of a machine of its own; nil where it shares one
 
+	files *delivery // of configs and secrets
+
 	pruned   []string       // execs that the guest has yet to forget; guarded by e.mu
 	helpers  sync.WaitGroup // watchers of execs, and freezes
 	over     bool           // no more helpers; guarded by e.mu
@@ -122,6 +124,7 @@ func detached(ctx context.Context) bool {
 func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	ctx, cancel := context.WithCancel(r.ctx)
 	var helpers sync.WaitGroup
+	defer r.files.end()
 	defer helpers.Wait()
 	defer cancel()
 
@@ -130,6 +133,9 @@ func (r *run) supervise(sb *sandbox.Sandbox) *ending {
 	helpers.Go(func() { exited <- r.awaitExit(ctx, sb) })
 	if r.net != nil {
 		helpers.Go(func() { r.net.follow(ctx, sb) })
+	}
+	if spec := r.e.record().Container.Spec; len(spec.Configs)+len(spec.Secrets) > 0 {
+		helpers.Go(func() { r.files.follow(ctx, sb) })
 	}
 	if r.e.record().Container.Spec.Healthcheck.Probes() {
 		helpers.Go(func() { r.watchHealth(ctx, sb) })

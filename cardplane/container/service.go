@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/content"
 	"github.com/cardplane/cardplane/cardplane/network"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
@@ -80,7 +81,10 @@ type Service struct {
 	boxes    boxes
 	volumes  *volume.Service
 	networks *network.Service
-	zones    *zones
+	zones    *bell // of the names on networks
+
+	contents map[cardplane.ContentKind]*content.Service
+	replaced *bell // of what configs and secrets hold
 }
 
 // maxGone bounds how many removed containers Wait still knows.
@@ -96,12 +100,15 @@ func Open(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, log: cfg.Log, kick: make(chan struct{}, 1),
 		entries: make(map[string]*entry), names: make(map[string]string), templates: newTemplates(),
-		zones: newZones(),
+		zones: newBell(), replaced: newBell(),
 	}
 	if s.volumes, err = volume.Open(cfg.Store, s.volumeUser, s.tellsVolume); err != nil {
 		return nil, err
 	}
 	if s.networks, err = network.Open(network.Config{Store: cfg.Store, InUse: s.networkUser, HostUses: s.hostUses, Tells: s.tellsNetwork}); err != nil {
+		return nil, err
+	}
+	if err := s.openContents(); err != nil {
 		return nil, err
 	}
 	s.cfg.ReachTimeout = cmp.Or(cfg.ReachTimeout, defaultReachTimeout)

@@ -142,6 +142,7 @@ func (e *entry) spawnLocked(r *run) (*run, error) {
 	r.e, r.svc, r.log = e, s, s.log.WithField("container", e.id)
 	r.stops, r.up, r.done = make(chan stopRequest), make(chan struct{}), make(chan struct{})
 	r.ctx, r.cancel = context.WithCancelCause(s.ctx)
+	r.files = newDelivery(r)
 	if r.seat == nil {
 		r.net = &wiring{wired: containerWired{e}, svc: s, ctx: r.ctx, log: r.log}
 	}

@@ -32,6 +32,9 @@ func TestKilledAtEveryEvent(t *testing.T) {
 		"volume": {(*plane).liveVolume, []cardplane.EventType{
 			cardplane.VolumeCreated, cardplane.VolumeUpdated, cardplane.VolumeRemoved,
 		}},
+		"secret": {(*plane).liveSecret, []cardplane.EventType{
+			cardplane.SecretCreated, cardplane.SecretUpdated, cardplane.SecretRemoved,
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, point := range crashPoints(t, tt.life) {
@@ -204,6 +207,22 @@ func (p *plane) liveVolume() (id string, err error) {
 		return made.ID, err
 	}
 	return made.ID, volumes.Remove(p.w.ctx, made.ID)
+}
+
+// liveSecret takes a secret from where it is to its removal.
+func (p *plane) liveSecret() (id string, err error) {
+	secrets := p.Secrets()
+	made, err := secrets.Create(p.w.ctx, cardplane.ContentSpec{Name: "key", Data: []byte("one")}, "key")
+	if err != nil {
+		return "", err
+	}
+	if _, err := secrets.Get(p.w.ctx, made.ID); apierr.Is(err, "secret_not_found") {
+		return made.ID, nil
+	}
+	if _, err := secrets.Update(p.w.ctx, made.ID, cardplane.ContentUpdate{Data: []byte("two")}); err != nil {
+		return made.ID, err
+	}
+	return made.ID, secrets.Remove(p.w.ctx, made.ID)
 }
 
 // told reports whether there is an event of an object.

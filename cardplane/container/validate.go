@@ -42,9 +42,11 @@ func (s *Service) complete(ctx context.Context, spec cardplane.ContainerSpec) (c
 	if err := checkVolumes(spec); err != nil {
 		return spec, err
 	}
-	ports, err := completeNetworks(spec.Networks, spec.Ports)
-	spec.Ports = ports
+	spec, err := completeContents(spec)
 	if err != nil {
+		return spec, err
+	}
+	if spec.Ports, err = completeNetworks(spec.Networks, spec.Ports); err != nil {
 		return spec, err
 	}
 	if err := checkOptions(spec); err != nil {

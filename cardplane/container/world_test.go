@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -49,6 +50,7 @@ type world struct {
 	killTimeout time.Duration
 	templates   int
 	wire        *linktest.Cutter // nil: the link cannot be cut
+	logged      io.Writer        // takes what control planes log; nil is the test's output
 
 	mu     sync.Mutex
 	agents []*agenttest.Agent
@@ -100,7 +102,7 @@ func (w *world) startAgent() (string, <-chan struct{}) {
 	return path, a.PoweredOff()
 }
 
-func testLog(t *testing.T) logrus.FieldLogger {
+func testLog(t *testing.T) *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(t.Output())
 	log.SetLevel(logrus.DebugLevel)
@@ -201,7 +203,13 @@ func (p *plane) forget(id string) {
 	}
 }
 
-func (p *plane) log() logrus.FieldLogger { return testLog(p.w.t) }
+func (p *plane) log() logrus.FieldLogger {
+	log := testLog(p.w.t)
+	if p.w.logged != nil {
+		log.SetOutput(p.w.logged)
+	}
+	return log
+}
 
 // freeze lets nothing that the control plane does from now on take effect, as
 // if it had been killed.
@@ -215,7 +223,7 @@ func TestConformance(t *testing.T) {
 	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
 		p := newWorld(t, "").open(nil)
 		return cardplanetest.Harness{
-			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Networks: p.Networks(), Sandboxes: p.Sandboxes(), Events: p.events, System: p.system(), Image: "test",
+			Containers: p, Images: p.Images(), Volumes: p.Volumes(), Networks: p.Networks(), Configs: p.Configs(), Secrets: p.Secrets(), Sandboxes: p.Sandboxes(), Events: p.events, System: p.system(), Image: "test",
 		}
 	})
 }

@@ -111,3 +111,12 @@ func newIdleTimer(cancel context.CancelFunc) *idleTimer {
 
 func (t *idleTimer) start() { t.timer.Reset(copyIdle) }
 func (t *idleTimer) stop()  { t.timer.Stop() }
+
+// PutFile puts a file into a directory in memory of a container, or replaces it.
+// It is idempotent.
+func (c *Client) PutFile(ctx context.Context, container string, file guestapi.LiveFile) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := finish[struct{}](c.api.PutFile(ctx, container, &guestapi.PutFileParams{CardplaneEpoch: c.epoch}, file))
+	return err
+}

@@ -37,6 +37,8 @@ type Services struct {
 	Volumes    cardplane.VolumeService
 	Sandboxes  cardplane.SandboxService
 	Networks   cardplane.NetworkService
+	Configs    cardplane.ContentService
+	Secrets    cardplane.ContentService
 	Events     cardplane.EventService
 	System     cardplane.SystemService
 }

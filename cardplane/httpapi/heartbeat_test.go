@@ -23,7 +23,7 @@ func quickServer(t *testing.T) (*cardplanetest.Memory, *httptest.Server) {
 	t.Cleanup(m.Close)
 	log, _ := test.NewNullLogger()
 	s := &server{
-		Services: Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()},
+		Services: Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Configs: m.Configs(), Secrets: m.Secrets(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()},
 		log:      log, heartbeat: time.Millisecond, ping: time.Millisecond, limits: defaultLimits,
 	}
 	web := httptest.NewServer(s.handler())

@@ -43,7 +43,7 @@ func newFixture(t *testing.T) *fixture {
 	m := cardplanetest.NewMemory()
 	t.Cleanup(m.Close)
 	f := &fixture{Memory: m, t: t}
-	f.services = httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()}
+	f.services = httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Configs: m.Configs(), Secrets: m.Secrets(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()}
 	f.serve()
 	if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")), cardplane.LoadOptions{}); err != nil {
 		t.Fatal(err)

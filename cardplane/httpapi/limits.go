@@ -43,6 +43,8 @@ var briefOperations = map[string]bool{
 	"getOpenAPI": true, "getVersion": true, "getDoctor": true, "getDiskUsage": true,
 	"listImages": true, "getImage": true, "getImageHistory": true, "tagImage": true, "untagImage": true, "deleteImage": true,
 	"listVolumes": true, "createVolume": true, "getVolume": true, "updateVolume": true, "deleteVolume": true,
+	"listConfigs": true, "createConfig": true, "getConfig": true, "updateConfig": true, "deleteConfig": true,
+	"listSecrets": true, "createSecret": true, "getSecret": true, "updateSecret": true, "deleteSecret": true,
 	"listSandboxes": true, "createSandbox": true, "getSandbox": true,
 	"listNetworks": true, "createNetwork": true, "getNetwork": true, "deleteNetwork": true, "connectContainer": true, "disconnectContainer": true,
 	"listContainers": true, "createContainer": true, "getContainer": true, "renameContainer": true,

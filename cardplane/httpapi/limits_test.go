@@ -227,6 +227,8 @@ var lastingOperations = map[string]string{
 	"pruneImages":       "removes any number of them",
 	"pruneVolumes":      "removes any number of them",
 	"pruneNetworks":     "removes any number of them",
+	"pruneConfigs":      "removes any number of them",
+	"pruneSecrets":      "removes any number of them",
 	"pruneContainers":   "removes any number of them",
 	"pruneSandboxes":    "removes any number of them",
 	"deleteSandbox":     "waits for the end of its containers",

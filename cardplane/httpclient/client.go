@@ -45,6 +45,12 @@ func (c *Client) Sandboxes() cardplane.SandboxService { return &sandboxes{c} }
 // Networks returns the network service.
 func (c *Client) Networks() cardplane.NetworkService { return &networks{c} }
 
+// Configs returns the config service.
+func (c *Client) Configs() cardplane.ContentService { return &contents{c, cardplane.KindConfig} }
+
+// Secrets returns the secret service.
+func (c *Client) Secrets() cardplane.ContentService { return &contents{c, cardplane.KindSecret} }
+
 // Events returns the event service.
 func (c *Client) Events() cardplane.EventService { return &events{c} }
 

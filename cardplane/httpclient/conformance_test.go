@@ -59,7 +59,7 @@ func memory(t *testing.T) (*cardplanetest.Memory, httpapi.Services) {
 	if _, err := m.Images().Load(t.Context(), bytes.NewReader(cardplanetest.Archive(cardplane.ImageConfig{}, "test:latest")), cardplane.LoadOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	return m, httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()}
+	return m, httpapi.Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Configs: m.Configs(), Secrets: m.Secrets(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()}
 }
 
 func newClient(t *testing.T, endpoint string) *httpclient.Client {
@@ -87,7 +87,7 @@ func TestClientConforms(t *testing.T) {
 		_, services := memory(t)
 		client := newClient(t, serve(t, httpapi.New(services, log)))
 		return cardplanetest.Harness{
-			Containers: client.Containers(), Images: client.Images(), Volumes: client.Volumes(), Networks: client.Networks(), Sandboxes: client.Sandboxes(), Events: client.Events(), System: client.System(), Image: "test",
+			Containers: client.Containers(), Images: client.Images(), Volumes: client.Volumes(), Networks: client.Networks(), Configs: client.Configs(), Secrets: client.Secrets(), Sandboxes: client.Sandboxes(), Events: client.Events(), System: client.System(), Image: "test",
 		}
 	})
 }

@@ -31,7 +31,13 @@
 //	execs       container id/exec id -> exec, and how much of it events have told
 //	volumes     volume name -> volume
 //	leases      owner of the machine/volume name -> whether it may write
+//	contents    kind/name -> config or secret, with what it holds
 //	sandboxes   sandbox id -> sandbox, and its latest machine
+//
+// The file holds the values of secrets, so that containers can be started again
+// after a restart of the card. Only its owner may read it. The values of secrets
+// that are gone, and former values, may stand in pages of the file that are free
+// until these are used again.
 //
 // The event journal is a further bucket of the file, and its writes are changes
 // in the same transactions.

@@ -26,6 +26,7 @@ var (
 	bucketSandboxes  = []byte("sandboxes")
 	bucketNetworks   = []byte("networks")
 	bucketAddresses  = []byte("addresses")
+	bucketContents   = []byte("contents")
 
 	bucketAnswerTimes = []byte("answer times")
 
@@ -74,7 +75,7 @@ func Open(path string) (*Store, error) {
 
 // begin makes the buckets and the id, and takes the next epoch.
 func (s *Store) begin(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketAnswers, bucketAnswerTimes, bucketLedger, bucketExecs, bucketVolumes, bucketLeases, bucketSandboxes, bucketNetworks, bucketAddresses} {
+	for _, name := range [][]byte{bucketMeta, bucketContainers, bucketNames, bucketAnswers, bucketAnswerTimes, bucketLedger, bucketExecs, bucketVolumes, bucketLeases, bucketSandboxes, bucketNetworks, bucketAddresses, bucketContents} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}

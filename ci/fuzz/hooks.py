@@ -29,6 +29,8 @@ NARROWER = {
     "createContainer": f"{IMAGE}, and one field may depend on another",
     "createExec": IMAGE,
     "createNetwork": ADDRESS,
+    "createConfig": "base64 may be a byte longer than what fits",
+    "createSecret": "base64 may be a byte longer than what fits",
     "createSandbox": "the compute host is only so large",
     "deleteImage": REFERENCE,
     "getEvents": "only the server knows which events there are",
@@ -44,6 +46,8 @@ NARROWER = {
     "stopContainer": SIGNAL,
     "tagImage": REFERENCE,
     "untagImage": REFERENCE,
+    "updateConfig": "base64 may be a byte longer than what fits",
+    "updateSecret": "base64 may be a byte longer than what fits",
     "updateContainer": "the compute host is only so large",
 }
 """Operations that may refuse what fits their schemas, and why OpenAPI cannot

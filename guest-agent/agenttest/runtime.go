@@ -15,6 +15,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/cardplane/cardplane/guest-agent/container"
+	"github.com/cardplane/cardplane/guest-agent/livedir"
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
@@ -224,13 +225,25 @@ type roots struct{ dir string }
 
 var _ container.Roots = roots{}
 
-// Prepare implements container.Roots.
 // GrowVolume implements container.Roots. There are no volumes to grow.
 func (r roots) GrowVolume(context.Context, string, int64) error { return nil }
 
-func (r roots) Prepare(_ context.Context, id string, _ *guestapi.ContainerConfig) (container.Root, error) {
+// Prepare implements container.Roots.
+func (r roots) Prepare(_ context.Context, id string, config *guestapi.ContainerConfig) (container.Root, error) {
 	path := rootPath(r.dir, id)
-	return container.Root{Path: path}, os.MkdirAll(path, 0o700)
+	err := os.MkdirAll(path, 0o700)
+	for _, link := range config.Links {
+		err = errors.Join(err, livedir.Link(path, link.Path, link.Target))
+	}
+	return container.Root{Path: path}, err
+}
+
+// PutFile implements container.Roots, for the user who runs the test.
+func (r roots) PutFile(id string, f *guestapi.LiveFile) error {
+	root := rootPath(r.dir, id)
+	return livedir.Write(filepath.Join(root, f.Directory), root+"-new", f.Name, livedir.File{
+		Mode: fs.FileMode(f.Mode), UID: os.Geteuid(), GID: os.Getegid(), Content: f.ContentBase64,
+	})
 }
 
 // Release implements container.Roots.

@@ -64,6 +64,9 @@ func checkContainer(c *guestapi.ContainerConfig) error {
 	if err := checkVolumes(c.Volumes); err != nil {
 		return err
 	}
+	if err := checkLive(c); err != nil {
+		return err
+	}
 	if err := checkHealth(c.Healthcheck); err != nil {
 		return err
 	}

@@ -107,7 +107,11 @@ type Roots interface {
 	// Prepare mounts the root of container id and writes its files. After an
 	// error nothing is left of it.
 	Prepare(ctx context.Context, id string, config *guestapi.ContainerConfig) (Root, error)
-	// Release undoes Prepare. It may be repeated.
+	// PutFile puts a file into a directory in memory of container id, which need
+	// not be prepared yet, or replaces it at once and whole. Calls for one
+	// container do not overlap.
+	PutFile(id string, f *guestapi.LiveFile) error
+	// Release undoes Prepare and PutFile. It may be repeated.
 	Release(ctx context.Context, id string) error
 	// GrowVolume grows the file system of a volume that is mounted to write to
 	// its disk, which is about to have at least size bytes. device is the

@@ -39,6 +39,8 @@ type Manager struct {
 	containers map[string]*container
 	closing    bool
 	copies     int // of files, under way
+
+	staged staged
 }
 
 // container is one container and its execs.
@@ -52,6 +54,10 @@ type container struct {
 	freezing sync.Mutex
 	// limiting is held while the runtime changes limits.
 	limiting sync.Mutex
+	// directories are those in memory, and replacing is held while a file of them
+	// is replaced.
+	directories []string
+	replacing   sync.Mutex
 
 	// These are under the Manager's lock.
 	execs  map[string]*process
@@ -61,7 +67,7 @@ type container struct {
 // NewManager returns a Manager without containers. Each container will say
 // that it runs on what machine returns.
 func NewManager(log logrus.FieldLogger, machine func() guestapi.Machine, runtime Runtime, roots Roots, kernel Kernel) *Manager {
-	return &Manager{log: log, machine: machine, runtime: runtime, roots: roots, kernel: kernel, containers: map[string]*container{}}
+	return &Manager{log: log, machine: machine, runtime: runtime, roots: roots, kernel: kernel, containers: map[string]*container{}, staged: staged{ids: map[string]bool{}}}
 }
 
 // List returns all containers, ordered by id.

@@ -45,6 +45,8 @@ type fakeWorld struct {
 	spec      *specs.Spec
 	processes []*fakeProcess
 	prepared  map[string]bool
+	put       []string // for which containers files were put
+	released  []string
 	deleted   int
 	oom       bool
 	frozen    bool
@@ -138,11 +140,17 @@ func (w *fakeWorld) SetParameters(params map[string]string) error {
 	return nil
 }
 
+func (w *fakeWorld) PutFile(id string, _ *guestapi.LiveFile) error {
+	w.put = append(w.put, id)
+	return w.fail["put"]
+}
+
 func (w *fakeWorld) Release(_ context.Context, id string) error {
 	if err := w.fail["release"]; err != nil {
 		return err
 	}
 	delete(w.prepared, id)
+	w.released = append(w.released, id)
 	return nil
 }
 

@@ -159,6 +159,12 @@ func (p *process) abortDelete() {
 	p.deleting = false
 }
 
+func (p *process) isDeleting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deleting
+}
+
 func (p *process) hasExited() bool {
 	select {
 	case <-p.exited:

@@ -19,6 +19,7 @@ func (m *Manager) Put(ctx context.Context, id string, config *guestapi.Container
 		return view, false, err
 	}
 	if created {
+		m.unstage(id)
 		err = m.start(ctx, c, config)
 	} else {
 		err = c.awaitStart(ctx)
@@ -56,7 +57,7 @@ func (m *Manager) claim(id string, config *guestapi.ContainerConfig) (*container
 	if err != nil {
 		return nil, false, err
 	}
-	c := &container{process: newProcess(name, config, streams, news), id: id, execs: map[string]*process{}}
+	c := &container{process: newProcess(name, config, streams, news), id: id, execs: map[string]*process{}, directories: config.Directories}
 	c.health = m.healthOf(c, config)
 	m.containers[id] = c
 	return c, true, nil

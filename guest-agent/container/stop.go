@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -21,7 +22,7 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 	defer cancel()
 	c, err := m.find(id)
 	if err != nil {
-		return err
+		return cmp.Or(m.dropStaged(ctx, id), err)
 	}
 	if err := c.awaitStart(ctx); err != nil {
 		return err
@@ -32,12 +33,20 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 	if err := c.beginDelete(); err != nil {
 		return err
 	}
+	c.awaitReplaced()
 	if err := m.remove(ctx, c); err != nil {
 		c.abortDelete()
 		return err
 	}
 	m.forget(c)
 	return nil
+}
+
+// awaitReplaced returns once no file is replaced any more. A delete has begun, so
+// that none will be.
+func (c *container) awaitReplaced() {
+	c.replacing.Lock()
+	defer c.replacing.Unlock()
 }
 
 // remove undoes what start has done.

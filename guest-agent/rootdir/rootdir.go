@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -89,7 +90,11 @@ func (r *Roots) Prepare(ctx context.Context, id string, config *guestapi.Contain
 	if err != nil {
 		return container.Root{}, err
 	}
-	return container.Root{Path: root, Mounts: append(mounts, files...), Started: func() { r.grow(id) }}, nil
+	live, err := r.bindLive(id, root, config)
+	if err != nil {
+		return container.Root{}, err
+	}
+	return container.Root{Path: root, Mounts: slices.Concat(mounts, files, live), Started: func() { r.grow(id) }}, nil
 }
 
 // Release implements container.Roots.

@@ -195,6 +195,9 @@ type Container struct {
 
 // ContainerConfig defines model for ContainerConfig.
 type ContainerConfig struct {
+	// Directories Directories in memory for the files of putFile, each a clean absolute path, mounted read-only into the container after the spec's own mounts.
+	Directories []string `json:"directories,omitempty,omitzero"`
+
 	// Files Small files that the agent keeps in memory and bind-mounts into the container after the spec's own mounts, such as /etc/hosts.
 	Files []File `json:"files,omitempty,omitzero"`
 
@@ -211,6 +214,9 @@ type ContainerConfig struct {
 
 	// Init The process is run by the guest's small init, which passes signals on and reaps orphans.
 	Init bool `json:"init,omitempty,omitzero"`
+
+	// Links Symbolic links that are made in the container's root before it is started, in place of files of the image.
+	Links []Link `json:"links,omitempty,omitzero"`
 
 	// OutputBufferBytes How many unacknowledged bytes are kept, per stream. 0 is the default.
 	OutputBufferBytes OutputBufferBytes `json:"outputBufferBytes,omitempty,omitzero"`
@@ -468,6 +474,42 @@ type Limits struct {
 
 	// Pids Processes and threads.
 	Pids int64 `json:"pids"`
+}
+
+// Link defines model for Link.
+type Link struct {
+	// Path Clean absolute path in the container. Directories that it lacks are made.
+	//
+	// Example: /etc/app.conf
+	Path string `json:"path"`
+
+	// Target Clean absolute path in the container.
+	//
+	// Example: /run/configs/app.conf
+	Target string `json:"target"`
+}
+
+// LiveFile A file in memory that can be replaced while the container runs.
+type LiveFile struct {
+	// ContentBase64 At most 512 KiB.
+	ContentBase64 []byte `json:"contentBase64"`
+
+	// Directory The directory's path in the container, one of `directories`.
+	//
+	// Example: /run/secrets
+	Directory string `json:"directory"`
+	Gid       int64  `json:"gid"`
+
+	// Mode Permission bits.
+	//
+	// Example: 256
+	Mode int `json:"mode"`
+
+	// Name Path of the file in the directory, relative and clean. What is missing of the directories in between is made.
+	//
+	// Example: tls/key.pem
+	Name string `json:"name"`
+	Uid  int64  `json:"uid"`
 }
 
 // Machine defines model for Machine.
@@ -816,6 +858,12 @@ type StatFileParams struct {
 	Path Path `form:"path" json:"path"`
 }
 
+// PutFileParams defines parameters for PutFile.
+type PutFileParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
 // GetHealthParams defines parameters for GetHealth.
 type GetHealthParams struct {
 	// After How many ended probes the client knows of; -1 answers at once.
@@ -896,6 +944,9 @@ type KillExecJSONRequestBody = KillExec
 
 // ResizeExecJSONRequestBody defines body for ResizeExec for application/json ContentType.
 type ResizeExecJSONRequestBody = TerminalSize
+
+// PutFileJSONRequestBody defines body for PutFile for application/json ContentType.
+type PutFileJSONRequestBody = LiveFile
 
 // KillContainerJSONRequestBody defines body for KillContainer for application/json ContentType.
 type KillContainerJSONRequestBody = Kill
@@ -1146,6 +1197,42 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/containers/{containerId}/file (the `StatFile` operationId).
 	StatFile(ctx context.Context, containerId ContainerId, params *StatFileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFileWithBody Put a file into one of a container's directories in memory, or replace it
+	//
+	// Comes before putContainer, for what the container is to find at its start, and
+	// again whenever the file has another content. A file is replaced by rename(2):
+	// who opens it finds all of the old one or all of the new one, and who watches the
+	// directory is told. A file that is the same already is left alone. To repeat it
+	// does no harm.
+	//
+	// Files for a container that is not there wait for it, until it is started,
+	// fails to start, or is deleted.
+	//
+	// Errors: `invalid_config`, `container_busy`, `disk_full`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+	PutFileWithBody(ctx context.Context, containerId ContainerId, params *PutFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutFile Put a file into one of a container's directories in memory, or replace it
+	//
+	// Comes before putContainer, for what the container is to find at its start, and
+	// again whenever the file has another content. A file is replaced by rename(2):
+	// who opens it finds all of the old one or all of the new one, and who watches the
+	// directory is told. A file that is the same already is left alone. To repeat it
+	// does no harm.
+	//
+	// Files for a container that is not there wait for it, until it is started,
+	// fails to start, or is deleted.
+	//
+	// Errors: `invalid_config`, `container_busy`, `disk_full`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+	PutFile(ctx context.Context, containerId ContainerId, params *PutFileParams, body PutFileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHealth What a container's health check has found
 	//
@@ -1696,6 +1783,62 @@ func (c *Client) WaitExec(ctx context.Context, containerId ContainerId, execId E
 // Corresponds with GET /v1/containers/{containerId}/file (the `StatFile` operationId).
 func (c *Client) StatFile(ctx context.Context, containerId ContainerId, params *StatFileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStatFileRequest(c.Server, containerId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFileWithBody Put a file into one of a container's directories in memory, or replace it
+//
+// Comes before putContainer, for what the container is to find at its start, and
+// again whenever the file has another content. A file is replaced by rename(2):
+// who opens it finds all of the old one or all of the new one, and who watches the
+// directory is told. A file that is the same already is left alone. To repeat it
+// does no harm.
+//
+// Files for a container that is not there wait for it, until it is started,
+// fails to start, or is deleted.
+//
+// Errors: `invalid_config`, `container_busy`, `disk_full`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+func (c *Client) PutFileWithBody(ctx context.Context, containerId ContainerId, params *PutFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFileRequestWithBody(c.Server, containerId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutFile Put a file into one of a container's directories in memory, or replace it
+//
+// Comes before putContainer, for what the container is to find at its start, and
+// again whenever the file has another content. A file is replaced by rename(2):
+// who opens it finds all of the old one or all of the new one, and who watches the
+// directory is told. A file that is the same already is left alone. To repeat it
+// does no harm.
+//
+// Files for a container that is not there wait for it, until it is started,
+// fails to start, or is deleted.
+//
+// Errors: `invalid_config`, `container_busy`, `disk_full`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+func (c *Client) PutFile(ctx context.Context, containerId ContainerId, params *PutFileParams, body PutFileJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutFileRequest(c.Server, containerId, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3007,6 +3150,66 @@ func NewStatFileRequest(server string, containerId ContainerId, params *StatFile
 	return req, nil
 }
 
+// NewPutFileRequest calls the generic PutFile builder with application/json body
+func NewPutFileRequest(server string, containerId ContainerId, params *PutFileParams, body PutFileJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutFileRequestWithBody(server, containerId, params, "application/json", bodyReader)
+}
+
+// NewPutFileRequestWithBody constructs an http.Request for the PutFile method, with any body, and a specified content type
+func NewPutFileRequestWithBody(server string, containerId ContainerId, params *PutFileParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/files", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewGetHealthRequest constructs an http.Request for the GetHealth method
 func NewGetHealthRequest(server string, containerId ContainerId, params *GetHealthParams) (*http.Request, error) {
 	var err error
@@ -3963,6 +4166,42 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/containers/{containerId}/file (the `StatFile` operationId).
 	StatFileWithResponse(ctx context.Context, containerId ContainerId, params *StatFileParams, reqEditors ...RequestEditorFn) (*StatFileResponse, error)
 
+	// PutFileWithBodyWithResponse Put a file into one of a container's directories in memory, or replace it
+	//
+	// Comes before putContainer, for what the container is to find at its start, and
+	// again whenever the file has another content. A file is replaced by rename(2):
+	// who opens it finds all of the old one or all of the new one, and who watches the
+	// directory is told. A file that is the same already is left alone. To repeat it
+	// does no harm.
+	//
+	// Files for a container that is not there wait for it, until it is started,
+	// fails to start, or is deleted.
+	//
+	// Errors: `invalid_config`, `container_busy`, `disk_full`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+	PutFileWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *PutFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFileResponse, error)
+
+	// PutFileWithResponse Put a file into one of a container's directories in memory, or replace it
+	//
+	// Comes before putContainer, for what the container is to find at its start, and
+	// again whenever the file has another content. A file is replaced by rename(2):
+	// who opens it finds all of the old one or all of the new one, and who watches the
+	// directory is told. A file that is the same already is left alone. To repeat it
+	// does no harm.
+	//
+	// Files for a container that is not there wait for it, until it is started,
+	// fails to start, or is deleted.
+	//
+	// Errors: `invalid_config`, `container_busy`, `disk_full`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+	PutFileWithResponse(ctx context.Context, containerId ContainerId, params *PutFileParams, body PutFileJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFileResponse, error)
+
 	// GetHealthWithResponse What a container's health check has found
 	//
 	// Answers once more than `after` probes have ended, or the container has
@@ -4858,6 +5097,47 @@ func (r StatFileResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r StatFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PutFileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutFileResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutFileResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutFileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutFileResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutFileResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5810,6 +6090,54 @@ func (c *ClientWithResponses) StatFileWithResponse(ctx context.Context, containe
 	return ParseStatFileResponse(rsp)
 }
 
+// PutFileWithBodyWithResponse Put a file into one of a container's directories in memory, or replace it
+//
+// Comes before putContainer, for what the container is to find at its start, and
+// again whenever the file has another content. A file is replaced by rename(2):
+// who opens it finds all of the old one or all of the new one, and who watches the
+// directory is told. A file that is the same already is left alone. To repeat it
+// does no harm.
+//
+// Files for a container that is not there wait for it, until it is started,
+// fails to start, or is deleted.
+//
+// Errors: `invalid_config`, `container_busy`, `disk_full`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+func (c *ClientWithResponses) PutFileWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *PutFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutFileResponse, error) {
+	rsp, err := c.PutFileWithBody(ctx, containerId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFileResponse(rsp)
+}
+
+// PutFileWithResponse Put a file into one of a container's directories in memory, or replace it
+//
+// Comes before putContainer, for what the container is to find at its start, and
+// again whenever the file has another content. A file is replaced by rename(2):
+// who opens it finds all of the old one or all of the new one, and who watches the
+// directory is told. A file that is the same already is left alone. To repeat it
+// does no harm.
+//
+// Files for a container that is not there wait for it, until it is started,
+// fails to start, or is deleted.
+//
+// Errors: `invalid_config`, `container_busy`, `disk_full`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/containers/{containerId}/files (the `PutFile` operationId).
+func (c *ClientWithResponses) PutFileWithResponse(ctx context.Context, containerId ContainerId, params *PutFileParams, body PutFileJSONRequestBody, reqEditors ...RequestEditorFn) (*PutFileResponse, error) {
+	rsp, err := c.PutFile(ctx, containerId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutFileResponse(rsp)
+}
+
 // GetHealthWithResponse What a container's health check has found
 //
 // Answers once more than `after` probes have ended, or the container has
@@ -6635,6 +6963,35 @@ func ParseStatFileResponse(rsp *http.Response) (*StatFileResponse, error) {
 	return response, nil
 }
 
+// ParsePutFileResponse parses an HTTP response from a PutFileWithResponse call
+func ParsePutFileResponse(rsp *http.Response) (*PutFileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetHealthResponse parses an HTTP response from a GetHealthWithResponse call
 func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7141,6 +7498,9 @@ type ServerInterface interface {
 	// StatFile What a path in a running container is
 	// (GET /v1/containers/{containerId}/file)
 	StatFile(w http.ResponseWriter, r *http.Request, containerId ContainerId, params StatFileParams)
+	// PutFile Put a file into one of a container's directories in memory, or replace it
+	// (PUT /v1/containers/{containerId}/files)
+	PutFile(w http.ResponseWriter, r *http.Request, containerId ContainerId, params PutFileParams)
 	// GetHealth What a container's health check has found
 	// (GET /v1/containers/{containerId}/health)
 	GetHealth(w http.ResponseWriter, r *http.Request, containerId ContainerId, params GetHealthParams)
@@ -7953,6 +8313,60 @@ func (siw *ServerInterfaceWrapper) StatFile(w http.ResponseWriter, r *http.Reque
 	handler.ServeHTTP(w, r)
 }
 
+// PutFile operation middleware
+func (siw *ServerInterfaceWrapper) PutFile(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutFileParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutFile(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetHealth operation middleware
 func (siw *ServerInterfaceWrapper) GetHealth(w http.ResponseWriter, r *http.Request) {
 
@@ -8723,6 +9137,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/health", wrapper.GetHealth)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/stats", wrapper.GetStats)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/processes", wrapper.ListProcesses)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/containers/{containerId}/files", wrapper.PutFile)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/file", wrapper.StatFile)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/archive", wrapper.ReadArchive)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/containers/{containerId}/archive", wrapper.WriteArchive)
@@ -9407,6 +9822,41 @@ func (response StatFiledefaultApplicationProblemPlusJSONResponse) VisitStatFileR
 	return err
 }
 
+type PutFileRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      PutFileParams
+	Body        *PutFileJSONRequestBody
+}
+
+type PutFileResponseObject interface {
+	VisitPutFileResponse(w http.ResponseWriter) error
+}
+
+type PutFile204Response struct {
+}
+
+func (response PutFile204Response) VisitPutFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PutFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutFiledefaultApplicationProblemPlusJSONResponse) VisitPutFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHealthRequestObject struct {
 	ContainerId ContainerId `json:"containerId"`
 	Params      GetHealthParams
@@ -9998,6 +10448,9 @@ type StrictServerInterface interface {
 	// StatFile What a path in a running container is
 	// (GET /v1/containers/{containerId}/file)
 	StatFile(ctx context.Context, request StatFileRequestObject) (StatFileResponseObject, error)
+	// PutFile Put a file into one of a container's directories in memory, or replace it
+	// (PUT /v1/containers/{containerId}/files)
+	PutFile(ctx context.Context, request PutFileRequestObject) (PutFileResponseObject, error)
 	// GetHealth What a container's health check has found
 	// (GET /v1/containers/{containerId}/health)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
@@ -10512,6 +10965,40 @@ func (sh *strictHandler) StatFile(w http.ResponseWriter, r *http.Request, contai
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(StatFileResponseObject); ok {
 		if err := validResponse.VisitStatFileResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutFile operation middleware
+func (sh *strictHandler) PutFile(w http.ResponseWriter, r *http.Request, containerId ContainerId, params PutFileParams) {
+	var request PutFileRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	var body PutFileJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutFile(ctx, request.(PutFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutFile")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutFileResponseObject); ok {
+		if err := validResponse.VisitPutFileResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

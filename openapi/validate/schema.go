@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"math"
@@ -141,9 +142,16 @@ func (s *schema) checkString(at string, value any, out *faults) {
 		out.add(s, at, text, "has %d characters; at most %d are allowed", length, *s.maxLength)
 	case s.pattern != nil && !s.pattern.MatchString(text):
 		out.add(s, at, text, "is %s; it must match %s", s.shown(text), s.pattern)
+	case s.format == "byte" && !isBase64(text):
+		out.add(s, at, text, "is %s; it must be base64 (RFC 4648)", s.shown(text))
 	case s.format == "date-time" && !isTime(text):
 		out.add(s, at, text, "is %s; it must be a time such as 2026-01-02T15:04:05Z (RFC 3339)", s.shown(text))
 	}
+}
+
+func isBase64(text string) bool {
+	_, err := base64.StdEncoding.DecodeString(text)
+	return err == nil
 }
 
 func isTime(text string) bool {

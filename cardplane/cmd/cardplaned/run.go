@@ -152,6 +152,8 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 		Containers: containers,
 		Images:     containers.Images(),
 		Volumes:    containers.Volumes(),
+		Configs:    containers.Configs(),
+		Secrets:    containers.Secrets(),
 		Sandboxes:  containers.Sandboxes(),
 		Networks:   containers.Networks(),
 		Events:     events,

@@ -1,5 +1,8 @@
 """Contains all the data models used in inputs/outputs"""
 
+from .config import Config
+from .config_labels import ConfigLabels
+from .config_list import ConfigList
 from .container import Container
 from .container_kill import ContainerKill
 from .container_list import ContainerList
@@ -16,6 +19,13 @@ from .container_stats import ContainerStats
 from .container_stop import ContainerStop
 from .container_update import ContainerUpdate
 from .container_update_labels import ContainerUpdateLabels
+from .content_mount import ContentMount
+from .content_prune import ContentPrune
+from .content_pruned import ContentPruned
+from .content_spec import ContentSpec
+from .content_spec_labels import ContentSpecLabels
+from .content_update import ContentUpdate
+from .content_update_labels import ContentUpdateLabels
 from .cpu_stats import CpuStats
 from .disk_usage import DiskUsage
 from .disk_usage_kind import DiskUsageKind
@@ -98,6 +108,9 @@ from .sandbox_resources import SandboxResources
 from .sandbox_spec import SandboxSpec
 from .sandbox_spec_labels import SandboxSpecLabels
 from .sandbox_state import SandboxState
+from .secret import Secret
+from .secret_labels import SecretLabels
+from .secret_list import SecretList
 from .security import Security
 from .security_seccomp import SecuritySeccomp
 from .security_seccomp_profile import SecuritySeccompProfile
@@ -121,6 +134,9 @@ from .volume_update import VolumeUpdate
 from .wait_condition import WaitCondition
 
 __all__ = (
+    "Config",
+    "ConfigLabels",
+    "ConfigList",
     "Container",
     "ContainerKill",
     "ContainerList",
@@ -137,6 +153,13 @@ __all__ = (
     "ContainerStop",
     "ContainerUpdate",
     "ContainerUpdateLabels",
+    "ContentMount",
+    "ContentPrune",
+    "ContentPruned",
+    "ContentSpec",
+    "ContentSpecLabels",
+    "ContentUpdate",
+    "ContentUpdateLabels",
     "CpuStats",
     "DiskUsage",
     "DiskUsageKind",
@@ -219,6 +242,9 @@ __all__ = (
     "SandboxSpec",
     "SandboxSpecLabels",
     "SandboxState",
+    "Secret",
+    "SecretLabels",
+    "SecretList",
     "Security",
     "SecuritySeccomp",
     "SecuritySeccompProfile",

@@ -2,6 +2,9 @@ from enum import StrEnum
 
 
 class EventType(StrEnum):
+    CONFIG_CREATE = "config.create"
+    CONFIG_REMOVE = "config.remove"
+    CONFIG_UPDATE = "config.update"
     CONTAINER_CREATE = "container.create"
     CONTAINER_EXIT = "container.exit"
     CONTAINER_FAIL = "container.fail"
@@ -26,6 +29,9 @@ class EventType(StrEnum):
     NETWORK_REMOVE = "network.remove"
     SANDBOX_CREATE = "sandbox.create"
     SANDBOX_REMOVE = "sandbox.remove"
+    SECRET_CREATE = "secret.create"
+    SECRET_REMOVE = "secret.remove"
+    SECRET_UPDATE = "secret.update"
     VOLUME_CREATE = "volume.create"
     VOLUME_REMOVE = "volume.remove"
     VOLUME_UPDATE = "volume.update"

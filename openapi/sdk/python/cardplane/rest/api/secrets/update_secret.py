@@ -1,0 +1,192 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.content_update import ContentUpdate
+from ...models.secret import Secret
+from ...types import Response
+
+
+def _get_kwargs(
+    secret: str,
+    *,
+    body: ContentUpdate,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "patch",
+        "url": "/v1/secrets/{secret}".format(
+            secret=quote(str(secret), safe=""),
+        ),
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Secret | None:
+    if response.status_code == 200:
+        response_200 = Secret.from_dict(response.json())
+
+        return response_200
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Secret]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    secret: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContentUpdate,
+) -> Response[Secret]:
+    """Give a secret new content or labels.
+
+     Containers that run get the new content, each file at once and whole, before
+    the answer; one that is being started gets it too. A container that cannot be
+    reached is the error, and gets it once it can be. The secret itself is changed in
+    either case. Codes: `content_too_large`.
+
+    Args:
+        secret (str):
+        body (ContentUpdate):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Secret]
+    """
+
+    kwargs = _get_kwargs(
+        secret=secret,
+        body=body,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    secret: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContentUpdate,
+) -> Secret | None:
+    """Give a secret new content or labels.
+
+     Containers that run get the new content, each file at once and whole, before
+    the answer; one that is being started gets it too. A container that cannot be
+    reached is the error, and gets it once it can be. The secret itself is changed in
+    either case. Codes: `content_too_large`.
+
+    Args:
+        secret (str):
+        body (ContentUpdate):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Secret
+    """
+
+    return sync_detailed(
+        secret=secret,
+        client=client,
+        body=body,
+    ).parsed
+
+
+async def asyncio_detailed(
+    secret: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContentUpdate,
+) -> Response[Secret]:
+    """Give a secret new content or labels.
+
+     Containers that run get the new content, each file at once and whole, before
+    the answer; one that is being started gets it too. A container that cannot be
+    reached is the error, and gets it once it can be. The secret itself is changed in
+    either case. Codes: `content_too_large`.
+
+    Args:
+        secret (str):
+        body (ContentUpdate):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Secret]
+    """
+
+    kwargs = _get_kwargs(
+        secret=secret,
+        body=body,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    secret: str,
+    *,
+    client: AuthenticatedClient | Client,
+    body: ContentUpdate,
+) -> Secret | None:
+    """Give a secret new content or labels.
+
+     Containers that run get the new content, each file at once and whole, before
+    the answer; one that is being started gets it too. A container that cannot be
+    reached is the error, and gets it once it can be. The secret itself is changed in
+    either case. Codes: `content_too_large`.
+
+    Args:
+        secret (str):
+        body (ContentUpdate):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Secret
+    """
+
+    return (
+        await asyncio_detailed(
+            secret=secret,
+            client=client,
+            body=body,
+        )
+    ).parsed
