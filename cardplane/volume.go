@@ -14,6 +14,8 @@ type Volume struct {
 	Name      string
 	SizeBytes int64
 	Labels    map[string]string
+	// SourceID is the id of the volume that it was made as a copy of, or empty.
+	SourceID  string `json:",omitempty"`
 	CreatedAt time.Time
 }
 
@@ -31,9 +33,12 @@ const (
 type VolumeSpec struct {
 	// Name is made up when it is empty.
 	Name string
-	// SizeBytes is MinVolumeBytes to MaxVolumeBytes; 0 means DefaultVolumeBytes.
+	// SizeBytes is MinVolumeBytes to MaxVolumeBytes; 0 means DefaultVolumeBytes,
+	// or the size of the source.
 	SizeBytes int64
 	Labels    map[string]string
+	// Source is the name or id of a volume to copy; empty for none.
+	Source string `json:",omitempty"`
 }
 
 // VolumeMount brings a volume into a container.
@@ -81,8 +86,12 @@ func (f VolumeFilter) Match(v Volume) bool {
 // All methods are safe for concurrent use.
 type VolumeService interface {
 	// Create records a volume. Its disk on the compute host is made at its first
-	// use. key makes it idempotent, as in ContainerService. Errors:
-	// volume_exists, invalid_name, invalid_volume_size, idempotency_key_reused.
+	// use, or, for a copy of another volume, before Create returns: by the host
+	// alone, and without anybody writing to the source meanwhile. A copy that
+	// fails leaves nothing. key makes it idempotent, as in ContainerService.
+	// Errors: volume_exists, invalid_name, invalid_volume_size,
+	// idempotency_key_reused; for copies volume_in_use, volume_cannot_shrink,
+	// host_unavailable and those of the host.
 	Create(ctx context.Context, spec VolumeSpec, key string) (Volume, error)
 
 	// Get returns one volume.

@@ -95,6 +95,7 @@ func Conform(t *testing.T, start func(t *testing.T) Harness) {
 		"image progress":   (*suite).imageProgress,
 		"volumes":          (*suite).volumes,
 		"volume by name":   (*suite).volumeByName,
+		"volume copies":    (*suite).volumeCopies,
 		"networks":         (*suite).networks,
 		"network of a run": (*suite).networkOfRun,
 		"sandboxes":        (*suite).sandboxes,

@@ -146,6 +146,8 @@ func TestCommands(t *testing.T) {
 		{args: "image prune -f", out: "Total reclaimed space: 0B\n"},
 		{args: "image prune -af --filter label=none", out: "Total reclaimed space: 0B\n"},
 		{args: "image prune -af", out: "Total reclaimed space: 0B\n"},
+		{args: "volume clone nope", code: 1, err: `cardctl: there is no volume "nope".*\n`},
+		{args: "volume clone --size big nope", code: 1, err: "cardctl: --size: .*\nSee .*\n"},
 		{args: "volume resize nope 40g", code: 1, err: `cardctl: there is no volume "nope".*\n`},
 		{args: "volume resize nope big", code: 1, err: "cardctl: SIZE: .*\nSee .*\n"},
 		{args: "network rm nope", code: 1, err: `cardctl: there is no network "nope".*\n`},

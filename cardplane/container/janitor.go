@@ -186,6 +186,9 @@ func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
 }
 
 func (s *Service) volumeWanted(ctx context.Context, id string) (bool, error) {
+	if s.volumes.Planned(id) {
+		return true, nil
+	}
 	_, err := s.volumes.Get(ctx, id)
 	if apierr.ClassOf(err) == apierr.NotFound {
 		return false, nil

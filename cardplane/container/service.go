@@ -93,6 +93,9 @@ func Open(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Store.Update(store.EndCopies); err != nil {
+		return nil, err
+	}
 	s := &Service{
 		cfg: cfg, log: cfg.Log, kick: make(chan struct{}, 1),
 		entries: make(map[string]*entry), names: make(map[string]string), templates: newTemplates(),

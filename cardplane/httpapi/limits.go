@@ -42,7 +42,7 @@ var defaultLimits = limits{
 var briefOperations = map[string]bool{
 	"getOpenAPI": true, "getVersion": true, "getDoctor": true, "getDiskUsage": true,
 	"listImages": true, "getImage": true, "getImageHistory": true, "tagImage": true, "untagImage": true, "deleteImage": true,
-	"listVolumes": true, "createVolume": true, "getVolume": true, "updateVolume": true, "deleteVolume": true,
+	"listVolumes": true, "getVolume": true, "updateVolume": true, "deleteVolume": true,
 	"listSandboxes": true, "createSandbox": true, "getSandbox": true,
 	"listNetworks": true, "createNetwork": true, "getNetwork": true, "deleteNetwork": true, "connectContainer": true, "disconnectContainer": true,
 	"listContainers": true, "createContainer": true, "getContainer": true, "renameContainer": true,

@@ -1903,6 +1903,9 @@ type Volume struct {
 
 	// SizeBytes What can be written to it; it takes the space of what was.
 	SizeBytes int64 `json:"sizeBytes"`
+
+	// SourceId Id of the volume that it was made as a copy of.
+	SourceId *string `json:"sourceId,omitempty"`
 }
 
 // VolumeList Example: {"items":[{"createdAt":"2026-01-02T15:04:05Z","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}]}
@@ -1944,13 +1947,24 @@ type VolumePruned struct {
 	ReclaimedBytes int64 `json:"reclaimedBytes"`
 }
 
+// VolumeSource What a volume is to hold at first.
+type VolumeSource struct {
+	// Volume Name or id of the volume to copy.
+	Volume string `json:"volume"`
+}
+
 // VolumeSpec defines model for VolumeSpec.
 type VolumeSpec struct {
 	Labels *map[string]string `json:"labels,omitempty"`
 
 	// Name Made up when it is left out.
-	Name      *string `json:"name,omitempty"`
-	SizeBytes *int64  `json:"sizeBytes,omitempty"`
+	Name *string `json:"name,omitempty"`
+
+	// SizeBytes 10 GiB when it is left out, or the source's size.
+	SizeBytes *int64 `json:"sizeBytes,omitempty"`
+
+	// Source What a volume is to hold at first.
+	Source *VolumeSource `json:"source,omitempty"`
 }
 
 // VolumeUpdate defines model for VolumeUpdate.
@@ -3060,8 +3074,16 @@ type ClientInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3075,8 +3097,16 @@ type ClientInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4443,8 +4473,16 @@ func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, req
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4468,8 +4506,16 @@ func (c *Client) CreateVolumeWithBody(ctx context.Context, params *CreateVolumeP
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8498,8 +8544,16 @@ type ClientWithResponsesInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8513,8 +8567,16 @@ type ClientWithResponsesInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13544,6 +13606,8 @@ type CreateVolumeResponse struct {
 	JSON201 *Volume
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationproblemJSON408 *RequestTimeout
 	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -13558,6 +13622,8 @@ type CreateVolumeResponse struct {
 	ApplicationproblemJSON500 *InternalError
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationproblemJSON503 *Unavailable
+	// ApplicationproblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationproblemJSON507 *InsufficientStorage
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateVolumeResponse429Headers
 }
@@ -13570,6 +13636,11 @@ func (r CreateVolumeResponse) GetJSON201() *Volume {
 // GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r CreateVolumeResponse) GetApplicationproblemJSON400() *BadRequest {
 	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateVolumeResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
@@ -13605,6 +13676,11 @@ func (r CreateVolumeResponse) GetApplicationproblemJSON500() *InternalError {
 // GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
 func (r CreateVolumeResponse) GetApplicationproblemJSON503() *Unavailable {
 	return r.ApplicationproblemJSON503
+}
+
+// GetApplicationproblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateVolumeResponse) GetApplicationproblemJSON507() *InsufficientStorage {
+	return r.ApplicationproblemJSON507
 }
 
 // GetBody returns the raw response body bytes
@@ -15104,8 +15180,16 @@ func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, param
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15125,8 +15209,16 @@ func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Conte
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19781,6 +19873,13 @@ func ParseCreateVolumeResponse(rsp *http.Response) (*CreateVolumeResponse, error
 		}
 		response.ApplicationproblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
 		var dest RequestTimeout
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -19829,6 +19928,13 @@ func ParseCreateVolumeResponse(rsp *http.Response) (*CreateVolumeResponse, error
 			return nil, err
 		}
 		response.ApplicationproblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest InsufficientStorage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON507 = &dest
 
 	}
 
@@ -30018,6 +30124,22 @@ func (response CreateVolume400ApplicationProblemPlusJSONResponse) VisitCreateVol
 	return err
 }
 
+type CreateVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateVolume404ApplicationProblemPlusJSONResponse) VisitCreateVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateVolume408ApplicationProblemPlusJSONResponse struct {
 	RequestTimeoutApplicationProblemPlusJSONResponse
 }
@@ -30127,6 +30249,22 @@ func (response CreateVolume503ApplicationProblemPlusJSONResponse) VisitCreateVol
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateVolume507ApplicationProblemPlusJSONResponse struct {
+	InsufficientStorageApplicationProblemPlusJSONResponse
+}
+
+func (response CreateVolume507ApplicationProblemPlusJSONResponse) VisitCreateVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(507)
 	_, err := buf.WriteTo(w)
 	return err
 }
