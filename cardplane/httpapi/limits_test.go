@@ -225,6 +225,7 @@ var lastingOperations = map[string]string{
 	"pullImage":         "waits for a registry",
 	"saveImages":        "gives what may be gigabytes",
 	"pruneImages":       "removes any number of them",
+	"createVolume":      "may copy another",
 	"pruneVolumes":      "removes any number of them",
 	"pruneNetworks":     "removes any number of them",
 	"pruneContainers":   "removes any number of them",
