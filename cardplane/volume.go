@@ -2,6 +2,7 @@ package cardplane
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -108,11 +109,24 @@ type VolumeService interface {
 	// the host and the guest.
 	Resize(ctx context.Context, ref string, size int64) (Volume, error)
 
+	// Export returns all that is on a volume as a tar, whose names are relative
+	// to the volume's root. Only a tar that is read to io.EOF is whole. ctx is
+	// for the call; Close ends the export, until when nobody writes to the
+	// volume. No container need run. Errors: volume_in_use while one may write
+	// to it, host_unavailable and those of the host and the guest.
+	Export(ctx context.Context, ref string) (io.ReadCloser, error)
+
+	// Import writes the files of a tar, with the owners that it names, to a
+	// volume that nobody uses meanwhile. A file takes the place of another at
+	// once and whole. After an error what was written before stays. Errors:
+	// those of Export and of FileService.CopyTo.
+	Import(ctx context.Context, ref string, archive io.Reader) error
+
 	// Prune removes all volumes that filter selects and that no container
 	// names. After an error Pruned says what is gone all the same.
 	Prune(ctx context.Context, filter PruneFilter) (Pruned, error)
 
 	// Remove deletes a volume and what is on it. It fails with volume_in_use
-	// while a container names it.
+	// while a container names it, and while it is copied, exported or imported.
 	Remove(ctx context.Context, ref string) error
 }

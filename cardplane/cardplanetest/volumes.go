@@ -9,8 +9,8 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-// volumeService is a Memory seen as a cardplane.VolumeService. Nothing can be
-// stored on its volumes.
+// volumeService is a Memory seen as a cardplane.VolumeService. Only imports and
+// exports see what is on its volumes.
 type volumeService Memory
 
 var _ cardplane.VolumeService = (*volumeService)(nil)
@@ -151,6 +151,9 @@ func (s *volumeService) Remove(_ context.Context, ref string) error {
 	v, err := m.volumeLocked(ref)
 	if err != nil {
 		return err
+	}
+	if m.carried[v.ID] > 0 {
+		return apierr.New(apierr.FailedPrecondition, "volume_in_use", "the volume %q is in use by an export or import", v.Name)
 	}
 	for _, c := range m.containers {
 		if _, uses := volumeUse(c, v.Name); uses {

@@ -70,6 +70,7 @@ type Service struct {
 	keys   keyLocks
 
 	templates *templates
+	porters   porters
 
 	mu      sync.Mutex
 	closed  bool

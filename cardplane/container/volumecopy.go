@@ -25,6 +25,8 @@ func (v *volumes) Create(ctx context.Context, spec cardplane.VolumeSpec, key str
 	if made, found, err := v.Answer(spec, key); err != nil || found {
 		return made, err
 	}
+	ctx, end := v.svc.serving(ctx)
+	defer end()
 	return v.copy(ctx, spec, key)
 }
 

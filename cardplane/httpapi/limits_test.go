@@ -226,6 +226,8 @@ var lastingOperations = map[string]string{
 	"saveImages":        "gives what may be gigabytes",
 	"pruneImages":       "removes any number of them",
 	"createVolume":      "may copy another",
+	"exportVolume":      "waits for a machine, and gives what may be gigabytes",
+	"importVolume":      "takes an upload",
 	"pruneVolumes":      "removes any number of them",
 	"pruneNetworks":     "removes any number of them",
 	"pruneContainers":   "removes any number of them",

@@ -107,8 +107,12 @@ func (s *Store) ResizeVolume(name string, size int64, changes ...Change) error {
 }
 
 // RemoveVolume forgets a volume, with further changes in the same transaction.
+// Errors: volume_in_use while it is copied, exported or imported.
 func (s *Store) RemoveVolume(name string, changes ...Change) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if err := checkAtRest(tx, name); err != nil {
+			return err
+		}
 		if err := apply(tx, changes); err != nil {
 			return err
 		}
@@ -175,8 +179,11 @@ func checkLeases(tx *bbolt.Tx, mine lease) error {
 
 // leaseUser says for people whose lease l is.
 func leaseUser(tx *bbolt.Tx, l lease) (string, error) {
-	if strings.HasPrefix(l.owner, OwnerCopy) {
+	switch {
+	case strings.HasPrefix(l.owner, OwnerCopy):
 		return "a copy that is being made of it", nil
+	case strings.HasPrefix(l.owner, OwnerArchive):
+		return "an export or import", nil
 	}
 	id, shared := strings.CutPrefix(l.owner, OwnerSandbox)
 	if raw := tx.Bucket(bucketSandboxes).Get([]byte(id)); shared && raw != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -41,6 +42,8 @@ type Roots struct {
 	used    map[string]*image    // by container id
 	growths map[string][]*growth // by container id
 	volumes volumes
+	// archives counts the volumes that were opened.
+	archives atomic.Int64
 }
 
 var _ container.Roots = (*Roots)(nil)
