@@ -378,8 +378,16 @@ export interface paths {
          *     as a copy of what the image has at the path where it is mounted.
          *
          *     While containers run, a volume has either one that may write to it, or
-         *     any number that only read. Codes: `volume_exists`, `invalid_name`,
-         *     `invalid_volume_size`.
+         *     any number that only read.
+         *
+         *     With `source` it is a copy of another volume, made on the compute host
+         *     before the answer; where the host's file system can, the two share what
+         *     neither has changed. Nobody may write to the source meanwhile: that
+         *     fails with `volume_in_use`, as a copy of a volume does that a container
+         *     writes to. The copy may be larger and not smaller
+         *     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+         *     `volume_exists`, `invalid_name`, `invalid_volume_size`,
+         *     `volume_not_found`, `disk_full`.
          */
         post: operations["createVolume"];
         delete?: never;
@@ -441,6 +449,43 @@ export interface paths {
         patch: operations["updateVolume"];
         trace?: never;
     };
+    "/v1/volumes/{volume}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+            };
+            cookie?: never;
+        };
+        /**
+         * All that is on a volume, as a tar.
+         * @description The entries' names are relative to the root of the volume; otherwise the
+         *     tar is as that of `copyFromContainer`. No container need run: a virtual
+         *     machine of its own reads the volume, which nobody writes to meanwhile.
+         *     While a container may write to it the answer is `volume_in_use`; its
+         *     files can be copied through that container.
+         */
+        get: operations["exportVolume"];
+        /**
+         * Write the files of a tar to a volume.
+         * @description As `copyToContainer` to the root of the volume, which no container uses
+         *     meanwhile (`volume_in_use`) and none need have used: a virtual machine of
+         *     its own writes. What is there stays, but for files that the tar has as
+         *     well. After an error what was written before stays.
+         */
+        put: operations["importVolume"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sandboxes": {
         parameters: {
             query?: never;
@@ -457,9 +502,11 @@ export interface paths {
          *     booted when the first of its containers starts, and switched off when
          *     the last of them has ended; until then, and after, it is a record.
          *
-         *     The containers of a sandbox have one network, so that each reaches the
-         *     others on 127.0.0.1, one host name (the sandbox's), one System V and
-         *     POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+         *     The containers of a sandbox have the sandbox's networks, addresses and
+         *     published ports, and one loopback, so that each reaches the others on
+         *     127.0.0.1. On the networks each container's name leads to the VM. They
+         *     have one host name (the sandbox's), one System V and POSIX IPC and one
+         *     /dev/shm. Root file systems, process ids and limits
          *     are each container's own. Kernel parameters are the VM's: the last one
          *     who sets one sets it for all. They may write to the same volume; the
          *     volume is the VM's until its end.
@@ -468,7 +515,8 @@ export interface paths {
          *     of all, and those that are started again share a new one. A VM has up to
          *     24 disks (one for each image, writable layer and volume), beyond which a
          *     start fails with `sandbox_full`. Codes:
-         *     `sandbox_exists`, `invalid_name`, and those of a container's resources.
+         *     `sandbox_exists`, `invalid_name`, and those of a container's resources
+         *     and networks.
          */
         post: operations["createSandbox"];
         delete?: never;
@@ -1563,6 +1611,8 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            /** @description Id of the volume that it was made as a copy of. */
+            sourceId?: string;
             /** Format: date-time */
             createdAt: string;
         };
@@ -1571,12 +1621,18 @@ export interface components {
             name?: string;
             /**
              * Format: int64
-             * @default 10737418240
+             * @description 10 GiB when it is left out, or the source's size.
              */
             sizeBytes?: number;
             labels?: {
                 [key: string]: string;
             };
+            source?: components["schemas"]["VolumeSource"];
+        };
+        /** @description What a volume is to hold at first. */
+        VolumeSource: {
+            /** @description Name or id of the volume to copy. */
+            volume: string;
         };
         VolumeUpdate: {
             /**
@@ -1672,6 +1728,16 @@ export interface components {
             state: components["schemas"]["SandboxState"];
             /** @description Those that name it. */
             containers: components["schemas"]["SandboxContainer"][];
+            /** @description As asked for. */
+            networks?: components["schemas"]["Nic"][];
+            /** @description As asked for. */
+            ports?: components["schemas"]["PublishedPort"][];
+            /** @description Of its VM, none while it is idle. */
+            interfaces?: components["schemas"]["Interface"][];
+            /** @description As they are on the compute host, none while it is idle. */
+            publishedPorts?: components["schemas"]["PublishedPort"][];
+            /** @description Why there are no interfaces although none were declined. */
+            networkReason?: string;
             /** Format: date-time */
             createdAt: string;
         };
@@ -1707,6 +1773,10 @@ export interface components {
                 [key: string]: string;
             };
             resources?: components["schemas"]["SandboxResources"];
+            /** @description The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none. */
+            networks?: components["schemas"]["Nic"][];
+            /** @description Published on the compute host, over the first network, while its VM runs. */
+            ports?: components["schemas"]["PublishedPort"][];
         };
         SandboxPrune: {
             /** @description Only sandboxes with all of these labels, each `key` or `key=value`. */
@@ -2769,7 +2839,7 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
-            /** @description Such as exitCode, signal, or the status of a container.health_status. */
+            /** @description Such as exitCode, signal, or the status of a container.health_status. An exec.exit has lost instead of exitCode where the exec has ended with its container. */
             attributes?: {
                 [key: string]: string;
             };
@@ -3138,6 +3208,7 @@ export type Interface = components['schemas']['Interface'];
 export type VolumeList = components['schemas']['VolumeList'];
 export type Volume = components['schemas']['Volume'];
 export type VolumeSpec = components['schemas']['VolumeSpec'];
+export type VolumeSource = components['schemas']['VolumeSource'];
 export type VolumeUpdate = components['schemas']['VolumeUpdate'];
 export type VolumePrune = components['schemas']['VolumePrune'];
 export type VolumePruned = components['schemas']['VolumePruned'];
@@ -4154,15 +4225,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "data",
-                 *       "sizeBytes": 10737418240,
-                 *       "labels": {
-                 *         "tier": "db"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["VolumeSpec"];
             };
         };
@@ -4177,6 +4239,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
@@ -4184,6 +4247,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     pruneVolumes: {
@@ -4339,6 +4403,78 @@ export interface operations {
             507: components["responses"]["InsufficientStorage"];
         };
     };
+    exportVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tar. One that breaks off, without the two blocks of zeros that end one, is not whole. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example ./index.html… */
+                    "application/x-tar": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    importVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example ./index.html… */
+                "application/x-tar": string;
+            };
+        };
+        responses: {
+            /** @description All of it is written. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
     listSandboxes: {
         parameters: {
             query?: {
@@ -4414,7 +4550,18 @@ export interface operations {
                  *       "resources": {
                  *         "vcpus": 2,
                  *         "memoryBytes": 536870912
-                 *       }
+                 *       },
+                 *       "networks": [
+                 *         {
+                 *           "network": "backend"
+                 *         }
+                 *       ],
+                 *       "ports": [
+                 *         {
+                 *           "hostPort": 8080,
+                 *           "containerPort": 80
+                 *         }
+                 *       ]
                  *     }
                  */
                 "application/json": components["schemas"]["SandboxSpec"];
