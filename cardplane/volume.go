@@ -2,6 +2,7 @@ package cardplane
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type Volume struct {
 	Name      string
 	SizeBytes int64
 	Labels    map[string]string
+	// SourceID is the id of the volume that it was made as a copy of, or empty.
+	SourceID  string `json:",omitempty"`
 	CreatedAt time.Time
 }
 
@@ -31,9 +34,12 @@ const (
 type VolumeSpec struct {
 	// Name is made up when it is empty.
 	Name string
-	// SizeBytes is MinVolumeBytes to MaxVolumeBytes; 0 means DefaultVolumeBytes.
+	// SizeBytes is MinVolumeBytes to MaxVolumeBytes; 0 means DefaultVolumeBytes,
+	// or the size of the source.
 	SizeBytes int64
 	Labels    map[string]string
+	// Source is the name or id of a volume to copy; empty for none.
+	Source string `json:",omitempty"`
 }
 
 // VolumeMount brings a volume into a container.
@@ -81,8 +87,12 @@ func (f VolumeFilter) Match(v Volume) bool {
 // All methods are safe for concurrent use.
 type VolumeService interface {
 	// Create records a volume. Its disk on the compute host is made at its first
-	// use. key makes it idempotent, as in ContainerService. Errors:
-	// volume_exists, invalid_name, invalid_volume_size, idempotency_key_reused.
+	// use, or, for a copy of another volume, before Create returns: by the host
+	// alone, and without anybody writing to the source meanwhile. A copy that
+	// fails leaves nothing. key makes it idempotent, as in ContainerService.
+	// Errors: volume_exists, invalid_name, invalid_volume_size,
+	// idempotency_key_reused; for copies volume_in_use, volume_cannot_shrink,
+	// host_unavailable and those of the host.
 	Create(ctx context.Context, spec VolumeSpec, key string) (Volume, error)
 
 	// Get returns one volume.
@@ -99,11 +109,24 @@ type VolumeService interface {
 	// the host and the guest.
 	Resize(ctx context.Context, ref string, size int64) (Volume, error)
 
+	// Export returns all that is on a volume as a tar, whose names are relative
+	// to the volume's root. Only a tar that is read to io.EOF is whole. ctx is
+	// for the call; Close ends the export, until when nobody writes to the
+	// volume. No container need run. Errors: volume_in_use while one may write
+	// to it, host_unavailable and those of the host and the guest.
+	Export(ctx context.Context, ref string) (io.ReadCloser, error)
+
+	// Import writes the files of a tar, with the owners that it names, to a
+	// volume that nobody uses meanwhile. A file takes the place of another at
+	// once and whole. After an error what was written before stays. Errors:
+	// those of Export and of FileService.CopyTo.
+	Import(ctx context.Context, ref string, archive io.Reader) error
+
 	// Prune removes all volumes that filter selects and that no container
 	// names. After an error Pruned says what is gone all the same.
 	Prune(ctx context.Context, filter PruneFilter) (Pruned, error)
 
 	// Remove deletes a volume and what is on it. It fails with volume_in_use
-	// while a container names it.
+	// while a container names it, and while it is copied, exported or imported.
 	Remove(ctx context.Context, ref string) error
 }

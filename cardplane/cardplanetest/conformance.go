@@ -97,6 +97,8 @@ func Conform(t *testing.T, start func(t *testing.T) Harness) {
 		"image progress":   (*suite).imageProgress,
 		"volumes":          (*suite).volumes,
 		"volume by name":   (*suite).volumeByName,
+		"volume copies":    (*suite).volumeCopies,
+		"volume archives":  (*suite).volumeArchives,
 		"networks":         (*suite).networks,
 		"network of a run": (*suite).networkOfRun,
 		"sandboxes":        (*suite).sandboxes,

@@ -63,6 +63,41 @@ func (s *suite) volumes() {
 	s.fails(s.Volumes.Remove(s.ctx, name), apierr.NotFound, "volume_not_found")
 }
 
+// A volume is copied while nobody writes to it.
+func (s *suite) volumeCopies() {
+	source, name := "volume-"+newID(4), "volume-"+newID(4)
+	_, err := s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Name: name, Source: source}, "")
+	s.fails(err, apierr.NotFound, "volume_not_found")
+	c := s.running(func(spec *cardplane.ContainerSpec) {
+		spec.Volumes = []cardplane.VolumeMount{{Volume: source, Path: "/data"}}
+	}, "sleep", "1000")
+	_, err = s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Name: name, Source: source}, "")
+	s.fails(err, apierr.FailedPrecondition, "volume_in_use")
+	s.ok(s.Containers.Remove(s.ctx, c.ID, true, ""))
+
+	spec := cardplane.VolumeSpec{Name: name, Source: source}
+	made, err := s.Volumes.Create(s.ctx, spec, name)
+	s.ok(err)
+	original, err := s.Volumes.Get(s.ctx, source)
+	s.ok(err)
+	equal(s, "source", made.SourceID, original.ID)
+	equal(s, "size", made.SizeBytes, original.SizeBytes)
+	again, err := s.Volumes.Create(s.ctx, spec, name)
+	s.ok(err)
+	equal(s, "copy of the same key", again.ID, made.ID)
+	_, err = s.Volumes.Create(s.ctx, spec, "")
+	s.fails(err, apierr.AlreadyExists, "volume_exists")
+	small := cardplane.VolumeSpec{Source: name, SizeBytes: cardplane.MinVolumeBytes}
+	_, err = s.Volumes.Create(s.ctx, small, "")
+	s.fails(err, apierr.FailedPrecondition, "volume_cannot_shrink")
+	large, err := s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Source: made.ID, SizeBytes: 2 * made.SizeBytes}, "")
+	s.ok(err)
+	equal(s, "size of a larger copy", large.SizeBytes, 2*made.SizeBytes)
+	for _, ref := range []string{source, name, large.Name} {
+		s.ok(s.Volumes.Remove(s.ctx, ref))
+	}
+}
+
 // A volume that a container names is made with the container.
 func (s *suite) volumeByName() {
 	name := "volume-" + newID(4)

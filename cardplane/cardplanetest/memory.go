@@ -44,7 +44,9 @@ type Memory struct {
 	checks     []cardplane.Check
 	onStart    func(context.Context, cardplane.Container) error
 	lastTime   time.Time
-	roots      []string // directories
+	roots      []string          // directories
+	archives   map[string]string // those with what was imported, by the volume's id
+	carried    map[string]int    // exports and imports under way, by the volume's id
 }
 
 // NewMemory returns a control plane without images and containers, that knows
@@ -55,6 +57,8 @@ func NewMemory() *Memory {
 		answers:  make(map[string]answer),
 		configs:  make(map[string][]byte),
 		programs: builtins(),
+		archives: make(map[string]string),
+		carried:  make(map[string]int),
 		version: cardplane.VersionInfo{
 			Version: version.Release, APIVersion: "v1", GoVersion: runtime.Version(), Epoch: 1, GuestKernel: "6.12.0-test",
 			Host: cardplane.HostVersion{Reachable: true, Version: version.Release, VMM: "memory"},

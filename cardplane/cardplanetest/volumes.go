@@ -9,8 +9,8 @@ import (
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
 
-// volumeService is a Memory seen as a cardplane.VolumeService. Nothing can be
-// stored on its volumes.
+// volumeService is a Memory seen as a cardplane.VolumeService. Only imports and
+// exports see what is on its volumes.
 type volumeService Memory
 
 var _ cardplane.VolumeService = (*volumeService)(nil)
@@ -42,12 +42,37 @@ func (m *Memory) createVolumeLocked(spec cardplane.VolumeSpec) (cardplane.Volume
 		ID: newID(16), Name: cmp.Or(spec.Name, newID(8)), SizeBytes: cmp.Or(spec.SizeBytes, cardplane.DefaultVolumeBytes),
 		Labels: spec.Labels, CreatedAt: m.nowLocked(),
 	}
+	if spec.Source != "" {
+		source, err := m.copiedLocked(spec)
+		if err != nil {
+			return cardplane.Volume{}, err
+		}
+		v.SourceID, v.SizeBytes = source.ID, cmp.Or(spec.SizeBytes, source.SizeBytes)
+	}
 	if v.SizeBytes < cardplane.MinVolumeBytes || v.SizeBytes > cardplane.MaxVolumeBytes {
 		return cardplane.Volume{}, apierr.New(apierr.InvalidArgument, "invalid_volume_size", "%d bytes", v.SizeBytes).At("/sizeBytes")
 	}
 	m.volumes = append(m.volumes, v)
 	m.eventLocked(cardplane.VolumeCreated, v.ID, v.Name, nil)
 	return v, nil
+}
+
+// copiedLocked returns the volume that spec asks for a copy of.
+func (m *Memory) copiedLocked(spec cardplane.VolumeSpec) (cardplane.Volume, error) {
+	source, err := m.volumeLocked(spec.Source)
+	if err != nil {
+		return source, apierr.From(err).At("/source/volume")
+	}
+	if spec.SizeBytes != 0 && spec.SizeBytes < source.SizeBytes {
+		return source, apierr.New(apierr.FailedPrecondition, "volume_cannot_shrink", "it has %d bytes", source.SizeBytes).At("/sizeBytes")
+	}
+	for _, c := range m.containers {
+		if write, _ := volumeUse(c, source.Name); write && c.State.Active() {
+			return source, apierr.New(apierr.FailedPrecondition, "volume_in_use",
+				"the volume %q is in use by container %s", source.Name, c.Name).At("/source/volume")
+		}
+	}
+	return source, nil
 }
 
 func (m *Memory) volumeLocked(ref string) (cardplane.Volume, error) {
@@ -126,6 +151,9 @@ func (s *volumeService) Remove(_ context.Context, ref string) error {
 	v, err := m.volumeLocked(ref)
 	if err != nil {
 		return err
+	}
+	if m.carried[v.ID] > 0 {
+		return apierr.New(apierr.FailedPrecondition, "volume_in_use", "the volume %q is in use by an export or import", v.Name)
 	}
 	for _, c := range m.containers {
 		if _, uses := volumeUse(c, v.Name); uses {

@@ -49,6 +49,9 @@ var completers = map[string]completer{
 
 	"port-forward": first(containers(cardplane.Running)),
 
+	"volume clone":   first(volumes),
+	"volume export":  first(volumes),
+	"volume import":  first(volumes),
 	"volume inspect": volumes,
 	"volume resize":  first(volumes),
 	"volume rm":      volumes,

@@ -84,7 +84,7 @@ func TestBadOptionFlags(t *testing.T) {
 		"no profile is given":         "--security-opt seccomp",
 		"the file holds no JSON":      "--security-opt seccomp=" + text,
 		"no such file":                "--security-opt seccomp=nonesuch",
-		"cannot be mounted":           "-v /etc:/etc",
+		"no file system in common":    "-v /etc:/etc",
 		"mount a volume, NAME:PATH":   "--mount type=bind,src=/,dst=/x",
 		"without a name":              "--volumes-from web",
 		"cannot be passed":            "--device /dev/kvm",

@@ -19,7 +19,7 @@ type refusedFlag struct {
 const (
 	// The API refuses the same for the same reasons; the remedies differ.
 	noHostNamespaces = "a container has a virtual machine of its own, which shares nothing with the compute host; leave it out"
-	noHostFiles      = "the files of the compute host, the card and this machine cannot be mounted in a virtual machine; mount a volume, NAME:PATH, and copy files into it with `cardctl cp`"
+	noHostFiles      = "directories of the compute host, the card or this machine cannot be shared with a virtual machine, by bind mount or virtiofs, because card and compute host have no file system in common; mount a volume, NAME:PATH, and copy files into it with `cardctl cp`"
 	noHostDevices    = "devices of the compute host cannot be passed into a virtual machine; leave it out, and use --privileged for those of the virtual machine"
 	noLinks          = "containers of a network find each other by name; put both on one with --network"
 	noDNS            = "the card's resolvers are asked for names; change its --resolv-conf"

@@ -20,8 +20,8 @@ func (a *App) volumeCommand() *cobra.Command {
 		Short:   "Keep file systems that outlive containers",
 		Example: "  cardctl volume create data",
 	}
-	cmd.AddCommand(a.volumeCreateCommand(), a.volumeListCommand(), a.volumeInspectCommand(),
-		a.volumeResizeCommand(), a.volumeRemoveCommand(), a.volumePruneCommand())
+	cmd.AddCommand(a.volumeCreateCommand(), a.volumeCloneCommand(), a.volumeListCommand(), a.volumeInspectCommand(),
+		a.volumeResizeCommand(), a.volumeExportCommand(), a.volumeImportCommand(), a.volumeRemoveCommand(), a.volumePruneCommand())
 	return cmd
 }
 
@@ -44,21 +44,53 @@ func (a *App) volumeCreateCommand() *cobra.Command {
 					return usageError(cmd, "--size: %w", err)
 				}
 			}
-			return a.withClient(func(client *httpclient.Client) error {
-				made, err := once(cmd.Context(), a, func(key string) (cardplane.Volume, error) {
-					return client.Volumes().Create(cmd.Context(), spec, key)
-				})
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintln(a.Out, made.Name)
-				return err
-			})
+			return a.makeVolume(cmd.Context(), spec)
 		},
 	}
 	cmd.Flags().StringVar(&size, "size", "", "what it can hold, such as 20g; it takes the space of what is written (default 10g)")
 	cmd.Flags().StringArrayVarP(&labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
 	return cmd
+}
+
+func (a *App) volumeCloneCommand() *cobra.Command {
+	var size string
+	var labels []string
+	cmd := &cobra.Command{
+		Use:     "clone [flags] VOLUME [NAME]",
+		Short:   "Create a copy of a volume that nobody writes to",
+		Example: "  cardctl volume clone data data-before\n  cardctl volume clone --size 40g data larger",
+		Args:    needArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec := cardplane.VolumeSpec{Source: args[0], Labels: labelMap(labels)}
+			if len(args) == 2 {
+				spec.Name = args[1]
+			}
+			var err error
+			if size != "" {
+				if spec.SizeBytes, err = parseSize(size); err != nil {
+					return usageError(cmd, "--size: %w", err)
+				}
+			}
+			return a.makeVolume(cmd.Context(), spec)
+		},
+	}
+	cmd.Flags().StringVar(&size, "size", "", "what it can hold, at least what VOLUME can (default the same)")
+	cmd.Flags().StringArrayVarP(&labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
+	return cmd
+}
+
+// makeVolume creates a volume and prints its name.
+func (a *App) makeVolume(ctx context.Context, spec cardplane.VolumeSpec) error {
+	return a.withClient(func(client *httpclient.Client) error {
+		made, err := once(ctx, a, func(key string) (cardplane.Volume, error) {
+			return client.Volumes().Create(ctx, spec, key)
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(a.Out, made.Name)
+		return err
+	})
 }
 
 func (a *App) volumeListCommand() *cobra.Command {

@@ -41,7 +41,7 @@ func parseMount(text string) (cardplane.VolumeMount, error) {
 		case "type":
 			switch value {
 			case "volume":
-			case "bind":
+			case "bind", "virtiofs":
 				return m, fmt.Errorf("%q: %s", text, noHostFiles)
 			default:
 				return m, fmt.Errorf("%q: the type %q is unknown; use type=volume, or --tmpfs", text, value)

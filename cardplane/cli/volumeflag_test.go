@@ -19,14 +19,14 @@ func TestVolumeMounts(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for text, remedy := range map[string]string{
-		"/srv:/srv": "cardctl cp", "./x:/y": "cardctl cp", "data": "NAME:PATH", "data:/x:z": "ro or rw", "a:b:c:d": "NAME:PATH",
+		"/srv:/srv": "no file system in common; mount a volume", "./x:/y": "cardctl cp", "data": "NAME:PATH", "data:/x:z": "ro or rw", "a:b:c:d": "NAME:PATH",
 	} {
 		if _, err := volumeMounts([]string{text}, nil); err == nil || !strings.Contains(err.Error(), remedy) {
 			t.Errorf("--volume %s: %v", text, err)
 		}
 	}
 	for text, remedy := range map[string]string{
-		"type=bind,source=/x,target=/y": "NAME:PATH", "type=npipe,source=/x,target=/y": "type=volume", "type=volume,target=/y": "source=NAME",
+		"type=bind,source=/x,target=/y": "no file system in common; mount a volume", "type=virtiofs,source=/x,target=/y": "cardctl cp", "type=npipe,source=/x,target=/y": "type=volume", "type=volume,target=/y": "source=NAME",
 		"source=a": "target=PATH", "source=a,target=/b,z=1": "unknown",
 	} {
 		if _, err := volumeMounts(nil, []string{text}); err == nil || !strings.Contains(err.Error(), remedy) {

@@ -161,7 +161,7 @@ func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
 	case store.Forward:
 		return s.forwardWanted(r), nil
 	}
-	if s.templates.isMaking(r.ID) {
+	if s.templates.isMaking(r.ID) || s.porters.has(r.ID) {
 		return true, nil
 	}
 	if r.Kind == store.Snapshot {
@@ -186,6 +186,9 @@ func (s *Service) wanted(ctx context.Context, r store.Resource) (bool, error) {
 }
 
 func (s *Service) volumeWanted(ctx context.Context, id string) (bool, error) {
+	if s.volumes.Planned(id) {
+		return true, nil
+	}
 	_, err := s.volumes.Get(ctx, id)
 	if apierr.ClassOf(err) == apierr.NotFound {
 		return false, nil
@@ -283,15 +286,22 @@ func (s *Service) destroyStale(ctx context.Context, owner, present string) error
 // claimBlob records that the host may have a copy of the image's block file,
 // and of what every guest boots from.
 func (s *Service) claimBlob(digest, image string) error {
-	claims := []store.Change{store.Claim(store.Resource{Kind: store.Blob, ID: digest, Owner: image})}
 	known, err := s.cfg.Store.Claimed(store.Blob, digest)
 	if err != nil || known {
 		return err
 	}
+	claim := store.Claim(store.Resource{Kind: store.Blob, ID: digest, Owner: image})
+	return s.cfg.Store.Update(append(s.claimBoot(), claim)...)
+}
+
+// claimBoot returns what records that the host may have what every guest boots
+// from.
+func (s *Service) claimBoot() []store.Change {
+	var claims []store.Change
 	for _, d := range s.cfg.Sandboxes.BootDigests() {
 		claims = append(claims, store.Claim(store.Resource{Kind: store.Blob, ID: d, Owner: ownerGuest}))
 	}
-	return s.cfg.Store.Update(claims...)
+	return claims
 }
 
 // removeOrphanJournals deletes journals of containers that were removed when

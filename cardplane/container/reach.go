@@ -46,6 +46,14 @@ func (s *Service) reach(ctx context.Context, sb *sandbox.Sandbox, patience time.
 	}
 }
 
+// serving returns a ctx that ends when the service does, with the cause
+// sandbox.ErrDetached, and before when ctx does or end is called.
+func (s *Service) serving(ctx context.Context) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.ctx, func() { cancel(sandbox.ErrDetached) })
+	return ctx, func() { stop(); cancel(nil) }
+}
+
 // whileServing waits for done, and no longer than the service serves.
 func (s *Service) whileServing(ctx context.Context, done <-chan struct{}) error {
 	select {

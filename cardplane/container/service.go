@@ -71,6 +71,7 @@ type Service struct {
 	keys   keyLocks
 
 	templates *templates
+	porters   porters
 
 	mu      sync.Mutex
 	closed  bool
@@ -95,6 +96,9 @@ const maxGone = 64
 func Open(cfg Config) (*Service, error) {
 	records, err := cfg.Store.Load()
 	if err != nil {
+		return nil, err
+	}
+	if err := cfg.Store.Update(store.EndCopies); err != nil {
 		return nil, err
 	}
 	s := &Service{

@@ -20,8 +20,9 @@ import (
 // id follows.
 const ownerVolume = "vol-"
 
-// Volumes returns volumes as users may see them: with a Remove that takes the disk
-// away as well, and a Resize that the machine of a container follows.
+// Volumes returns volumes as users may see them: with a Create that copies disks, a
+// Remove that takes them away as well, and a Resize that the machine of a
+// container follows.
 func (s *Service) Volumes() cardplane.VolumeService {
 	return &volumes{Service: s.volumes, svc: s}
 }
@@ -55,11 +56,19 @@ func (s *Service) volumeDisk(v cardplane.Volume) store.Resource {
 	return store.Resource{Kind: store.Disk, ID: s.diskID(owner), Owner: owner}
 }
 
+// volumeContent is the volume's disk as the host is to make it.
+func (s *Service) volumeContent(v cardplane.Volume) sandbox.Disk {
+	d := sandbox.Disk{ID: s.volumeDisk(v).ID, SizeBytes: v.SizeBytes}
+	if v.SourceID != "" {
+		d.CopyOf = s.volumeDisk(cardplane.Volume{ID: v.SourceID}).ID
+	}
+	return d
+}
+
 // volumeDevice is the volume as a machine has it.
 func (s *Service) volumeDevice(v cardplane.Volume, writable bool) sandbox.Volume {
 	return sandbox.Volume{
-		Disk:   sandbox.Disk{ID: s.volumeDisk(v).ID, SizeBytes: v.SizeBytes},
-		Serial: sandbox.VolumeSerial(v.ID), ReadOnly: !writable,
+		Disk: s.volumeContent(v), Serial: sandbox.VolumeSerial(v.ID), ReadOnly: !writable,
 	}
 }
 

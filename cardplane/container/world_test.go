@@ -87,7 +87,7 @@ func (w *world) link() *link.Link {
 }
 
 func (w *world) startAgent() (string, <-chan struct{}) {
-	a := agenttest.Start(w.t)
+	a := agenttest.StartWithVolumes(w.t, filepath.Join(w.dir, "volumes"))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.agents = append(w.agents, a)

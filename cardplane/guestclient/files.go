@@ -30,10 +30,25 @@ func (c *Client) StatFile(ctx context.Context, container, path string) (guestapi
 // is a stranger's: its names may be anything. It breaks off when ctx ends;
 // start bounds the beginning alone.
 func (c *Client) ReadArchive(ctx, start context.Context, container, path string) (io.ReadCloser, error) {
+	return c.readTar(ctx, start, func(ctx context.Context) (*http.Response, error) {
+		return c.archives.ReadArchive(ctx, container, &guestapi.ReadArchiveParams{Path: path})
+	})
+}
+
+// ReadVolume returns all that is on a volume, as ReadArchive does. readOnly tells
+// that the machine cannot write to its device.
+func (c *Client) ReadVolume(ctx, start context.Context, device string, readOnly bool) (io.ReadCloser, error) {
+	return c.readTar(ctx, start, func(ctx context.Context) (*http.Response, error) {
+		return c.archives.ReadVolume(ctx, device, &guestapi.ReadVolumeParams{ReadOnlyDevice: readOnly})
+	})
+}
+
+// readTar makes a call whose answer is a tar.
+func (c *Client) readTar(ctx, start context.Context, call func(context.Context) (*http.Response, error)) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	unbind := context.AfterFunc(start, cancel)
 	idle := newIdleTimer(cancel)
-	resp, err := c.archives.ReadArchive(ctx, container, &guestapi.ReadArchiveParams{Path: path})
+	resp, err := call(ctx)
 	idle.stop()
 	if err == nil && resp.StatusCode == http.StatusOK && unbind() {
 		return &archiveBody{body: resp.Body, idle: idle, cancel: cancel}, nil
@@ -74,12 +89,26 @@ func (b *archiveBody) Close() error {
 
 // WriteArchive writes the files of a tar to a directory of a container.
 func (c *Client) WriteArchive(ctx context.Context, container, dir string, archive io.Reader) error {
+	return c.writeTar(ctx, archive, func(ctx context.Context, source io.Reader) (*http.Response, error) {
+		return c.archives.WriteArchiveWithBody(ctx, container,
+			&guestapi.WriteArchiveParams{Path: dir, CardplaneEpoch: c.epoch}, archiveType, source)
+	})
+}
+
+// WriteVolume writes the files of a tar to a volume.
+func (c *Client) WriteVolume(ctx context.Context, device string, archive io.Reader) error {
+	return c.writeTar(ctx, archive, func(ctx context.Context, source io.Reader) (*http.Response, error) {
+		return c.archives.WriteVolumeWithBody(ctx, device, &guestapi.WriteVolumeParams{CardplaneEpoch: c.epoch}, archiveType, source)
+	})
+}
+
+// writeTar makes a call whose body is a tar.
+func (c *Client) writeTar(ctx context.Context, archive io.Reader, call func(context.Context, io.Reader) (*http.Response, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	source := &archiveSource{archive: archive, idle: newIdleTimer(cancel)}
 	defer source.idle.stop()
-	resp, err := c.archives.WriteArchiveWithBody(ctx, container,
-		&guestapi.WriteArchiveParams{Path: dir, CardplaneEpoch: c.epoch}, archiveType, source)
+	resp, err := call(ctx, source)
 	if err == nil {
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxBody}
 	}

@@ -107,6 +107,8 @@ func TestResponsesFitTheDocument(t *testing.T) {
 	send("GET", "/v1/volumes", "", 200)
 	send("GET", "/v1/volumes/data", "", 200)
 	send("GET", "/v1/volumes/nope", "", 404)
+	send("POST", "/v1/volumes", `{"name":"copy","source":{"volume":"data"}}`, 201)
+	send("POST", "/v1/volumes", `{"source":{"volume":"nope"}}`, 404)
 	send("PATCH", "/v1/volumes/data", `{"sizeBytes":21474836480}`, 200)
 	send("PATCH", "/v1/volumes/data", `{"sizeBytes":67108864}`, 409)
 	send("POST", "/v1/volumes/prune", `{"labels":["none"],"until":"2026-11-22T10:00:00Z"}`, 200)
@@ -148,7 +150,7 @@ func TestResponsesFitTheDocument(t *testing.T) {
 	send("DELETE", "/v1/sandboxes/shop?force=true", "", 204)
 
 	// Streams are checked by tests of their own.
-	for _, id := range []string{"getOpenAPI", "loadImages", "getLogs", "getEvents", "attachContainer", "attachExec", "connectPort", "copyFromContainer", "getStats", "copyToContainer"} {
+	for _, id := range []string{"getOpenAPI", "loadImages", "getLogs", "getEvents", "attachContainer", "attachExec", "connectPort", "copyFromContainer", "getStats", "copyToContainer", "exportVolume", "importVolume"} {
 		covered[id] = true
 	}
 	for path, item := range theContract(t).doc.Paths.Map() {

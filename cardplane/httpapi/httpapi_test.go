@@ -114,7 +114,7 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/containers", `{"image":"test","nmae":"x"}`, 400, "unknown_field", "/nmae", "there is no field /nmae"},
 		{"POST", "/v1/containers", `{"image":"test","devices":["/dev/kvm"]}`, 400, "not_supported", "/devices", "cannot be passed into a virtual machine; leave it out"},
 		{"POST", "/v1/containers", `{"image":"test","mounts":[{"type":"bind","source":"/etc"}]}`, 400, "not_supported", "/mounts", "mount a volume"},
-		{"POST", "/v1/containers", `{"image":"test","volumes":[{"volume":"v","path":"/etc","source":"/etc"}]}`, 400, "not_supported", "/volumes/0/source", "cannot be mounted"},
+		{"POST", "/v1/containers", `{"image":"test","volumes":[{"volume":"v","path":"/etc","source":"/etc"}]}`, 400, "not_supported", "/volumes/0/source", "no file system in common"},
 		{"POST", "/v1/containers", `{"image":"test","pidMode":"host"}`, 400, "not_supported", "/pidMode", "shares nothing"},
 		{"POST", "/v1/containers", `{"image":"test","networkMode":"host"}`, 400, "not_supported", "/networkMode", "shares nothing"},
 		{"POST", "/v1/containers", `{"image":"test","resources":{"vcpus":65}}`, 400, "invalid_field", "/resources/vcpus", "maximum is 64"},

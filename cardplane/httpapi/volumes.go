@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/apimodel"
@@ -59,4 +60,24 @@ func (s *server) DeleteVolume(ctx context.Context, r cardapi.DeleteVolumeRequest
 		return nil, err
 	}
 	return cardapi.DeleteVolume204Response{}, nil
+}
+
+func (s *server) ExportVolume(ctx context.Context, r cardapi.ExportVolumeRequestObject) (cardapi.ExportVolumeResponseObject, error) {
+	archive, err := s.Volumes.Export(ctx, r.Volume)
+	if err != nil {
+		return nil, err
+	}
+	return archiveResponse{archive}, nil
+}
+
+// VisitExportVolumeResponse implements cardapi.ExportVolumeResponseObject.
+func (a archiveResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+	return a.VisitCopyFromContainerResponse(w)
+}
+
+func (s *server) ImportVolume(ctx context.Context, r cardapi.ImportVolumeRequestObject) (cardapi.ImportVolumeResponseObject, error) {
+	if err := s.Volumes.Import(ctx, r.Volume, r.Body); err != nil {
+		return nil, err
+	}
+	return cardapi.ImportVolume204Response{}, nil
 }

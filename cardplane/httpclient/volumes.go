@@ -2,6 +2,7 @@ package httpclient
 
 import (
 	"context"
+	"io"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/apimodel"
@@ -74,4 +75,12 @@ func (c *volumes) Remove(ctx context.Context, ref string) error {
 	}
 	resp, err := c.api.DeleteVolume(ctx, ref)
 	return done(ctx, c.Client, resp, err)
+}
+
+func (c *volumes) Export(ctx context.Context, ref string) (io.ReadCloser, error) {
+	return c.sdk.ExportVolume(ctx, ref)
+}
+
+func (c *volumes) Import(ctx context.Context, ref string, archive io.Reader) error {
+	return c.sdk.ImportVolume(ctx, ref, archive)
 }

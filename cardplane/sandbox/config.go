@@ -89,6 +89,9 @@ type Disk struct {
 	ID string
 	// SizeBytes is rounded up to whole blocks.
 	SizeBytes int64
+	// CopyOf is the id of the disk that it was made as a copy of; empty for one
+	// that has begun as an empty file system.
+	CopyOf string
 }
 
 // blobs lists what the host must have before the disk and the VM are made.
@@ -109,6 +112,9 @@ func (a *Artefacts) blobs(spec Spec) []File {
 func (a *Artefacts) diskSpec(d Disk) hostapi.DiskSpec {
 	template := a.m.Scratch.digest()
 	size := (max(d.SizeBytes, a.m.Scratch.Size) + diskBlock - 1) / diskBlock * diskBlock
+	if d.CopyOf != "" {
+		return hostapi.DiskSpec{FromDisk: &d.CopyOf, SizeBytes: size}
+	}
 	return hostapi.DiskSpec{FromBlob: &template, SizeBytes: size}
 }
 

@@ -38,18 +38,22 @@ func (l lease) key() []byte { return []byte(l.owner + "/" + l.volume) }
 // CreateVolume records a volume, with further changes in the same transaction.
 // It fails with volume_exists where the name is taken.
 func (s *Store) CreateVolume(v cardplane.Volume, changes ...Change) error {
+	return s.createVolume(volumeValue{versioned: versioned{version}, Volume: v}, changes)
+}
+
+func (s *Store) createVolume(v volumeValue, changes []Change) error {
+	name := v.Volume.Name
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		volumes := tx.Bucket(bucketVolumes)
-		if volumes.Get([]byte(v.Name)) != nil {
-			return apierr.New(apierr.AlreadyExists, "volume_exists",
-				"the volume %q exists; use it, remove it, or choose another name", v.Name).At("/name")
+		if volumes.Get([]byte(name)) != nil {
+			return VolumeExists(name)
 		}
 		if err := apply(tx, changes); err != nil {
 			return err
 		}
-		return put(volumes, v.Name, volumeValue{versioned: versioned{version}, Volume: v})
+		return put(volumes, name, v)
 	})
-	return wrapVolume(err, "create", v.Name)
+	return wrapVolume(err, "create", name)
 }
 
 // LoadVolumes returns all volumes, ordered by name.
@@ -103,8 +107,12 @@ func (s *Store) ResizeVolume(name string, size int64, changes ...Change) error {
 }
 
 // RemoveVolume forgets a volume, with further changes in the same transaction.
+// Errors: volume_in_use while it is copied, exported or imported.
 func (s *Store) RemoveVolume(name string, changes ...Change) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
+		if err := checkAtRest(tx, name); err != nil {
+			return err
+		}
 		if err := apply(tx, changes); err != nil {
 			return err
 		}
@@ -142,6 +150,12 @@ func VolumeNotFound(ref string) error {
 		"there is no volume %q; `cardctl volume ls` lists all, `cardctl volume create` makes one", ref)
 }
 
+// VolumeExists is the error about a name that another volume has.
+func VolumeExists(name string) error {
+	return apierr.New(apierr.AlreadyExists, "volume_exists",
+		"the volume %q exists; use it, remove it, or choose another name", name).At("/name")
+}
+
 // checkLeases refuses a lease beside one that it cannot stand beside.
 func checkLeases(tx *bbolt.Tx, mine lease) error {
 	all, err := leases(tx, "")
@@ -165,6 +179,12 @@ func checkLeases(tx *bbolt.Tx, mine lease) error {
 
 // leaseUser says for people whose lease l is.
 func leaseUser(tx *bbolt.Tx, l lease) (string, error) {
+	switch {
+	case strings.HasPrefix(l.owner, OwnerCopy):
+		return "a copy that is being made of it", nil
+	case strings.HasPrefix(l.owner, OwnerArchive):
+		return "an export or import", nil
+	}
 	id, shared := strings.CutPrefix(l.owner, OwnerSandbox)
 	if raw := tx.Bucket(bucketSandboxes).Get([]byte(id)); shared && raw != nil {
 		v, err := decodeSandbox(raw)

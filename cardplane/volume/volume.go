@@ -37,6 +37,8 @@ type Service struct {
 
 	mu     sync.Mutex
 	byName map[string]cardplane.Volume
+	// planned are copies that are being made, by name.
+	planned map[string]cardplane.Volume
 }
 
 // Teller returns what records an event of a volume in the transaction that
@@ -50,36 +52,52 @@ func Open(s *store.Store, inUse func(volume string) string, tells Teller) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	v := &Service{store: s, inUse: inUse, tells: tells, byName: make(map[string]cardplane.Volume)}
+	v := &Service{store: s, inUse: inUse, tells: tells, byName: make(map[string]cardplane.Volume), planned: make(map[string]cardplane.Volume)}
 	for _, volume := range all {
 		v.byName[volume.Name] = volume
 	}
 	return v, nil
 }
 
-// Create implements [cardplane.VolumeService].
-func (s *Service) Create(_ context.Context, spec cardplane.VolumeSpec, key string) (v cardplane.Volume, err error) {
+// Create implements [cardplane.VolumeService] but for copies.
+func (s *Service) Create(_ context.Context, spec cardplane.VolumeSpec, key string) (cardplane.Volume, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if key != "" {
-		key = "volume/" + key
-		if found, _, err := s.store.Answer(key, spec, &v); err != nil || found {
-			return v, err
-		}
+	if v, found, err := s.Answer(spec, key); err != nil || found {
+		return v, err
 	}
-	v = described(spec)
+	v := described(spec)
 	if err := check(v); err != nil {
 		return cardplane.Volume{}, err
 	}
-	changes := []store.Change{s.tells(cardplane.VolumeCreated, v)}
-	if key != "" {
-		changes = append(changes, store.Remember(key, spec, v, true))
+	if _, taken := s.planned[v.Name]; taken {
+		return cardplane.Volume{}, store.VolumeExists(v.Name)
 	}
-	if err := s.store.CreateVolume(v, changes...); err != nil {
+	if err := s.store.CreateVolume(v, s.creation(v, spec, key)...); err != nil {
 		return cardplane.Volume{}, err
 	}
 	s.byName[v.Name] = v
 	return v, nil
+}
+
+// Answer returns the volume that was made under the key before.
+func (s *Service) Answer(spec cardplane.VolumeSpec, key string) (v cardplane.Volume, found bool, err error) {
+	if key == "" {
+		return v, false, nil
+	}
+	found, _, err = s.store.Answer(answerKey(key), spec, &v)
+	return v, found, err
+}
+
+func answerKey(key string) string { return "volume/" + key }
+
+// creation is what is recorded with a new volume.
+func (s *Service) creation(v cardplane.Volume, spec cardplane.VolumeSpec, key string) []store.Change {
+	changes := []store.Change{s.tells(cardplane.VolumeCreated, v)}
+	if key != "" {
+		changes = append(changes, store.Remember(answerKey(key), spec, v, true))
+	}
+	return changes
 }
 
 // described is the volume that spec asks for.

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,4 +57,52 @@ func lastNumber(t *testing.T, s *harness.Stack, name string) int {
 	out, _ := run(t, s, 0, "logs", "--tail", "1", name)
 	n, _ := strconv.Atoi(strings.TrimSpace(out))
 	return n
+}
+
+// What is deleted on a volume and in a writable layer is free on the host again,
+// at the latest when the guest has unmounted both.
+func TestDeletedIsGivenBack(t *testing.T) {
+	t.Parallel()
+	s := harness.ForTest(t, harness.DefaultConfig())
+	load(t, s, "python")
+	name := unique(t)
+	run(t, s, 0, "run", "-d", "--name", name, "-v", name+":/data", "demo/python", "sleep", "1000")
+	const written = 200 << 20
+	run(t, s, 0, "exec", name, "sh", "-c", "head -c 200M /dev/zero >/data/big; head -c 200M /dev/zero >/big; sync")
+	for kind, size := range takenOnHost(t, s) {
+		if size < written {
+			t.Errorf("%s take %d bytes after %d were written", kind, size, written)
+		}
+	}
+	run(t, s, 0, "exec", name, "sh", "-c", "rm /data/big /big; sync")
+	run(t, s, 0, "stop", "-t", "1", name)
+	run(t, s, 0, "start", name) // which waits for the end of the machine
+	for kind, size := range takenOnHost(t, s) {
+		if size > written/2 {
+			t.Errorf("%s take %d bytes after %d were deleted", kind, size, written)
+		}
+	}
+	run(t, s, 0, "rm", "-f", name)
+	run(t, s, 0, "volume", "rm", name)
+}
+
+// takenOnHost returns what volumes and writable layers take on the host, in bytes.
+func takenOnHost(t *testing.T, s *harness.Stack) map[string]int64 {
+	t.Helper()
+	out, _ := run(t, s, 0, "system", "df", "--format", "{{json .items}}")
+	var items []struct {
+		Kind      string
+		SizeBytes int64
+	}
+	must(t, json.Unmarshal([]byte(out), &items))
+	sizes := make(map[string]int64)
+	for _, item := range items {
+		if item.Kind == "volumes" || item.Kind == "containers" {
+			sizes[item.Kind] = item.SizeBytes
+		}
+	}
+	if len(sizes) != 2 {
+		t.Fatalf("%s", out)
+	}
+	return sizes
 }

@@ -9,6 +9,7 @@
 package agenttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -52,6 +53,13 @@ type Agent struct {
 // Start starts an agent that is closed when the test ends.
 func Start(tb testing.TB) *Agent {
 	tb.Helper()
+	return StartWithVolumes(tb, "")
+}
+
+// StartWithVolumes is Start with the directory in which the files of volumes
+// are, for other agents too; "" is none that others have.
+func StartWithVolumes(tb testing.TB, volumes string) *Agent {
+	tb.Helper()
 	log := logrus.New()
 	log.SetOutput(tb.Output())
 	// Not tb.TempDir, whose path may be too long for a socket.
@@ -63,7 +71,7 @@ func Start(tb testing.TB) *Agent {
 		tb.Fatal(err)
 	}
 	a := &Agent{Socket: filepath.Join(dir, "vsock"), done: make(chan error, 1), off: make(chan struct{})}
-	a.Containers = container.NewManager(log, func() guestapi.Machine { return identity }, newRuntime(dir), roots{dir: dir}, sysctl.Dir(dir))
+	a.Containers = container.NewManager(log, func() guestapi.Machine { return identity }, newRuntime(dir), roots{dir: dir, volumes: cmp.Or(volumes, filepath.Join(dir, "volumes"))}, sysctl.Dir(dir))
 	if a.mux, err = listenMux(a.Socket); err != nil {
 		tb.Fatal(err)
 	}

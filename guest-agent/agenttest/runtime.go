@@ -221,12 +221,24 @@ func (p *process) Exit() container.Exit { return p.exit }
 func (p *process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
 
 // roots implements container.Roots with empty directories.
-type roots struct{ dir string }
+type roots struct{ dir, volumes string }
 
 var _ container.Roots = roots{}
 
 // GrowVolume implements container.Roots. There are no volumes to grow.
 func (r roots) GrowVolume(context.Context, string, int64) error { return nil }
+
+// OpenVolume implements container.Roots with a directory for each device.
+func (r roots) OpenVolume(_ context.Context, v guestapi.Volume) (*os.File, func() error, error) {
+	path := filepath.Join(r.volumes, v.Device)
+	if !v.ReadOnly {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, nil, err
+		}
+	}
+	dir, err := os.Open(path)
+	return dir, func() error { return nil }, err
+}
 
 // Prepare implements container.Roots.
 func (r roots) Prepare(_ context.Context, id string, config *guestapi.ContainerConfig) (container.Root, error) {

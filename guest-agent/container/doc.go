@@ -117,6 +117,11 @@ type Roots interface {
 	// its disk, which is about to have at least size bytes. device is the
 	// disk's serial. It may be repeated. Errors: device_not_found, grow_failed.
 	GrowVolume(ctx context.Context, device string, size int64) error
+	// OpenVolume opens what containers see of a volume, which stays mounted
+	// until release. One that was never used is os.ErrNotExist where it is to be
+	// read only, and becomes empty otherwise. Errors: device_not_found,
+	// mount_failed.
+	OpenVolume(ctx context.Context, v guestapi.Volume) (dir *os.File, release func() error, err error)
 }
 
 // Kernel is the machine's kernel.

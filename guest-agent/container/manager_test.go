@@ -51,8 +51,10 @@ type fakeWorld struct {
 	oom       bool
 	frozen    bool
 	limits    guestapi.Limits
-	begun     chan struct{} // Run signals it, if set,
-	goOn      chan struct{} // and waits for this
+	volume    string            // the directory of every volume
+	opened    []guestapi.Volume // and not released
+	begun     chan struct{}     // Run signals it, if set,
+	goOn      chan struct{}     // and waits for this
 }
 
 func newWorld() *fakeWorld {
@@ -124,6 +126,15 @@ func (w *fakeWorld) Delete(context.Context, string) error {
 }
 
 func (w *fakeWorld) GrowVolume(context.Context, string, int64) error { return nil }
+
+func (w *fakeWorld) OpenVolume(_ context.Context, v guestapi.Volume) (*os.File, func() error, error) {
+	dir, err := os.Open(w.volume)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.opened = append(w.opened, v)
+	return dir, func() error { w.opened = nil; return w.fail["unmount"] }, nil
+}
 
 func (w *fakeWorld) Prepare(_ context.Context, id string, _ *guestapi.ContainerConfig) (container.Root, error) {
 	if err := w.fail["prepare"]; err != nil {

@@ -152,7 +152,7 @@ func (f *fixture) clean(t *testing.T) {
 func TestKinds(t *testing.T) {
 	const overlay = "overlay overlay lowerdir=images/image-img,upperdir=containers/c1/layer/upper,workdir=containers/c1/layer/work"
 	for kind, layer := range map[guestapi.WritableKind]string{
-		guestapi.WritableDisk:  "ext4 vdc ",
+		guestapi.WritableDisk:  "ext4 vdc discard",
 		guestapi.WritableTmpfs: "tmpfs tmpfs mode=0755,size=4096",
 		guestapi.WritableNone:  "tmpfs tmpfs mode=0755,size=1048576",
 	} {

@@ -47,7 +47,7 @@ func (r *Roots) bindVolumes(ctx context.Context, id, image string, list []guesta
 	var mounts []specs.Mount
 	for i, v := range list {
 		field := fmt.Sprintf("/volumes/%d", i)
-		m, err := r.acquireVolume(ctx, id, field, image, v)
+		m, err := r.acquireVolume(ctx, id, field, v, func(m *mounted) error { return m.fill(image, v.Path) })
 		if err != nil {
 			return nil, err
 		}
@@ -72,9 +72,9 @@ func volumeMount(source string, v guestapi.Volume) specs.Mount {
 	return specs.Mount{Destination: v.Path, Type: "bind", Source: source, Options: []string{"bind", "rprivate", "nodev", access}}
 }
 
-// acquireVolume mounts the volume, or finds it mounted, for the container id.
-// One that was never used gets its first content.
-func (r *Roots) acquireVolume(ctx context.Context, id, field, image string, v guestapi.Volume) (*mounted, error) {
+// acquireVolume mounts the volume, or finds it mounted, for the container id, and
+// has it filled. After an error releaseVolumes must follow as well.
+func (r *Roots) acquireVolume(ctx context.Context, id, field string, v guestapi.Volume, fill func(*mounted) error) (*mounted, error) {
 	r.volumes.mu.Lock()
 	defer r.volumes.mu.Unlock()
 	m := r.volumes.mounted[v.Device]
@@ -83,14 +83,14 @@ func (r *Roots) acquireVolume(ctx context.Context, id, field, image string, v gu
 		if err := r.mountVolume(ctx, id, field+"/device", m); err != nil {
 			return nil, err
 		}
-		if err := m.fill(image, v.Path); err != nil {
-			return nil, errors.Join(mountFailed(field+"/device", v.Device, "a volume", err), r.unmountVolume(m))
-		}
 		r.volumes.mounted[v.Device] = m
 	}
 	if !slices.Contains(r.volumes.used[id], m) {
 		m.users++
 		r.volumes.used[id] = append(r.volumes.used[id], m)
+	}
+	if err := fill(m); err != nil {
+		return nil, mountFailed(field+"/device", v.Device, "a volume", err)
 	}
 	return m, nil
 }

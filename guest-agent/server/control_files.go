@@ -88,3 +88,23 @@ func (c *control) WriteArchive(_ context.Context, req guestapi.WriteArchiveReque
 	}
 	return guestapi.WriteArchive204Response{}, nil
 }
+
+func (c *control) ReadVolume(ctx context.Context, req guestapi.ReadVolumeRequestObject) (guestapi.ReadVolumeResponseObject, error) {
+	write, err := c.manager.ReadVolume(ctx, req.Device, req.Params.ReadOnlyDevice)
+	if err != nil {
+		return nil, err
+	}
+	return archive{server: c.Server, write: write}, nil
+}
+
+// VisitReadVolumeResponse implements guestapi.ReadVolumeResponseObject.
+func (a archive) VisitReadVolumeResponse(rw http.ResponseWriter) error {
+	return a.VisitReadArchiveResponse(rw)
+}
+
+func (c *control) WriteVolume(ctx context.Context, req guestapi.WriteVolumeRequestObject) (guestapi.WriteVolumeResponseObject, error) {
+	if err := c.manager.WriteVolume(ctx, req.Device, req.Body); err != nil {
+		return nil, err
+	}
+	return guestapi.WriteVolume204Response{}, nil
+}

@@ -2036,6 +2036,9 @@ type Volume struct {
 
 	// SizeBytes What can be written to it; it takes the space of what was.
 	SizeBytes int64 `json:"sizeBytes"`
+
+	// SourceId Id of the volume that it was made as a copy of.
+	SourceId *string `json:"sourceId,omitempty"`
 }
 
 // VolumeList Example: {"items":[{"createdAt":"2026-01-02T15:04:05Z","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}]}
@@ -2077,13 +2080,24 @@ type VolumePruned struct {
 	ReclaimedBytes int64 `json:"reclaimedBytes"`
 }
 
+// VolumeSource What a volume is to hold at first.
+type VolumeSource struct {
+	// Volume Name or id of the volume to copy.
+	Volume string `json:"volume"`
+}
+
 // VolumeSpec defines model for VolumeSpec.
 type VolumeSpec struct {
 	Labels *map[string]string `json:"labels,omitempty"`
 
 	// Name Made up when it is left out.
-	Name      *string `json:"name,omitempty"`
-	SizeBytes *int64  `json:"sizeBytes,omitempty"`
+	Name *string `json:"name,omitempty"`
+
+	// SizeBytes 10 GiB when it is left out, or the source's size.
+	SizeBytes *int64 `json:"sizeBytes,omitempty"`
+
+	// Source What a volume is to hold at first.
+	Source *VolumeSource `json:"source,omitempty"`
 }
 
 // VolumeUpdate defines model for VolumeUpdate.
@@ -3419,8 +3433,16 @@ type ClientInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3434,8 +3456,16 @@ type ClientInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3495,6 +3525,29 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /v1/volumes/{volume} (the `UpdateVolume` operationId).
 	UpdateVolume(ctx context.Context, volume VolumeRef, body UpdateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportVolume All that is on a volume, as a tar.
+	//
+	// The entries' names are relative to the root of the volume; otherwise the
+	// tar is as that of `copyFromContainer`. No container need run: a virtual
+	// machine of its own reads the volume, which nobody writes to meanwhile.
+	// While a container may write to it the answer is `volume_in_use`; its
+	// files can be copied through that container.
+	//
+	// Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
+	ExportVolume(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportVolumeWithBody Write the files of a tar to a volume.
+	//
+	// As `copyToContainer` to the root of the volume, which no container uses
+	// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
+	// its own writes. What is there stays, but for files that the tar has as
+	// well. After an error what was written before stays.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/volumes/{volume}/archive (the `ImportVolume` operationId).
+	ImportVolumeWithBody(ctx context.Context, volume VolumeRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetOpenAPI This document.
@@ -5142,8 +5195,16 @@ func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, req
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5167,8 +5228,16 @@ func (c *Client) CreateVolumeWithBody(ctx context.Context, params *CreateVolumeP
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5289,6 +5358,49 @@ func (c *Client) UpdateVolumeWithBody(ctx context.Context, volume VolumeRef, con
 // Corresponds with PATCH /v1/volumes/{volume} (the `UpdateVolume` operationId).
 func (c *Client) UpdateVolume(ctx context.Context, volume VolumeRef, body UpdateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateVolumeRequest(c.Server, volume, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportVolume All that is on a volume, as a tar.
+//
+// The entries' names are relative to the root of the volume; otherwise the
+// tar is as that of `copyFromContainer`. No container need run: a virtual
+// machine of its own reads the volume, which nobody writes to meanwhile.
+// While a container may write to it the answer is `volume_in_use`; its
+// files can be copied through that container.
+//
+// Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
+func (c *Client) ExportVolume(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportVolumeRequest(c.Server, volume)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportVolumeWithBody Write the files of a tar to a volume.
+//
+// As `copyToContainer` to the root of the volume, which no container uses
+// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
+// its own writes. What is there stays, but for files that the tar has as
+// well. After an error what was written before stays.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/volumes/{volume}/archive (the `ImportVolume` operationId).
+func (c *Client) ImportVolumeWithBody(ctx context.Context, volume VolumeRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportVolumeRequestWithBody(c.Server, volume, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9092,6 +9204,76 @@ func NewUpdateVolumeRequestWithBody(server string, volume VolumeRef, contentType
 	return req, nil
 }
 
+// NewExportVolumeRequest constructs an http.Request for the ExportVolume method
+func NewExportVolumeRequest(server string, volume VolumeRef) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/volumes/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewImportVolumeRequestWithBody constructs an http.Request for the ImportVolume method, with any body, and a specified content type
+func NewImportVolumeRequestWithBody(server string, volume VolumeRef, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/volumes/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -9969,8 +10151,16 @@ type ClientWithResponsesInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9984,8 +10174,16 @@ type ClientWithResponsesInterface interface {
 	// as a copy of what the image has at the path where it is mounted.
 	//
 	// While containers run, a volume has either one that may write to it, or
-	// any number that only read. Codes: `volume_exists`, `invalid_name`,
-	// `invalid_volume_size`.
+	// any number that only read.
+	//
+	// With `source` it is a copy of another volume, made on the compute host
+	// before the answer; where the host's file system can, the two share what
+	// neither has changed. Nobody may write to the source meanwhile: that
+	// fails with `volume_in_use`, as a copy of a volume does that a container
+	// writes to. The copy may be larger and not smaller
+	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10049,6 +10247,31 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /v1/volumes/{volume} (the `UpdateVolume` operationId).
 	UpdateVolumeWithResponse(ctx context.Context, volume VolumeRef, body UpdateVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateVolumeResponse, error)
+
+	// ExportVolumeWithResponse All that is on a volume, as a tar.
+	//
+	// The entries' names are relative to the root of the volume; otherwise the
+	// tar is as that of `copyFromContainer`. No container need run: a virtual
+	// machine of its own reads the volume, which nobody writes to meanwhile.
+	// While a container may write to it the answer is `volume_in_use`; its
+	// files can be copied through that container.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
+	ExportVolumeWithResponse(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*ExportVolumeResponse, error)
+
+	// ImportVolumeWithBodyWithResponse Write the files of a tar to a volume.
+	//
+	// As `copyToContainer` to the root of the volume, which no container uses
+	// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
+	// its own writes. What is there stays, but for files that the tar has as
+	// well. After an error what was written before stays.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/volumes/{volume}/archive (the `ImportVolume` operationId).
+	ImportVolumeWithBodyWithResponse(ctx context.Context, volume VolumeRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportVolumeResponse, error)
 }
 
 // GetOpenAPIResponse429Headers the declared response headers of an HTTP 429 response for GetOpenAPI
@@ -16137,6 +16360,8 @@ type CreateVolumeResponse struct {
 	JSON201 *Volume
 	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
 	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationproblemJSON408 *RequestTimeout
 	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -16151,6 +16376,8 @@ type CreateVolumeResponse struct {
 	ApplicationproblemJSON500 *InternalError
 	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationproblemJSON503 *Unavailable
+	// ApplicationproblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationproblemJSON507 *InsufficientStorage
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateVolumeResponse429Headers
 }
@@ -16163,6 +16390,11 @@ func (r CreateVolumeResponse) GetJSON201() *Volume {
 // GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r CreateVolumeResponse) GetApplicationproblemJSON400() *BadRequest {
 	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateVolumeResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
 }
 
 // GetApplicationproblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
@@ -16198,6 +16430,11 @@ func (r CreateVolumeResponse) GetApplicationproblemJSON500() *InternalError {
 // GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
 func (r CreateVolumeResponse) GetApplicationproblemJSON503() *Unavailable {
 	return r.ApplicationproblemJSON503
+}
+
+// GetApplicationproblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateVolumeResponse) GetApplicationproblemJSON507() *InsufficientStorage {
+	return r.ApplicationproblemJSON507
 }
 
 // GetBody returns the raw response body bytes
@@ -16604,6 +16841,200 @@ func (r UpdateVolumeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ExportVolumeResponse429Headers the declared response headers of an HTTP 429 response for ExportVolume
+type ExportVolumeResponse429Headers struct {
+	RetryAfter int
+}
+
+type ExportVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *InternalError
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// ApplicationproblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationproblemJSON507 *InsufficientStorage
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExportVolumeResponse429Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ExportVolumeResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ExportVolumeResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ExportVolumeResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ExportVolumeResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ExportVolumeResponse) GetApplicationproblemJSON500() *InternalError {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ExportVolumeResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetApplicationproblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r ExportVolumeResponse) GetApplicationproblemJSON507() *InsufficientStorage {
+	return r.ApplicationproblemJSON507
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ImportVolumeResponse429Headers the declared response headers of an HTTP 429 response for ImportVolume
+type ImportVolumeResponse429Headers struct {
+	RetryAfter int
+}
+
+type ImportVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationproblemJSON408 *RequestTimeout
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *InternalError
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// ApplicationproblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationproblemJSON507 *InsufficientStorage
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ImportVolumeResponse429Headers
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON408() *RequestTimeout {
+	return r.ApplicationproblemJSON408
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON500() *InternalError {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetApplicationproblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r ImportVolumeResponse) GetApplicationproblemJSON507() *InsufficientStorage {
+	return r.ApplicationproblemJSON507
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportVolumeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17977,8 +18408,16 @@ func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, param
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17998,8 +18437,16 @@ func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Conte
 // as a copy of what the image has at the path where it is mounted.
 //
 // While containers run, a volume has either one that may write to it, or
-// any number that only read. Codes: `volume_exists`, `invalid_name`,
-// `invalid_volume_size`.
+// any number that only read.
+//
+// With `source` it is a copy of another volume, made on the compute host
+// before the answer; where the host's file system can, the two share what
+// neither has changed. Nobody may write to the source meanwhile: that
+// fails with `volume_in_use`, as a copy of a volume does that a container
+// writes to. The copy may be larger and not smaller
+// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18104,6 +18551,43 @@ func (c *ClientWithResponses) UpdateVolumeWithResponse(ctx context.Context, volu
 		return nil, err
 	}
 	return ParseUpdateVolumeResponse(rsp)
+}
+
+// ExportVolumeWithResponse All that is on a volume, as a tar.
+//
+// The entries' names are relative to the root of the volume; otherwise the
+// tar is as that of `copyFromContainer`. No container need run: a virtual
+// machine of its own reads the volume, which nobody writes to meanwhile.
+// While a container may write to it the answer is `volume_in_use`; its
+// files can be copied through that container.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
+func (c *ClientWithResponses) ExportVolumeWithResponse(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*ExportVolumeResponse, error) {
+	rsp, err := c.ExportVolume(ctx, volume, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportVolumeResponse(rsp)
+}
+
+// ImportVolumeWithBodyWithResponse Write the files of a tar to a volume.
+//
+// As `copyToContainer` to the root of the volume, which no container uses
+// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
+// its own writes. What is there stays, but for files that the tar has as
+// well. After an error what was written before stays.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/volumes/{volume}/archive (the `ImportVolume` operationId).
+func (c *ClientWithResponses) ImportVolumeWithBodyWithResponse(ctx context.Context, volume VolumeRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportVolumeResponse, error) {
+	rsp, err := c.ImportVolumeWithBody(ctx, volume, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportVolumeResponse(rsp)
 }
 
 // ParseGetOpenAPIResponse parses an HTTP response from a GetOpenAPIWithResponse call
@@ -23674,6 +24158,13 @@ func ParseCreateVolumeResponse(rsp *http.Response) (*CreateVolumeResponse, error
 		}
 		response.ApplicationproblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
 		var dest RequestTimeout
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -23722,6 +24213,13 @@ func ParseCreateVolumeResponse(rsp *http.Response) (*CreateVolumeResponse, error
 			return nil, err
 		}
 		response.ApplicationproblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest InsufficientStorage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON507 = &dest
 
 	}
 
@@ -24089,6 +24587,185 @@ func ParseUpdateVolumeResponse(rsp *http.Response) (*UpdateVolumeResponse, error
 	return response, nil
 }
 
+// ParseExportVolumeResponse parses an HTTP response from a ExportVolumeWithResponse call
+func ParseExportVolumeResponse(rsp *http.Response) (*ExportVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest InsufficientStorage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON507 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ExportVolumeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseImportVolumeResponse parses an HTTP response from a ImportVolumeWithResponse call
+func ParseImportVolumeResponse(rsp *http.Response) (*ImportVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest InsufficientStorage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON507 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers ImportVolumeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetOpenAPI This document.
@@ -24301,6 +24978,12 @@ type ServerInterface interface {
 	// UpdateVolume Make a volume larger.
 	// (PATCH /v1/volumes/{volume})
 	UpdateVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef)
+	// ExportVolume All that is on a volume, as a tar.
+	// (GET /v1/volumes/{volume}/archive)
+	ExportVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef)
+	// ImportVolume Write the files of a tar to a volume.
+	// (PUT /v1/volumes/{volume}/archive)
+	ImportVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -27046,6 +27729,58 @@ func (siw *ServerInterfaceWrapper) UpdateVolume(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// ExportVolume operation middleware
+func (siw *ServerInterfaceWrapper) ExportVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeRef
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", r.PathValue("volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExportVolume(w, r, volume)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ImportVolume operation middleware
+func (siw *ServerInterfaceWrapper) ImportVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeRef
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", r.PathValue("volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ImportVolume(w, r, volume)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -27193,6 +27928,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/volumes/{volume}", wrapper.DeleteVolume)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/volumes/{volume}", wrapper.GetVolume)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/v1/volumes/{volume}", wrapper.UpdateVolume)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/volumes/{volume}/archive", wrapper.ExportVolume)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/volumes/{volume}/archive", wrapper.ImportVolume)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/configs", wrapper.ListConfigs)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/configs", wrapper.CreateConfig)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/configs/prune", wrapper.PruneConfigs)
@@ -35917,6 +36654,22 @@ func (response CreateVolume400ApplicationProblemPlusJSONResponse) VisitCreateVol
 	return err
 }
 
+type CreateVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateVolume404ApplicationProblemPlusJSONResponse) VisitCreateVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateVolume408ApplicationProblemPlusJSONResponse struct {
 	RequestTimeoutApplicationProblemPlusJSONResponse
 }
@@ -36026,6 +36779,22 @@ func (response CreateVolume503ApplicationProblemPlusJSONResponse) VisitCreateVol
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateVolume507ApplicationProblemPlusJSONResponse struct {
+	InsufficientStorageApplicationProblemPlusJSONResponse
+}
+
+func (response CreateVolume507ApplicationProblemPlusJSONResponse) VisitCreateVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(507)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -36565,6 +37334,309 @@ func (response UpdateVolume507ApplicationProblemPlusJSONResponse) VisitUpdateVol
 	return err
 }
 
+type ExportVolumeRequestObject struct {
+	Volume VolumeRef `json:"volume"`
+}
+
+type ExportVolumeResponseObject interface {
+	VisitExportVolumeResponse(w http.ResponseWriter) error
+}
+
+type ExportVolume200ApplicationxTarResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ExportVolume200ApplicationxTarResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-tar")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportVolume400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ExportVolume400ApplicationProblemPlusJSONResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ExportVolume404ApplicationProblemPlusJSONResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportVolume409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ExportVolume409ApplicationProblemPlusJSONResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportVolume429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ExportVolume429ApplicationProblemPlusJSONResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportVolume500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ExportVolume500ApplicationProblemPlusJSONResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportVolume503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ExportVolume503ApplicationProblemPlusJSONResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportVolume507ApplicationProblemPlusJSONResponse struct {
+	InsufficientStorageApplicationProblemPlusJSONResponse
+}
+
+func (response ExportVolume507ApplicationProblemPlusJSONResponse) VisitExportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolumeRequestObject struct {
+	Volume VolumeRef `json:"volume"`
+	Body   io.Reader
+}
+
+type ImportVolumeResponseObject interface {
+	VisitImportVolumeResponse(w http.ResponseWriter) error
+}
+
+type ImportVolume204Response struct {
+}
+
+func (response ImportVolume204Response) VisitImportVolumeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ImportVolume400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume400ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume404ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume408ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume409ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume415ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume429ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume500ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume503ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportVolume507ApplicationProblemPlusJSONResponse struct {
+	InsufficientStorageApplicationProblemPlusJSONResponse
+}
+
+func (response ImportVolume507ApplicationProblemPlusJSONResponse) VisitImportVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetOpenAPI This document.
@@ -36777,6 +37849,12 @@ type StrictServerInterface interface {
 	// UpdateVolume Make a volume larger.
 	// (PATCH /v1/volumes/{volume})
 	UpdateVolume(ctx context.Context, request UpdateVolumeRequestObject) (UpdateVolumeResponseObject, error)
+	// ExportVolume All that is on a volume, as a tar.
+	// (GET /v1/volumes/{volume}/archive)
+	ExportVolume(ctx context.Context, request ExportVolumeRequestObject) (ExportVolumeResponseObject, error)
+	// ImportVolume Write the files of a tar to a volume.
+	// (PUT /v1/volumes/{volume}/archive)
+	ImportVolume(ctx context.Context, request ImportVolumeRequestObject) (ImportVolumeResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -38850,6 +39928,60 @@ func (sh *strictHandler) UpdateVolume(w http.ResponseWriter, r *http.Request, vo
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateVolumeResponseObject); ok {
 		if err := validResponse.VisitUpdateVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExportVolume operation middleware
+func (sh *strictHandler) ExportVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef) {
+	var request ExportVolumeRequestObject
+
+	request.Volume = volume
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportVolume(ctx, request.(ExportVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExportVolumeResponseObject); ok {
+		if err := validResponse.VisitExportVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ImportVolume operation middleware
+func (sh *strictHandler) ImportVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef) {
+	var request ImportVolumeRequestObject
+
+	request.Volume = volume
+
+	request.Body = r.Body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportVolume(ctx, request.(ImportVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ImportVolumeResponseObject); ok {
+		if err := validResponse.VisitImportVolumeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -927,6 +927,18 @@ type RenewParams struct {
 	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
 }
 
+// ReadVolumeParams defines parameters for ReadVolume.
+type ReadVolumeParams struct {
+	// ReadOnlyDevice The device cannot be written to.
+	ReadOnlyDevice bool `form:"readOnlyDevice,omitempty" json:"readOnlyDevice,omitempty,omitzero"`
+}
+
+// WriteVolumeParams defines parameters for WriteVolume.
+type WriteVolumeParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
 // GrowVolumeParams defines parameters for GrowVolume.
 type GrowVolumeParams struct {
 	// CardplaneEpoch The controller's epoch.
@@ -1418,6 +1430,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/renew (the `Renew` operationId).
 	Renew(ctx context.Context, params *RenewParams, body RenewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReadVolume What is on a volume, as a tar
+	//
+	// No container need use the volume: it is mounted for as long as it is
+	// read. The entries' names are relative to what containers see of it, and
+	// one that was never used has none. What cannot be read breaks the answer
+	// off, so that it is not taken for a whole one.
+	//
+	// Errors: `device_not_found`, `mount_failed`, `too_many`.
+	//
+	// Corresponds with GET /v1/volumes/{device}/archive (the `ReadVolume` operationId).
+	ReadVolume(ctx context.Context, device Serial, params *ReadVolumeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WriteVolumeWithBody Write the files of a tar to a volume
+	//
+	// As `writeArchive` to the root of what containers see of the volume. It
+	// answers once the volume is unmounted again, unless a container uses it
+	// too. One that was never used counts as used then.
+	//
+	// Errors: `device_not_found`, `mount_failed`, `too_many`, and those of
+	// `writeArchive`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/volumes/{device}/archive (the `WriteVolume` operationId).
+	WriteVolumeWithBody(ctx context.Context, device Serial, params *WriteVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GrowVolumeWithBody Grow a mounted volume's file system to its disk
 	//
@@ -2224,6 +2262,52 @@ func (c *Client) RenewWithBody(ctx context.Context, params *RenewParams, content
 // Corresponds with POST /v1/renew (the `Renew` operationId).
 func (c *Client) Renew(ctx context.Context, params *RenewParams, body RenewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRenewRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReadVolume What is on a volume, as a tar
+//
+// No container need use the volume: it is mounted for as long as it is
+// read. The entries' names are relative to what containers see of it, and
+// one that was never used has none. What cannot be read breaks the answer
+// off, so that it is not taken for a whole one.
+//
+// Errors: `device_not_found`, `mount_failed`, `too_many`.
+//
+// Corresponds with GET /v1/volumes/{device}/archive (the `ReadVolume` operationId).
+func (c *Client) ReadVolume(ctx context.Context, device Serial, params *ReadVolumeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadVolumeRequest(c.Server, device, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WriteVolumeWithBody Write the files of a tar to a volume
+//
+// As `writeArchive` to the root of what containers see of the volume. It
+// answers once the volume is unmounted again, unless a container uses it
+// too. One that was never used counts as used then.
+//
+// Errors: `device_not_found`, `mount_failed`, `too_many`, and those of
+// `writeArchive`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/volumes/{device}/archive (the `WriteVolume` operationId).
+func (c *Client) WriteVolumeWithBody(ctx context.Context, device Serial, params *WriteVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWriteVolumeRequestWithBody(c.Server, device, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3887,6 +3971,112 @@ func NewRenewRequestWithBody(server string, params *RenewParams, contentType str
 	return req, nil
 }
 
+// NewReadVolumeRequest constructs an http.Request for the ReadVolume method
+func NewReadVolumeRequest(server string, device Serial, params *ReadVolumeParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device", device, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/volumes/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "readOnlyDevice", params.ReadOnlyDevice, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWriteVolumeRequestWithBody constructs an http.Request for the WriteVolume method, with any body, and a specified content type
+func NewWriteVolumeRequestWithBody(server string, device Serial, params *WriteVolumeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device", device, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/volumes/%s/archive", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewGrowVolumeRequest calls the generic GrowVolume builder with application/json body
 func NewGrowVolumeRequest(server string, device Serial, params *GrowVolumeParams, body GrowVolumeJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4402,6 +4592,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/renew (the `Renew` operationId).
 	RenewWithResponse(ctx context.Context, params *RenewParams, body RenewJSONRequestBody, reqEditors ...RequestEditorFn) (*RenewResponse, error)
+
+	// ReadVolumeWithResponse What is on a volume, as a tar
+	//
+	// No container need use the volume: it is mounted for as long as it is
+	// read. The entries' names are relative to what containers see of it, and
+	// one that was never used has none. What cannot be read breaks the answer
+	// off, so that it is not taken for a whole one.
+	//
+	// Errors: `device_not_found`, `mount_failed`, `too_many`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/volumes/{device}/archive (the `ReadVolume` operationId).
+	ReadVolumeWithResponse(ctx context.Context, device Serial, params *ReadVolumeParams, reqEditors ...RequestEditorFn) (*ReadVolumeResponse, error)
+
+	// WriteVolumeWithBodyWithResponse Write the files of a tar to a volume
+	//
+	// As `writeArchive` to the root of what containers see of the volume. It
+	// answers once the volume is unmounted again, unless a container uses it
+	// too. One that was never used counts as used then.
+	//
+	// Errors: `device_not_found`, `mount_failed`, `too_many`, and those of
+	// `writeArchive`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/volumes/{device}/archive (the `WriteVolume` operationId).
+	WriteVolumeWithBodyWithResponse(ctx context.Context, device Serial, params *WriteVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WriteVolumeResponse, error)
 
 	// GrowVolumeWithBodyWithResponse Grow a mounted volume's file system to its disk
 	//
@@ -5760,6 +5978,88 @@ func (r RenewResponse) ContentType() string {
 	return ""
 }
 
+type ReadVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadVolumeResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type WriteVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r WriteVolumeResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r WriteVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r WriteVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r WriteVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r WriteVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GrowVolumeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6457,6 +6757,46 @@ func (c *ClientWithResponses) RenewWithResponse(ctx context.Context, params *Ren
 		return nil, err
 	}
 	return ParseRenewResponse(rsp)
+}
+
+// ReadVolumeWithResponse What is on a volume, as a tar
+//
+// No container need use the volume: it is mounted for as long as it is
+// read. The entries' names are relative to what containers see of it, and
+// one that was never used has none. What cannot be read breaks the answer
+// off, so that it is not taken for a whole one.
+//
+// Errors: `device_not_found`, `mount_failed`, `too_many`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/volumes/{device}/archive (the `ReadVolume` operationId).
+func (c *ClientWithResponses) ReadVolumeWithResponse(ctx context.Context, device Serial, params *ReadVolumeParams, reqEditors ...RequestEditorFn) (*ReadVolumeResponse, error) {
+	rsp, err := c.ReadVolume(ctx, device, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadVolumeResponse(rsp)
+}
+
+// WriteVolumeWithBodyWithResponse Write the files of a tar to a volume
+//
+// As `writeArchive` to the root of what containers see of the volume. It
+// answers once the volume is unmounted again, unless a container uses it
+// too. One that was never used counts as used then.
+//
+// Errors: `device_not_found`, `mount_failed`, `too_many`, and those of
+// `writeArchive`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/volumes/{device}/archive (the `WriteVolume` operationId).
+func (c *ClientWithResponses) WriteVolumeWithBodyWithResponse(ctx context.Context, device Serial, params *WriteVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*WriteVolumeResponse, error) {
+	rsp, err := c.WriteVolumeWithBody(ctx, device, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseWriteVolumeResponse(rsp)
 }
 
 // GrowVolumeWithBodyWithResponse Grow a mounted volume's file system to its disk
@@ -7422,6 +7762,61 @@ func ParseRenewResponse(rsp *http.Response) (*RenewResponse, error) {
 	return response, nil
 }
 
+// ParseReadVolumeResponse parses an HTTP response from a ReadVolumeWithResponse call
+func ParseReadVolumeResponse(rsp *http.Response) (*ReadVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseWriteVolumeResponse parses an HTTP response from a WriteVolumeWithResponse call
+func ParseWriteVolumeResponse(rsp *http.Response) (*WriteVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &WriteVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGrowVolumeResponse parses an HTTP response from a GrowVolumeWithResponse call
 func ParseGrowVolumeResponse(rsp *http.Response) (*GrowVolumeResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7543,6 +7938,12 @@ type ServerInterface interface {
 	// Renew Give a machine that was restored from a snapshot a life of its own
 	// (POST /v1/renew)
 	Renew(w http.ResponseWriter, r *http.Request, params RenewParams)
+	// ReadVolume What is on a volume, as a tar
+	// (GET /v1/volumes/{device}/archive)
+	ReadVolume(w http.ResponseWriter, r *http.Request, device Serial, params ReadVolumeParams)
+	// WriteVolume Write the files of a tar to a volume
+	// (PUT /v1/volumes/{device}/archive)
+	WriteVolume(w http.ResponseWriter, r *http.Request, device Serial, params WriteVolumeParams)
 	// GrowVolume Grow a mounted volume's file system to its disk
 	// (POST /v1/volumes/{device}/grow)
 	GrowVolume(w http.ResponseWriter, r *http.Request, device Serial, params GrowVolumeParams)
@@ -8949,6 +9350,102 @@ func (siw *ServerInterfaceWrapper) Renew(w http.ResponseWriter, r *http.Request)
 	handler.ServeHTTP(w, r)
 }
 
+// ReadVolume operation middleware
+func (siw *ServerInterfaceWrapper) ReadVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device" -------------
+	var device Serial
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device", r.PathValue("device"), &device, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReadVolumeParams
+
+	// ------------- Optional query parameter "readOnlyDevice" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "readOnlyDevice", r.URL.Query(), &params.ReadOnlyDevice, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "readOnlyDevice"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "readOnlyDevice", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReadVolume(w, r, device, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// WriteVolume operation middleware
+func (siw *ServerInterfaceWrapper) WriteVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device" -------------
+	var device Serial
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device", r.PathValue("device"), &device, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WriteVolumeParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.WriteVolume(w, r, device, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GrowVolume operation middleware
 func (siw *ServerInterfaceWrapper) GrowVolume(w http.ResponseWriter, r *http.Request) {
 
@@ -9128,6 +9625,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/renew", wrapper.Renew)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/poweroff", wrapper.PowerOff)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/volumes/{device}/grow", wrapper.GrowVolume)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/volumes/{device}/archive", wrapper.ReadVolume)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/volumes/{device}/archive", wrapper.WriteVolume)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/network", wrapper.PutNetwork)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers", wrapper.ListContainers)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}", wrapper.DeleteContainer)
@@ -10366,6 +10865,87 @@ func (response RenewdefaultApplicationProblemPlusJSONResponse) VisitRenewRespons
 	return err
 }
 
+type ReadVolumeRequestObject struct {
+	Device Serial `json:"device"`
+	Params ReadVolumeParams
+}
+
+type ReadVolumeResponseObject interface {
+	VisitReadVolumeResponse(w http.ResponseWriter) error
+}
+
+type ReadVolume200ApplicationxTarResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ReadVolume200ApplicationxTarResponse) VisitReadVolumeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-tar")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ReadVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadVolumedefaultApplicationProblemPlusJSONResponse) VisitReadVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WriteVolumeRequestObject struct {
+	Device Serial `json:"device"`
+	Params WriteVolumeParams
+	Body   io.Reader
+}
+
+type WriteVolumeResponseObject interface {
+	VisitWriteVolumeResponse(w http.ResponseWriter) error
+}
+
+type WriteVolume204Response struct {
+}
+
+func (response WriteVolume204Response) VisitWriteVolumeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type WriteVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WriteVolumedefaultApplicationProblemPlusJSONResponse) VisitWriteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GrowVolumeRequestObject struct {
 	Device Serial `json:"device"`
 	Params GrowVolumeParams
@@ -10493,6 +11073,12 @@ type StrictServerInterface interface {
 	// Renew Give a machine that was restored from a snapshot a life of its own
 	// (POST /v1/renew)
 	Renew(ctx context.Context, request RenewRequestObject) (RenewResponseObject, error)
+	// ReadVolume What is on a volume, as a tar
+	// (GET /v1/volumes/{device}/archive)
+	ReadVolume(ctx context.Context, request ReadVolumeRequestObject) (ReadVolumeResponseObject, error)
+	// WriteVolume Write the files of a tar to a volume
+	// (PUT /v1/volumes/{device}/archive)
+	WriteVolume(ctx context.Context, request WriteVolumeRequestObject) (WriteVolumeResponseObject, error)
 	// GrowVolume Grow a mounted volume's file system to its disk
 	// (POST /v1/volumes/{device}/grow)
 	GrowVolume(ctx context.Context, request GrowVolumeRequestObject) (GrowVolumeResponseObject, error)
@@ -11408,6 +11994,62 @@ func (sh *strictHandler) Renew(w http.ResponseWriter, r *http.Request, params Re
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RenewResponseObject); ok {
 		if err := validResponse.VisitRenewResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadVolume operation middleware
+func (sh *strictHandler) ReadVolume(w http.ResponseWriter, r *http.Request, device Serial, params ReadVolumeParams) {
+	var request ReadVolumeRequestObject
+
+	request.Device = device
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadVolume(ctx, request.(ReadVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReadVolumeResponseObject); ok {
+		if err := validResponse.VisitReadVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WriteVolume operation middleware
+func (sh *strictHandler) WriteVolume(w http.ResponseWriter, r *http.Request, device Serial, params WriteVolumeParams) {
+	var request WriteVolumeRequestObject
+
+	request.Device = device
+	request.Params = params
+
+	request.Body = r.Body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.WriteVolume(ctx, request.(WriteVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WriteVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(WriteVolumeResponseObject); ok {
+		if err := validResponse.VisitWriteVolumeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -295,6 +295,11 @@ type DiskSpec struct {
 	// Example: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 	FromBlob *Digest `json:"fromBlob,omitempty"`
 
+	// FromDisk A name chosen by the card, unique among things of its kind on this host.
+	//
+	// Example: web-1
+	FromDisk *ID `json:"fromDisk,omitempty"`
+
 	// SizeBytes What the guest sees as the disk's size, a multiple of 4096.
 	SizeBytes int64 `json:"sizeBytes"`
 }
@@ -1111,15 +1116,22 @@ type ClientInterface interface {
 
 	// PutDiskWithBody Make a sparse disk
 	//
-	// The disk holds the blob's bytes, if one is named, and zeroes up to
-	// `sizeBytes`. A disk that exists with the same specification is left
+	// The disk holds the bytes of a blob or of another disk, if one is named,
+	// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+	// system can do that, and copied without their holes where it cannot. A
+	// disk is copied while no VM may write to it, and no VM is given it to write
+	// meanwhile; a copy that is there does not need it any more.
+	//
+	// A disk that exists with the same specification is left
 	// as it is, contents included. One that exists with a smaller `sizeBytes`
 	// is made as large as asked, with its contents kept, also while a VM uses
 	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
 	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-	// `blob_incomplete`, `disk_full` (nothing is left).
+	// (smaller than what it is to hold), `invalid_disk_size`,
+	// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+	// (a VM may write to it), `disk_full` (nothing is left).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1128,15 +1140,22 @@ type ClientInterface interface {
 
 	// PutDisk Make a sparse disk
 	//
-	// The disk holds the blob's bytes, if one is named, and zeroes up to
-	// `sizeBytes`. A disk that exists with the same specification is left
+	// The disk holds the bytes of a blob or of another disk, if one is named,
+	// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+	// system can do that, and copied without their holes where it cannot. A
+	// disk is copied while no VM may write to it, and no VM is given it to write
+	// meanwhile; a copy that is there does not need it any more.
+	//
+	// A disk that exists with the same specification is left
 	// as it is, contents included. One that exists with a smaller `sizeBytes`
 	// is made as large as asked, with its contents kept, also while a VM uses
 	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
 	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-	// `blob_incomplete`, `disk_full` (nothing is left).
+	// (smaller than what it is to hold), `invalid_disk_size`,
+	// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+	// (a VM may write to it), `disk_full` (nothing is left).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1359,7 +1378,8 @@ type ClientInterface interface {
 	//
 	// Errors: `vm_exists` (with another specification), `blob_not_found`,
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-	// most one VM that may write to it), `invalid_attachment`,
+	// most one VM that may write to it), `disk_busy` (it is being copied and
+	// cannot be written to yet), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -1383,7 +1403,8 @@ type ClientInterface interface {
 	//
 	// Errors: `vm_exists` (with another specification), `blob_not_found`,
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-	// most one VM that may write to it), `invalid_attachment`,
+	// most one VM that may write to it), `disk_busy` (it is being copied and
+	// cannot be written to yet), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -1416,7 +1437,7 @@ type ClientInterface interface {
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes any type of body and a specified content type.
@@ -1433,7 +1454,7 @@ type ClientInterface interface {
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1655,15 +1676,22 @@ func (c *Client) GetDisk(ctx context.Context, id DiskID, reqEditors ...RequestEd
 
 // PutDiskWithBody Make a sparse disk
 //
-// The disk holds the blob's bytes, if one is named, and zeroes up to
-// `sizeBytes`. A disk that exists with the same specification is left
+// The disk holds the bytes of a blob or of another disk, if one is named,
+// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+// system can do that, and copied without their holes where it cannot. A
+// disk is copied while no VM may write to it, and no VM is given it to write
+// meanwhile; a copy that is there does not need it any more.
+//
+// A disk that exists with the same specification is left
 // as it is, contents included. One that exists with a smaller `sizeBytes`
 // is made as large as asked, with its contents kept, also while a VM uses
 // it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
 // Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-// `blob_incomplete`, `disk_full` (nothing is left).
+// (smaller than what it is to hold), `invalid_disk_size`,
+// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+// (a VM may write to it), `disk_full` (nothing is left).
 //
 // Takes any type of body and a specified content type.
 //
@@ -1682,15 +1710,22 @@ func (c *Client) PutDiskWithBody(ctx context.Context, id DiskID, contentType str
 
 // PutDisk Make a sparse disk
 //
-// The disk holds the blob's bytes, if one is named, and zeroes up to
-// `sizeBytes`. A disk that exists with the same specification is left
+// The disk holds the bytes of a blob or of another disk, if one is named,
+// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+// system can do that, and copied without their holes where it cannot. A
+// disk is copied while no VM may write to it, and no VM is given it to write
+// meanwhile; a copy that is there does not need it any more.
+//
+// A disk that exists with the same specification is left
 // as it is, contents included. One that exists with a smaller `sizeBytes`
 // is made as large as asked, with its contents kept, also while a VM uses
 // it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
 // Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-// `blob_incomplete`, `disk_full` (nothing is left).
+// (smaller than what it is to hold), `invalid_disk_size`,
+// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+// (a VM may write to it), `disk_full` (nothing is left).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2113,7 +2148,8 @@ func (c *Client) GetVM(ctx context.Context, id VMID, reqEditors ...RequestEditor
 //
 // Errors: `vm_exists` (with another specification), `blob_not_found`,
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-// most one VM that may write to it), `invalid_attachment`,
+// most one VM that may write to it), `disk_busy` (it is being copied and
+// cannot be written to yet), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -2147,7 +2183,8 @@ func (c *Client) PutVMWithBody(ctx context.Context, id VMID, contentType string,
 //
 // Errors: `vm_exists` (with another specification), `blob_not_found`,
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-// most one VM that may write to it), `invalid_attachment`,
+// most one VM that may write to it), `disk_busy` (it is being copied and
+// cannot be written to yet), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -2200,7 +2237,7 @@ func (c *Client) DeleteAttachment(ctx context.Context, id VMID, name AttachmentN
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 // (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes any type of body and a specified content type.
@@ -2227,7 +2264,7 @@ func (c *Client) PutAttachmentWithBody(ctx context.Context, id VMID, name Attach
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 // (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes a body of the `application/json` content type.
@@ -3920,15 +3957,22 @@ type ClientWithResponsesInterface interface {
 
 	// PutDiskWithBodyWithResponse Make a sparse disk
 	//
-	// The disk holds the blob's bytes, if one is named, and zeroes up to
-	// `sizeBytes`. A disk that exists with the same specification is left
+	// The disk holds the bytes of a blob or of another disk, if one is named,
+	// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+	// system can do that, and copied without their holes where it cannot. A
+	// disk is copied while no VM may write to it, and no VM is given it to write
+	// meanwhile; a copy that is there does not need it any more.
+	//
+	// A disk that exists with the same specification is left
 	// as it is, contents included. One that exists with a smaller `sizeBytes`
 	// is made as large as asked, with its contents kept, also while a VM uses
 	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
 	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-	// `blob_incomplete`, `disk_full` (nothing is left).
+	// (smaller than what it is to hold), `invalid_disk_size`,
+	// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+	// (a VM may write to it), `disk_full` (nothing is left).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3937,15 +3981,22 @@ type ClientWithResponsesInterface interface {
 
 	// PutDiskWithResponse Make a sparse disk
 	//
-	// The disk holds the blob's bytes, if one is named, and zeroes up to
-	// `sizeBytes`. A disk that exists with the same specification is left
+	// The disk holds the bytes of a blob or of another disk, if one is named,
+	// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+	// system can do that, and copied without their holes where it cannot. A
+	// disk is copied while no VM may write to it, and no VM is given it to write
+	// meanwhile; a copy that is there does not need it any more.
+	//
+	// A disk that exists with the same specification is left
 	// as it is, contents included. One that exists with a smaller `sizeBytes`
 	// is made as large as asked, with its contents kept, also while a VM uses
 	// it; the VM sees it once its VMM is told (`vm.resize-disk`).
 	//
 	// Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-	// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-	// `blob_incomplete`, `disk_full` (nothing is left).
+	// (smaller than what it is to hold), `invalid_disk_size`,
+	// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+	// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+	// (a VM may write to it), `disk_full` (nothing is left).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4194,7 +4245,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Errors: `vm_exists` (with another specification), `blob_not_found`,
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-	// most one VM that may write to it), `invalid_attachment`,
+	// most one VM that may write to it), `disk_busy` (it is being copied and
+	// cannot be written to yet), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -4218,7 +4270,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Errors: `vm_exists` (with another specification), `blob_not_found`,
 	// `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-	// most one VM that may write to it), `invalid_attachment`,
+	// most one VM that may write to it), `disk_busy` (it is being copied and
+	// cannot be written to yet), `invalid_attachment`,
 	// `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 	// `host_hugepages_exhausted`, `host_cpus_unavailable`,
 	// `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -4253,7 +4306,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4270,7 +4323,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -5986,15 +6039,22 @@ func (c *ClientWithResponses) GetDiskWithResponse(ctx context.Context, id DiskID
 
 // PutDiskWithBodyWithResponse Make a sparse disk
 //
-// The disk holds the blob's bytes, if one is named, and zeroes up to
-// `sizeBytes`. A disk that exists with the same specification is left
+// The disk holds the bytes of a blob or of another disk, if one is named,
+// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+// system can do that, and copied without their holes where it cannot. A
+// disk is copied while no VM may write to it, and no VM is given it to write
+// meanwhile; a copy that is there does not need it any more.
+//
+// A disk that exists with the same specification is left
 // as it is, contents included. One that exists with a smaller `sizeBytes`
 // is made as large as asked, with its contents kept, also while a VM uses
 // it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
 // Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-// `blob_incomplete`, `disk_full` (nothing is left).
+// (smaller than what it is to hold), `invalid_disk_size`,
+// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+// (a VM may write to it), `disk_full` (nothing is left).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6009,15 +6069,22 @@ func (c *ClientWithResponses) PutDiskWithBodyWithResponse(ctx context.Context, i
 
 // PutDiskWithResponse Make a sparse disk
 //
-// The disk holds the blob's bytes, if one is named, and zeroes up to
-// `sizeBytes`. A disk that exists with the same specification is left
+// The disk holds the bytes of a blob or of another disk, if one is named,
+// and zeroes up to `sizeBytes`. The bytes are shared where the host's file
+// system can do that, and copied without their holes where it cannot. A
+// disk is copied while no VM may write to it, and no VM is given it to write
+// meanwhile; a copy that is there does not need it any more.
+//
+// A disk that exists with the same specification is left
 // as it is, contents included. One that exists with a smaller `sizeBytes`
 // is made as large as asked, with its contents kept, also while a VM uses
 // it; the VM sees it once its VMM is told (`vm.resize-disk`).
 //
 // Errors: `disk_exists` (with another origin, or larger), `disk_too_small`
-// (smaller than the blob), `invalid_disk_size`, `blob_not_found`,
-// `blob_incomplete`, `disk_full` (nothing is left).
+// (smaller than what it is to hold), `invalid_disk_size`,
+// `invalid_disk_origin` (a blob and a disk), `blob_not_found`,
+// `blob_incomplete`, `disk_not_found` (the disk to copy), `disk_attached`
+// (a VM may write to it), `disk_full` (nothing is left).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6386,7 +6453,8 @@ func (c *ClientWithResponses) GetVMWithResponse(ctx context.Context, id VMID, re
 //
 // Errors: `vm_exists` (with another specification), `blob_not_found`,
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-// most one VM that may write to it), `invalid_attachment`,
+// most one VM that may write to it), `disk_busy` (it is being copied and
+// cannot be written to yet), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -6416,7 +6484,8 @@ func (c *ClientWithResponses) PutVMWithBodyWithResponse(ctx context.Context, id 
 //
 // Errors: `vm_exists` (with another specification), `blob_not_found`,
 // `blob_incomplete`, `disk_not_found`, `disk_attached` (a disk has at
-// most one VM that may write to it), `invalid_attachment`,
+// most one VM that may write to it), `disk_busy` (it is being copied and
+// cannot be written to yet), `invalid_attachment`,
 // `vmm_unavailable` (with the reason), `host_memory_exceeded`,
 // `host_hugepages_exhausted`, `host_cpus_unavailable`,
 // `vm_uids_exhausted`, those of `putNIC`, `snapshot_not_found`, `snapshot_mismatch` (it is
@@ -6463,7 +6532,7 @@ func (c *ClientWithResponses) DeleteAttachmentWithResponse(ctx context.Context, 
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 // (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6486,7 +6555,7 @@ func (c *ClientWithResponses) PutAttachmentWithBodyWithResponse(ctx context.Cont
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
 // (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`,
+// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

@@ -81,11 +81,40 @@ func (a api) PutDisk(_ context.Context, r hostapi.PutDiskRequestObject) (hostapi
 	if r.Body == nil {
 		return nil, apierr.New(apierr.InvalidArgument, "bad_request", "the request has no body; send a DiskSpec")
 	}
+	release, err := a.lendOrigin(r.Id, *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	d, err := a.disks.Put(r.Id, *r.Body)
 	if err != nil {
 		return nil, err
 	}
 	return hostapi.PutDisk200JSONResponse(d), nil
+}
+
+// lendOrigin keeps VMs from writing to the disk that id is to be a copy of,
+// until release. A copy that is there needs it no more.
+func (a api) lendOrigin(id string, spec hostapi.DiskSpec) (release func(), err error) {
+	if spec.FromDisk == nil {
+		return func() {}, nil
+	}
+	if err := checkID("disk", *spec.FromDisk); err != nil {
+		return nil, err
+	}
+	if _, err := a.disks.Get(id); err == nil {
+		return func() {}, nil
+	}
+	writes := func(at hostapi.Attachment) bool { return at.Disk != nil && *at.Disk == *spec.FromDisk && !at.Readonly }
+	attached := func(vmID string) error {
+		return apierr.New(apierr.FailedPrecondition, "disk_attached",
+			"disk %q can be written to by VM %q and cannot be copied; delete that VM first", *spec.FromDisk, vmID).At("/fromDisk")
+	}
+	err = a.machines.IfUnused(writes, attached, func() (err error) {
+		release, err = a.disks.Lend(*spec.FromDisk)
+		return err
+	})
+	return release, err
 }
 
 // DeleteDisk implements hostapi.StrictServerInterface.

@@ -211,7 +211,8 @@ func (s *Server) shutdown() error {
 	return errors.Join(failed...)
 }
 
-// resolveAttachments finds the files of attachments on this host.
+// resolveAttachments finds the files of attachments on this host. It finds no
+// disk to write to that is being copied.
 func (s *Server) resolveAttachments(attachments []hostapi.Attachment) (map[string]string, error) {
 	paths := make(map[string]string, len(attachments))
 	for _, a := range attachments {
@@ -220,6 +221,9 @@ func (s *Server) resolveAttachments(attachments []hostapi.Attachment) (map[strin
 			paths[a.Name], _, err = s.blobs.Path(*a.Blob)
 		} else {
 			paths[a.Name], err = s.disks.Path(*a.Disk)
+			if err == nil && !a.Readonly {
+				err = s.disks.Lent(*a.Disk)
+			}
 		}
 		if err != nil {
 			return nil, err

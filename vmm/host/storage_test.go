@@ -205,3 +205,46 @@ func TestUploadGivesUp(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// A disk is copied while VMs only read it, and not while one may write to it.
+func TestDiskCopy(t *testing.T) {
+	b := newBed(t)
+	content := b.upload(bytes.Repeat([]byte("x"), 4096))
+	if _, err := b.link.PutDisk(b.ctx, "d", hostapi.DiskSpec{SizeBytes: 8192, FromBlob: &content}); err != nil {
+		t.Fatal(err)
+	}
+	spec := emptySpec
+	copyOf := hostapi.DiskSpec{SizeBytes: 16384, FromDisk: ptr("d")}
+	for _, readonly := range []bool{false, true} {
+		spec.Attachments = []hostapi.Attachment{{Name: "d", Disk: ptr("d"), Readonly: readonly}}
+		if _, err := b.link.PutVM(b.ctx, "a", spec); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.link.PutDisk(b.ctx, "copy", copyOf)
+		if !readonly {
+			wantCode(t, err, "disk_attached")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.link.DeleteVM(b.ctx, "a", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spec.Attachments = []hostapi.Attachment{{Name: "d", Disk: ptr("d")}}
+	if _, err := b.link.PutVM(b.ctx, "b", spec); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.link.PutDisk(b.ctx, "copy", copyOf); err != nil {
+		t.Errorf("a copy that is there: %v", err)
+	}
+	spec.Attachments = []hostapi.Attachment{{Name: "d", Disk: ptr("copy")}}
+	vm, err := b.link.PutVM(b.ctx, "c", spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(vm.Paths.Attachments["d"]); err != nil || len(data) != 16384 || data[4095] != 'x' || data[4096] != 0 {
+		t.Fatalf("%d bytes, %v", len(data), err)
+	}
+	_, err = b.link.PutDisk(b.ctx, "bad", hostapi.DiskSpec{SizeBytes: 4096, FromDisk: ptr("nonesuch")})
+	wantCode(t, err, "disk_not_found")
+}

@@ -30,6 +30,25 @@ func (c *Client) SaveImages(ctx context.Context, what cardapi.ImageSave) (io.Rea
 	return c.archive(ctx, func(ctx context.Context) (*http.Response, error) { return c.API.SaveImages(ctx, what) })
 }
 
+// ExportVolume returns all that is on a volume as a tar, as CopyFrom does with
+// files.
+func (c *Client) ExportVolume(ctx context.Context, ref string) (io.ReadCloser, error) {
+	if err := CheckRef(ref); err != nil {
+		return nil, err
+	}
+	return c.archive(ctx, func(ctx context.Context) (*http.Response, error) { return c.API.ExportVolume(ctx, ref) })
+}
+
+// ImportVolume writes the files of a tar to a volume. The tar is sent as it is
+// read, and is not closed.
+func (c *Client) ImportVolume(ctx context.Context, ref string, tar io.Reader) error {
+	if err := CheckRef(ref); err != nil {
+		return err
+	}
+	resp, err := c.API.ImportVolumeWithBody(ctx, ref, archiveType, io.NopCloser(tar))
+	return Done(ctx, c, resp, err)
+}
+
 // archive begins a call whose answer is a tar. The answer outlives ctx.
 func (c *Client) archive(ctx context.Context, call func(context.Context) (*http.Response, error)) (io.ReadCloser, error) {
 	long, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -18,15 +18,15 @@ func copySparse(dst, src *os.File, size int64) error {
 		return nil
 	}
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EIO) {
-		return fmt.Errorf("clone blob: %w", err)
+		return fmt.Errorf("share blocks: %w", err)
 	}
 	for at := int64(0); at < size; {
 		start, end, err := nextExtent(src, at, size)
 		if err != nil {
-			return fmt.Errorf("find data in blob: %w", err)
+			return fmt.Errorf("find data: %w", err)
 		}
 		if err := copyExtent(dst, src, start, end); err != nil {
-			return fmt.Errorf("copy blob: %w", err)
+			return err
 		}
 		at = end
 	}

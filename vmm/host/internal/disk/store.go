@@ -62,6 +62,8 @@ type Store struct {
 	// busy has the disks that are being made or removed now; its channels
 	// are closed when that is over.
 	busy map[string]chan struct{}
+	// lent counts the copies that are made of disks now.
+	lent map[string]int
 }
 
 // record is disk.json.
@@ -76,7 +78,7 @@ func Open(dir string, blob Source, step Step) (*Store, error) {
 	if step == nil {
 		step = func(string) error { return nil }
 	}
-	s := &Store{dir: dir, blob: blob, step: step, busy: map[string]chan struct{}{}}
+	s := &Store{dir: dir, blob: blob, step: step, busy: map[string]chan struct{}{}, lent: map[string]int{}}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open disk store: %w", err)
 	}
@@ -97,10 +99,11 @@ func Open(dir string, blob Source, step Step) (*Store, error) {
 
 // Put makes a disk. One that exists with the same specification is returned
 // as it is, and one that is smaller is made larger, its contents kept. id must
-// be a valid name. Errors: invalid_disk_size, disk_exists, disk_too_small,
-// disk_full and those of the blob source.
+// be a valid name, and a disk to copy one that Lend has lent. Errors:
+// invalid_disk_size, invalid_disk_origin, disk_exists, disk_too_small,
+// disk_not_found, disk_full and those of the blob source.
 func (s *Store) Put(id string, spec hostapi.DiskSpec) (hostapi.Disk, error) {
-	if err := checkSize(spec.SizeBytes); err != nil {
+	if err := cmp.Or(checkSize(spec.SizeBytes), checkOrigin(spec)); err != nil {
 		return hostapi.Disk{}, err
 	}
 	defer s.acquire(id)()
@@ -155,10 +158,8 @@ func (s *Store) fill(path string, spec hostapi.DiskSpec) error {
 	if err := s.step(OpFill); err != nil {
 		return err
 	}
-	if spec.FromBlob != nil {
-		if err := s.fillFrom(f, *spec.FromBlob, spec.SizeBytes); err != nil {
-			return err
-		}
+	if err := s.fillFrom(f, spec); err != nil {
+		return err
 	}
 	if err := f.Truncate(spec.SizeBytes); err != nil {
 		return fmt.Errorf("size disk: %w", err)
@@ -167,23 +168,6 @@ func (s *Store) fill(path string, spec hostapi.DiskSpec) error {
 		return fmt.Errorf("write disk: %w", err)
 	}
 	return nil
-}
-
-func (s *Store) fillFrom(f *os.File, digest string, size int64) error {
-	path, blobSize, err := s.blob(digest)
-	if err != nil {
-		return err
-	}
-	if blobSize > size {
-		return apierr.New(apierr.InvalidArgument, "disk_too_small",
-			"sizeBytes %d is less than the %d bytes of blob %s; give at least as many", size, blobSize, digest).At("/sizeBytes")
-	}
-	src, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open blob: %w", err)
-	}
-	defer func() { _ = src.Close() }()
-	return copySparse(f, src, blobSize)
 }
 
 // grow makes a disk as large as size, in bytes. It is recorded last, so that a
@@ -332,13 +316,6 @@ func checkSize(size int64) error {
 			"sizeBytes %d is no disk size; give a multiple of %d from %d to %d", size, SizeUnit, MinSize, int64(MaxSize)).At("/sizeBytes")
 	}
 	return nil
-}
-
-func sameOrigin(a, b hostapi.DiskSpec) bool {
-	if a.FromBlob == nil || b.FromBlob == nil {
-		return a.FromBlob == b.FromBlob
-	}
-	return *a.FromBlob == *b.FromBlob
 }
 
 // spaceError makes a lack of space one that the card may see.

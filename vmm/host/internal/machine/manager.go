@@ -90,7 +90,8 @@ type Config struct {
 	// CoreScheduling is what VMs tell the card of it.
 	CoreScheduling bool
 	// Resolve finds attachments: files on this host by the card's names.
-	// It is called while no blob or disk can be removed through IfUnused.
+	// It is called while IfUnused calls nothing: no blob or disk is removed,
+	// and none is lent.
 	Resolve func([]hostapi.Attachment) (map[string]string, error)
 	// Lend finds a snapshot that a VM is to be started from.
 	Lend func(id string) (snapshot.Loan, error)
@@ -299,10 +300,10 @@ func (m *Manager) Wait(ctx context.Context, id string) (hostapi.VM, error) {
 	return m.view(v), nil
 }
 
-// IfUnused calls remove unless a VM refers to an attachment that uses says is
+// IfUnused calls do unless a VM refers to an attachment that uses says is
 // the one. No VM can begin to refer to it meanwhile. The error, if there is
 // such a VM, is inUse with its id.
-func (m *Manager) IfUnused(uses func(hostapi.Attachment) bool, inUse func(vmID string) error, remove func() error) error {
+func (m *Manager) IfUnused(uses func(hostapi.Attachment) bool, inUse func(vmID string) error, do func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, v := range m.vms {
@@ -310,7 +311,7 @@ func (m *Manager) IfUnused(uses func(hostapi.Attachment) bool, inUse func(vmID s
 			return inUse(id)
 		}
 	}
-	return remove()
+	return do()
 }
 
 // Files are where a VM's process reads and writes on this host.

@@ -128,6 +128,7 @@ from .volume_list import VolumeList
 from .volume_mount import VolumeMount
 from .volume_prune import VolumePrune
 from .volume_pruned import VolumePruned
+from .volume_source import VolumeSource
 from .volume_spec import VolumeSpec
 from .volume_spec_labels import VolumeSpecLabels
 from .volume_update import VolumeUpdate
@@ -262,6 +263,7 @@ __all__ = (
     "VolumeMount",
     "VolumePrune",
     "VolumePruned",
+    "VolumeSource",
     "VolumeSpec",
     "VolumeSpecLabels",
     "VolumeUpdate",

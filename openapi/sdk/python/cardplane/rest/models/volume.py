@@ -29,6 +29,7 @@ class Volume:
         size_bytes (int): What can be written to it; it takes the space of what was.
         created_at (datetime.datetime):
         labels (VolumeLabels | Unset):
+        source_id (str | Unset): Id of the volume that it was made as a copy of.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Volume:
     size_bytes: int
     created_at: datetime.datetime
     labels: VolumeLabels | Unset = UNSET
+    source_id: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,6 +53,8 @@ class Volume:
         if not isinstance(self.labels, Unset):
             labels = self.labels.to_dict()
 
+        source_id = self.source_id
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -63,6 +67,8 @@ class Volume:
         )
         if labels is not UNSET:
             field_dict["labels"] = labels
+        if source_id is not UNSET:
+            field_dict["sourceId"] = source_id
 
         return field_dict
 
@@ -86,12 +92,15 @@ class Volume:
         else:
             labels = VolumeLabels.from_dict(_labels)
 
+        source_id = d.pop("sourceId", UNSET)
+
         volume = cls(
             id=id,
             name=name,
             size_bytes=size_bytes,
             created_at=created_at,
             labels=labels,
+            source_id=source_id,
         )
 
         volume.additional_properties = d

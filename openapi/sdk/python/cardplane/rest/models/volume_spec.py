@@ -9,6 +9,7 @@ from attrs import field as _attrs_field
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.volume_source import VolumeSource
     from ..models.volume_spec_labels import VolumeSpecLabels
 
 
@@ -20,13 +21,15 @@ class VolumeSpec:
     """
     Attributes:
         name (str | Unset): Made up when it is left out.
-        size_bytes (int | Unset):  Default: 10737418240.
+        size_bytes (int | Unset): 10 GiB when it is left out, or the source's size.
         labels (VolumeSpecLabels | Unset):
+        source (VolumeSource | Unset): What a volume is to hold at first.
     """
 
     name: str | Unset = UNSET
-    size_bytes: int | Unset = 10737418240
+    size_bytes: int | Unset = UNSET
     labels: VolumeSpecLabels | Unset = UNSET
+    source: VolumeSource | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,6 +41,10 @@ class VolumeSpec:
         if not isinstance(self.labels, Unset):
             labels = self.labels.to_dict()
 
+        source: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.source, Unset):
+            source = self.source.to_dict()
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({})
@@ -47,11 +54,14 @@ class VolumeSpec:
             field_dict["sizeBytes"] = size_bytes
         if labels is not UNSET:
             field_dict["labels"] = labels
+        if source is not UNSET:
+            field_dict["source"] = source
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.volume_source import VolumeSource  # noqa: PLC0415
         from ..models.volume_spec_labels import VolumeSpecLabels  # noqa: PLC0415
 
         d = dict(src_dict)
@@ -66,10 +76,18 @@ class VolumeSpec:
         else:
             labels = VolumeSpecLabels.from_dict(_labels)
 
+        _source = d.pop("source", UNSET)
+        source: VolumeSource | Unset
+        if isinstance(_source, Unset):
+            source = UNSET
+        else:
+            source = VolumeSource.from_dict(_source)
+
         volume_spec = cls(
             name=name,
             size_bytes=size_bytes,
             labels=labels,
+            source=source,
         )
 
         volume_spec.additional_properties = d

@@ -66,8 +66,16 @@ def sync_detailed(
     as a copy of what the image has at the path where it is mounted.
 
     While containers run, a volume has either one that may write to it, or
-    any number that only read. Codes: `volume_exists`, `invalid_name`,
-    `invalid_volume_size`.
+    any number that only read.
+
+    With `source` it is a copy of another volume, made on the compute host
+    before the answer; where the host's file system can, the two share what
+    neither has changed. Nobody may write to the source meanwhile: that
+    fails with `volume_in_use`, as a copy of a volume does that a container
+    writes to. The copy may be larger and not smaller
+    (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_not_found`, `disk_full`.
 
     Args:
         idempotency_key (str | Unset):
@@ -106,8 +114,16 @@ def sync(
     as a copy of what the image has at the path where it is mounted.
 
     While containers run, a volume has either one that may write to it, or
-    any number that only read. Codes: `volume_exists`, `invalid_name`,
-    `invalid_volume_size`.
+    any number that only read.
+
+    With `source` it is a copy of another volume, made on the compute host
+    before the answer; where the host's file system can, the two share what
+    neither has changed. Nobody may write to the source meanwhile: that
+    fails with `volume_in_use`, as a copy of a volume does that a container
+    writes to. The copy may be larger and not smaller
+    (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_not_found`, `disk_full`.
 
     Args:
         idempotency_key (str | Unset):
@@ -141,8 +157,16 @@ async def asyncio_detailed(
     as a copy of what the image has at the path where it is mounted.
 
     While containers run, a volume has either one that may write to it, or
-    any number that only read. Codes: `volume_exists`, `invalid_name`,
-    `invalid_volume_size`.
+    any number that only read.
+
+    With `source` it is a copy of another volume, made on the compute host
+    before the answer; where the host's file system can, the two share what
+    neither has changed. Nobody may write to the source meanwhile: that
+    fails with `volume_in_use`, as a copy of a volume does that a container
+    writes to. The copy may be larger and not smaller
+    (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_not_found`, `disk_full`.
 
     Args:
         idempotency_key (str | Unset):
@@ -179,8 +203,16 @@ async def asyncio(
     as a copy of what the image has at the path where it is mounted.
 
     While containers run, a volume has either one that may write to it, or
-    any number that only read. Codes: `volume_exists`, `invalid_name`,
-    `invalid_volume_size`.
+    any number that only read.
+
+    With `source` it is a copy of another volume, made on the compute host
+    before the answer; where the host's file system can, the two share what
+    neither has changed. Nobody may write to the source meanwhile: that
+    fails with `volume_in_use`, as a copy of a volume does that a container
+    writes to. The copy may be larger and not smaller
+    (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_not_found`, `disk_full`.
 
     Args:
         idempotency_key (str | Unset):
