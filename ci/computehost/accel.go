@@ -43,6 +43,16 @@ func (a Accel) QEMU(root string) string {
 	return filepath.Join(root, "build", "qemu", name)
 }
 
+// cpus is how many processors a host has. An emulated one has its only, because
+// QEMU's translation of code that another processor writes has lost guests, and
+// because the tests that run there wait for one guest at a time.
+func (a Accel) cpus() int {
+	if a.KVM {
+		return 2
+	}
+	return 1
+}
+
 func (a Accel) arguments() []string {
 	if a.KVM {
 		return []string{"-accel", "kvm", "-cpu", "host"}

@@ -21,7 +21,8 @@ import (
 type Config struct {
 	// Image is the directory that package hostimage makes.
 	Image string
-	// CPUs and MemoryMiB size the host; 2 and 4096 when zero.
+	// CPUs and MemoryMiB size the host. When zero they are 4096 MiB, and 2 CPUs,
+	// or 1 where it is emulated.
 	CPUs, MemoryMiB int
 	// Accel is what runs its processors; see [ChooseAccel].
 	Accel Accel
@@ -55,7 +56,7 @@ const (
 // Boot boots a host and returns once its vmmd answers. The caller closes it.
 // ctx bounds the boot only.
 func Boot(ctx context.Context, cfg Config) (h *Host, err error) {
-	cfg.CPUs, cfg.MemoryMiB = orDefault(cfg.CPUs, 2), orDefault(cfg.MemoryMiB, 4096)
+	cfg.CPUs, cfg.MemoryMiB = orDefault(cfg.CPUs, cfg.Accel.cpus()), orDefault(cfg.MemoryMiB, 4096)
 	m, err := manifest.Read(cfg.Image)
 	if err != nil {
 		return nil, fmt.Errorf("compute host's image: %w (run: make host-image)", err)

@@ -16,8 +16,8 @@ var modules = []string{
 	"virtio_rng",
 	"pvpanic_pci",
 	"button", "evdev", // the power button, read by acpid
-	"tun", "bridge",
-	"nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_redir", "nft_ct", "nft_reject_inet", "nft_limit",
+	"tun", "bridge", "veth",
+	"nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_limit", "nft_fib_inet", "nft_meta_bridge",
 	kvmAMD, kvmIntel,
 }
 

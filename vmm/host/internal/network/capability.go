@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -43,7 +44,8 @@ func check(n names) *hostapi.Capability {
 	// Under another name, so that the tables in use are not touched.
 	try := rules.Ruleset{Table: n.table + "_try", Bridges: n.bridges, Taps: n.taps}
 	if err := try.Check(); err != nil {
-		return lack(fmt.Sprintf("nftables cannot be used: %v", err), "boot a kernel built with CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_NAT, CONFIG_NFT_MASQ and CONFIG_NFT_FIB_INET")
+		first, _, _ := strings.Cut(err.Error(), "\n") // of one for each rule
+		return lack("nftables cannot be used: "+first, "boot a kernel built with CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_NAT, CONFIG_NFT_MASQ and CONFIG_NFT_FIB_INET")
 	}
 	return nil
 }
