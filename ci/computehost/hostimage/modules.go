@@ -17,7 +17,7 @@ var modules = []string{
 	"pvpanic_pci",
 	"button", "evdev", // the power button, read by acpid
 	"tun", "bridge", "veth",
-	"nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_limit", "nft_fib_inet", "nft_meta_bridge",
+	"nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_limit", "nft_fib_inet", "nft_meta_bridge", "nf_conntrack_netlink",
 	kvmAMD, kvmIntel,
 }
 

@@ -47,6 +47,9 @@ func check(n names) *hostapi.Capability {
 		first, _, _ := strings.Cut(err.Error(), "\n") // of one for each rule
 		return lack("nftables cannot be used: "+first, "boot a kernel built with CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_NAT, CONFIG_NFT_MASQ and CONFIG_NFT_FIB_INET")
 	}
+	if err := links.CheckConnections(); err != nil {
+		return lack(fmt.Sprintf("connections cannot be tracked: %v", err), "modprobe nf_conntrack_netlink")
+	}
 	return nil
 }
 

@@ -26,6 +26,11 @@ func ForgetPort(a netip.Addr, protocol uint8, port uint16) error {
 	})
 }
 
+// CheckConnections makes sure that the kernel can be asked to forget any.
+func CheckConnections() error {
+	return forget(netip.IPv4Unspecified(), func(*netlink.ConntrackFlow) bool { return false })
+}
+
 // flows is a filter for netlink.ConntrackDeleteFilters.
 type flows func(*netlink.ConntrackFlow) bool
 
