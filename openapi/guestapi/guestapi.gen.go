@@ -52,6 +52,24 @@ func (e FileType) Valid() bool {
 	}
 }
 
+// Defines values for FramesOver.
+const (
+	FramesOverDevice FramesOver = "device"
+	FramesOverStream FramesOver = "stream"
+)
+
+// Valid indicates whether the value is a known member of the FramesOver enum.
+func (e FramesOver) Valid() bool {
+	switch e {
+	case FramesOverDevice:
+		return true
+	case FramesOverStream:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthHealthy   HealthStatus = "healthy"
@@ -335,6 +353,9 @@ type FileType string
 // FinishedAt By the guest's clock. Absent before the exit.
 type FinishedAt = time.Time
 
+// FramesOver Where the interface's frames go. device: the machine has a network card with that MAC address. stream: it has none; the agent makes the interface, and the stream `frames` carries what passes it.
+type FramesOver string
+
 // Health defines model for Health.
 type Health struct {
 	// Changed How often the status has changed since the start.
@@ -432,7 +453,10 @@ type Interface struct {
 	// Addresses Each with the length of its network's prefix.
 	Addresses []string `json:"addresses"`
 
-	// Mac By which it is found.
+	// Frames Where the interface's frames go. device: the machine has a network card with that MAC address. stream: it has none; the agent makes the interface, and the stream `frames` carries what passes it.
+	Frames FramesOver `json:"frames,omitempty,omitzero"`
+
+	// Mac By which it is found, or which it is given.
 	//
 	// Example: 02:63:0a:58:00:02
 	Mac string `json:"mac"`
@@ -1253,7 +1277,8 @@ type ClientInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -1271,7 +1296,8 @@ type ClientInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -1952,7 +1978,8 @@ func (c *Client) GetMemory(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -1980,7 +2007,8 @@ func (c *Client) PutNetworkWithBody(ctx context.Context, params *PutNetworkParam
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -4085,7 +4113,8 @@ type ClientWithResponsesInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -4103,7 +4132,8 @@ type ClientWithResponsesInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -6016,7 +6046,8 @@ func (c *ClientWithResponses) GetMemoryWithResponse(ctx context.Context, reqEdit
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -6040,7 +6071,8 @@ func (c *ClientWithResponses) PutNetworkWithBodyWithResponse(ctx context.Context
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
