@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,6 +47,15 @@ type Config struct {
 	Names NameService
 	// CardAddresses returns what guests may not reach; nil is nothing.
 	CardAddresses func() []string
+	// HostAddresses returns what else they may not reach where their networks
+	// run in user mode, on the card: the compute host. nil is nothing.
+	HostAddresses func() []string
+	// UserNetworks has networks run in user mode where the compute host can
+	// have none.
+	UserNetworks bool
+	// DialOutside connects networks in user mode to what is outside; nil is as
+	// the card's machine does.
+	DialOutside func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
 }
 
 // NameService answers DNS queries, which may be anything; nil is no answer.
@@ -80,6 +91,7 @@ type Service struct {
 	boxes    boxes
 	volumes  *volume.Service
 	networks *network.Service
+	usernets *usernets
 	zones    *zones
 }
 
@@ -98,6 +110,7 @@ func Open(cfg Config) (*Service, error) {
 		entries: make(map[string]*entry), names: make(map[string]string), templates: newTemplates(),
 		zones: newZones(),
 	}
+	s.usernets = newUsernets(s)
 	if s.volumes, err = volume.Open(cfg.Store, s.volumeUser, s.tellsVolume); err != nil {
 		return nil, err
 	}

@@ -143,7 +143,7 @@ func (e *entry) spawnLocked(r *run) (*run, error) {
 	r.stops, r.up, r.done = make(chan stopRequest), make(chan struct{}), make(chan struct{})
 	r.ctx, r.cancel = context.WithCancelCause(s.ctx)
 	if r.seat == nil {
-		r.net = &wiring{wired: containerWired{e}, svc: s, ctx: r.ctx, log: r.log}
+		r.net = newWiring(containerWired{e}, s, r.ctx, r.log)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -394,6 +394,24 @@ func (e LogRecordStream) Valid() bool {
 	}
 }
 
+// Defines values for NetworkMode.
+const (
+	NetworkHostMode NetworkMode = "host"
+	NetworkUserMode NetworkMode = "user"
+)
+
+// Valid indicates whether the value is a known member of the NetworkMode enum.
+func (e NetworkMode) Valid() bool {
+	switch e {
+	case NetworkHostMode:
+		return true
+	case NetworkUserMode:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PathStatType.
 const (
 	Device    PathStatType = "device"
@@ -655,7 +673,7 @@ type Container struct {
 	Interfaces *[]Interface `json:"interfaces,omitempty"`
 	Name       string       `json:"name"`
 
-	// NetworkReason Why it has no network although none was asked for.
+	// NetworkReason Why it has no network although none was asked for, or why its networks are in user mode.
 	NetworkReason *string `json:"networkReason,omitempty"`
 
 	// OomKilled The guest's kernel killed a process of the container for lack of memory.
@@ -1154,6 +1172,9 @@ type HostVersion struct {
 	// Detail Why the host cannot be reached.
 	Detail *string `json:"detail,omitempty"`
 
+	// Networks Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+	Networks *NetworkMode `json:"networks,omitempty"`
+
 	// Reachable Whether vmmd answers over the link.
 	Reachable bool `json:"reachable"`
 
@@ -1330,14 +1351,17 @@ type ImageStep string
 
 // Interface An interface of the present or last run.
 //
-// Example: {"addresses":["10.88.0.2/24"],"gateways":["10.88.0.1"],"mac":"02:63:0a:58:00:02","mtu":1500,"name":"eth0","network":"default","networkId":"5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f"}
+// Example: {"addresses":["10.88.0.2/24"],"gateways":["10.88.0.1"],"mac":"02:63:0a:58:00:02","mode":"host","mtu":1500,"name":"eth0","network":"default","networkId":"5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f"}
 type Interface struct {
 	// Addresses Each with the length of its subnet's prefix.
 	Addresses []string  `json:"addresses"`
 	Aliases   *[]string `json:"aliases,omitempty"`
 	Gateways  []string  `json:"gateways"`
 	Mac       string    `json:"mac"`
-	Mtu       int       `json:"mtu"`
+
+	// Mode Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+	Mode NetworkMode `json:"mode"`
+	Mtu  int         `json:"mtu"`
 
 	// Name In the container.
 	Name string `json:"name"`
@@ -1438,6 +1462,9 @@ type NetworkList struct {
 	Items      []Network `json:"items"`
 	NextCursor *string   `json:"nextCursor,omitempty"`
 }
+
+// NetworkMode Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+type NetworkMode string
 
 // NetworkPrune defines model for NetworkPrune.
 type NetworkPrune struct {
@@ -1701,7 +1728,7 @@ type Sandbox struct {
 	// Name Also the host name of its containers.
 	Name string `json:"name"`
 
-	// NetworkReason Why there are no interfaces although none were declined.
+	// NetworkReason Why there are no interfaces although none were declined, or why they are in user mode.
 	NetworkReason *string `json:"networkReason,omitempty"`
 
 	// Networks As asked for.
