@@ -56,7 +56,7 @@ func NewMemory() *Memory {
 		programs: builtins(),
 		version: cardplane.VersionInfo{
 			Version: version.Release, APIVersion: "v1", GoVersion: runtime.Version(), Epoch: 1, GuestKernel: "6.12.0-test",
-			Host: cardplane.HostVersion{Reachable: true, Version: version.Release, VMM: "memory"},
+			Host: cardplane.HostVersion{Reachable: true, Version: version.Release, VMM: "memory", Networks: cardplane.HostMode},
 		},
 	}
 }
