@@ -797,7 +797,7 @@ type ContainerSpec struct {
 	// Name Unique. One is made up when absent. A rename changes it.
 	Name *string `json:"name,omitempty"`
 
-	// Networks The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none.
+	// Networks The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none.
 	Networks *[]Nic `json:"networks,omitempty"`
 
 	// Ports Published on the compute host, over the first network.
@@ -1636,7 +1636,7 @@ type ProcessList struct {
 type PublishedPort struct {
 	ContainerPort int `json:"containerPort"`
 
-	// HostAddress An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent.
+	// HostAddress An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. Where networks are in user mode, it is one of the card's machine.
 	HostAddress *string `json:"hostAddress,omitempty"`
 
 	// HostPort One that is free when absent.
@@ -1803,7 +1803,7 @@ type SandboxSpec struct {
 	// Name Unique. Made up when it is left out.
 	Name *string `json:"name,omitempty"`
 
-	// Networks The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none.
+	// Networks The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none.
 	Networks *[]Nic `json:"networks,omitempty"`
 
 	// Ports Published on the compute host, over the first network, while its VM runs.
@@ -2902,10 +2902,17 @@ type ClientInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2919,10 +2926,17 @@ type ClientInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4105,10 +4119,17 @@ func (c *Client) ListNetworks(ctx context.Context, params *ListNetworksParams, r
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4132,10 +4153,17 @@ func (c *Client) CreateNetworkWithBody(ctx context.Context, params *CreateNetwor
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8324,10 +8352,17 @@ type ClientWithResponsesInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8341,10 +8376,17 @@ type ClientWithResponsesInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -14822,10 +14864,17 @@ func (c *ClientWithResponses) ListNetworksWithResponse(ctx context.Context, para
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14845,10 +14894,17 @@ func (c *ClientWithResponses) CreateNetworkWithBodyWithResponse(ctx context.Cont
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
