@@ -267,10 +267,17 @@ export interface paths {
          *     compute host uses itself. On the host it exists while a container runs
          *     on it. The network `default` is made at its first use.
          *
+         *     Where the compute host can have no networks they are in *user mode*: they
+         *     run in the card's own process, unless that was declined. Everything is as
+         *     on the host, but for this: what guests say to the outside is TCP and UDP
+         *     alone and comes from the card's addresses, connections through the card
+         *     break off with its process, and ports are published on the card's machine
+         *     (`port_denied`: its process may not listen there).
+         *
          *     Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
          *     `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-         *     `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-         *     host can make none, with the reason), `host_unavailable`.
+         *     `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+         *     can be none, with the reason), `host_unavailable`.
          */
         post: operations["createNetwork"];
         delete?: never;
@@ -457,9 +464,11 @@ export interface paths {
          *     booted when the first of its containers starts, and switched off when
          *     the last of them has ended; until then, and after, it is a record.
          *
-         *     The containers of a sandbox have one network, so that each reaches the
-         *     others on 127.0.0.1, one host name (the sandbox's), one System V and
-         *     POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+         *     The containers of a sandbox have the sandbox's networks, addresses and
+         *     published ports, and one loopback, so that each reaches the others on
+         *     127.0.0.1. On the networks each container's name leads to the VM. They
+         *     have one host name (the sandbox's), one System V and POSIX IPC and one
+         *     /dev/shm. Root file systems, process ids and limits
          *     are each container's own. Kernel parameters are the VM's: the last one
          *     who sets one sets it for all. They may write to the same volume; the
          *     volume is the VM's until its end.
@@ -468,7 +477,8 @@ export interface paths {
          *     of all, and those that are started again share a new one. A VM has up to
          *     24 disks (one for each image, writable layer and volume), beyond which a
          *     start fails with `sandbox_full`. Codes:
-         *     `sandbox_exists`, `invalid_name`, and those of a container's resources.
+         *     `sandbox_exists`, `invalid_name`, and those of a container's resources
+         *     and networks.
          */
         post: operations["createSandbox"];
         delete?: never;
@@ -1233,6 +1243,7 @@ export interface components {
             version?: string;
             /** @description The VMM that new VMs get: cloud-hypervisor or ch-qemu. */
             vmm?: string;
+            networks?: components["schemas"]["NetworkMode"];
             /** @description Why the host cannot be reached. */
             detail?: string;
         };
@@ -1476,7 +1487,7 @@ export interface components {
         };
         DnsName: string;
         PublishedPort: {
-            /** @description An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. */
+            /** @description An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. Where networks are in user mode, it is one of the card's machine. */
             hostAddress?: string;
             /** @description One that is free when absent. */
             hostPort?: number;
@@ -1501,7 +1512,8 @@ export interface components {
          *       "gateways": [
          *         "10.88.0.1"
          *       ],
-         *       "mtu": 1500
+         *       "mtu": 1500,
+         *       "mode": "host"
          *     }
          */
         Interface: {
@@ -1516,11 +1528,17 @@ export interface components {
             gateways: string[];
             aliases?: string[];
             mtu: number;
+            mode: components["schemas"]["NetworkMode"];
             /** Format: int64 */
             receiveBytesPerSecond?: number;
             /** Format: int64 */
             sendBytesPerSecond?: number;
         };
+        /**
+         * @description Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+         * @enum {string}
+         */
+        NetworkMode: "host" | "user";
         /**
          * @example {
          *       "items": [
@@ -1672,6 +1690,16 @@ export interface components {
             state: components["schemas"]["SandboxState"];
             /** @description Those that name it. */
             containers: components["schemas"]["SandboxContainer"][];
+            /** @description As asked for. */
+            networks?: components["schemas"]["Nic"][];
+            /** @description As asked for. */
+            ports?: components["schemas"]["PublishedPort"][];
+            /** @description Of its VM, none while it is idle. */
+            interfaces?: components["schemas"]["Interface"][];
+            /** @description As they are on the compute host, none while it is idle. */
+            publishedPorts?: components["schemas"]["PublishedPort"][];
+            /** @description Why there are no interfaces although none were declined, or why they are in user mode. */
+            networkReason?: string;
             /** Format: date-time */
             createdAt: string;
         };
@@ -1707,6 +1735,10 @@ export interface components {
                 [key: string]: string;
             };
             resources?: components["schemas"]["SandboxResources"];
+            /** @description The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none. */
+            networks?: components["schemas"]["Nic"][];
+            /** @description Published on the compute host, over the first network, while its VM runs. */
+            ports?: components["schemas"]["PublishedPort"][];
         };
         SandboxPrune: {
             /** @description Only sandboxes with all of these labels, each `key` or `key=value`. */
@@ -1947,7 +1979,7 @@ export interface components {
             healthcheck?: components["schemas"]["Healthcheck"];
             logs?: components["schemas"]["LogPolicy"];
             volumes?: components["schemas"]["VolumeMount"][];
-            /** @description The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none. */
+            /** @description The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none. */
             networks?: components["schemas"]["Nic"][];
             /** @description Published on the compute host, over the first network. */
             ports?: components["schemas"]["PublishedPort"][];
@@ -2292,7 +2324,7 @@ export interface components {
             interfaces?: components["schemas"]["Interface"][];
             /** @description What is published by the present or last run; `hostPort` is always there. */
             ports?: components["schemas"]["PublishedPort"][];
-            /** @description Why it has no network although none was asked for. */
+            /** @description Why it has no network although none was asked for, or why its networks are in user mode. */
             networkReason?: string;
             /**
              * Format: int32
@@ -2769,7 +2801,7 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
-            /** @description Such as exitCode, signal, or the status of a container.health_status. */
+            /** @description Such as exitCode, signal, or the status of a container.health_status. An exec.exit has lost instead of exitCode where the exec has ended with its container. */
             attributes?: {
                 [key: string]: string;
             };
@@ -3135,6 +3167,7 @@ export type Nic = components['schemas']['Nic'];
 export type DnsName = components['schemas']['DnsName'];
 export type PublishedPort = components['schemas']['PublishedPort'];
 export type Interface = components['schemas']['Interface'];
+export type NetworkMode = components['schemas']['NetworkMode'];
 export type VolumeList = components['schemas']['VolumeList'];
 export type Volume = components['schemas']['Volume'];
 export type VolumeSpec = components['schemas']['VolumeSpec'];
@@ -4414,7 +4447,18 @@ export interface operations {
                  *       "resources": {
                  *         "vcpus": 2,
                  *         "memoryBytes": 536870912
-                 *       }
+                 *       },
+                 *       "networks": [
+                 *         {
+                 *           "network": "backend"
+                 *         }
+                 *       ],
+                 *       "ports": [
+                 *         {
+                 *           "hostPort": 8080,
+                 *           "containerPort": 80
+                 *         }
+                 *       ]
                  *     }
                  */
                 "application/json": components["schemas"]["SandboxSpec"];

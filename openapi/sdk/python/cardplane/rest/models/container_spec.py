@@ -75,8 +75,8 @@ class ContainerSpec:
             makes an event. A paused container is not probed.
         logs (LogPolicy | Unset):
         volumes (list[VolumeMount] | Unset):
-        networks (list[Nic] | Unset): The first one leads out. When absent the network `default`, or none where the
-            compute host has no networks. An empty list is none.
+        networks (list[Nic] | Unset): The first one leads out. When absent the network `default`, or none where there
+            can be no networks. An empty list is none.
         ports (list[PublishedPort] | Unset): Published on the compute host, over the first network.
         annotations (ContainerSpecAnnotations | Unset): Handed on to the OCI runtime; keys that begin with `run.oci.`
             command it and are refused.

@@ -32,7 +32,8 @@ class Event:
         subject (str): Id of the object.
         name (str | Unset): Its name.
         labels (EventLabels | Unset): The container's, also for its execs.
-        attributes (EventAttributes | Unset): Such as exitCode, signal, or the status of a container.health_status.
+        attributes (EventAttributes | Unset): Such as exitCode, signal, or the status of a container.health_status. An
+            exec.exit has lost instead of exitCode where the exec has ended with its container.
     """
 
     sequence: int

@@ -11,7 +11,10 @@ T = TypeVar("T", bound="EventAttributes")
 
 @_attrs_define
 class EventAttributes:
-    """Such as exitCode, signal, or the status of a container.health_status."""
+    """Such as exitCode, signal, or the status of a container.health_status. An exec.exit has lost instead of exitCode
+    where the exec has ended with its container.
+
+    """
 
     additional_properties: dict[str, str] = _attrs_field(init=False, factory=dict)
 

@@ -11,6 +11,9 @@ from ..models.sandbox_state import SandboxState
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.interface import Interface
+    from ..models.nic import Nic
+    from ..models.published_port import PublishedPort
     from ..models.sandbox_container import SandboxContainer
     from ..models.sandbox_labels import SandboxLabels
     from ..models.sandbox_resources import SandboxResources
@@ -36,6 +39,12 @@ class Sandbox:
         containers (list[SandboxContainer]): Those that name it.
         created_at (datetime.datetime):
         labels (SandboxLabels | Unset):
+        networks (list[Nic] | Unset): As asked for.
+        ports (list[PublishedPort] | Unset): As asked for.
+        interfaces (list[Interface] | Unset): Of its VM, none while it is idle.
+        published_ports (list[PublishedPort] | Unset): As they are on the compute host, none while it is idle.
+        network_reason (str | Unset): Why there are no interfaces although none were declined, or why they are in user
+            mode.
     """
 
     id: str
@@ -45,6 +54,11 @@ class Sandbox:
     containers: list[SandboxContainer]
     created_at: datetime.datetime
     labels: SandboxLabels | Unset = UNSET
+    networks: list[Nic] | Unset = UNSET
+    ports: list[PublishedPort] | Unset = UNSET
+    interfaces: list[Interface] | Unset = UNSET
+    published_ports: list[PublishedPort] | Unset = UNSET
+    network_reason: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +81,36 @@ class Sandbox:
         if not isinstance(self.labels, Unset):
             labels = self.labels.to_dict()
 
+        networks: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.networks, Unset):
+            networks = []
+            for networks_item_data in self.networks:
+                networks_item = networks_item_data.to_dict()
+                networks.append(networks_item)
+
+        ports: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.ports, Unset):
+            ports = []
+            for ports_item_data in self.ports:
+                ports_item = ports_item_data.to_dict()
+                ports.append(ports_item)
+
+        interfaces: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.interfaces, Unset):
+            interfaces = []
+            for interfaces_item_data in self.interfaces:
+                interfaces_item = interfaces_item_data.to_dict()
+                interfaces.append(interfaces_item)
+
+        published_ports: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.published_ports, Unset):
+            published_ports = []
+            for published_ports_item_data in self.published_ports:
+                published_ports_item = published_ports_item_data.to_dict()
+                published_ports.append(published_ports_item)
+
+        network_reason = self.network_reason
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -81,11 +125,24 @@ class Sandbox:
         )
         if labels is not UNSET:
             field_dict["labels"] = labels
+        if networks is not UNSET:
+            field_dict["networks"] = networks
+        if ports is not UNSET:
+            field_dict["ports"] = ports
+        if interfaces is not UNSET:
+            field_dict["interfaces"] = interfaces
+        if published_ports is not UNSET:
+            field_dict["publishedPorts"] = published_ports
+        if network_reason is not UNSET:
+            field_dict["networkReason"] = network_reason
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.interface import Interface  # noqa: PLC0415
+        from ..models.nic import Nic  # noqa: PLC0415
+        from ..models.published_port import PublishedPort  # noqa: PLC0415
         from ..models.sandbox_container import SandboxContainer  # noqa: PLC0415
         from ..models.sandbox_labels import SandboxLabels  # noqa: PLC0415
         from ..models.sandbox_resources import SandboxResources  # noqa: PLC0415
@@ -115,6 +172,44 @@ class Sandbox:
         else:
             labels = SandboxLabels.from_dict(_labels)
 
+        _networks = d.pop("networks", UNSET)
+        networks: list[Nic] | Unset = UNSET
+        if _networks is not UNSET:
+            networks = []
+            for networks_item_data in _networks:
+                networks_item = Nic.from_dict(networks_item_data)
+
+                networks.append(networks_item)
+
+        _ports = d.pop("ports", UNSET)
+        ports: list[PublishedPort] | Unset = UNSET
+        if _ports is not UNSET:
+            ports = []
+            for ports_item_data in _ports:
+                ports_item = PublishedPort.from_dict(ports_item_data)
+
+                ports.append(ports_item)
+
+        _interfaces = d.pop("interfaces", UNSET)
+        interfaces: list[Interface] | Unset = UNSET
+        if _interfaces is not UNSET:
+            interfaces = []
+            for interfaces_item_data in _interfaces:
+                interfaces_item = Interface.from_dict(interfaces_item_data)
+
+                interfaces.append(interfaces_item)
+
+        _published_ports = d.pop("publishedPorts", UNSET)
+        published_ports: list[PublishedPort] | Unset = UNSET
+        if _published_ports is not UNSET:
+            published_ports = []
+            for published_ports_item_data in _published_ports:
+                published_ports_item = PublishedPort.from_dict(published_ports_item_data)
+
+                published_ports.append(published_ports_item)
+
+        network_reason = d.pop("networkReason", UNSET)
+
         sandbox = cls(
             id=id,
             name=name,
@@ -123,6 +218,11 @@ class Sandbox:
             containers=containers,
             created_at=created_at,
             labels=labels,
+            networks=networks,
+            ports=ports,
+            interfaces=interfaces,
+            published_ports=published_ports,
+            network_reason=network_reason,
         )
 
         sandbox.additional_properties = d

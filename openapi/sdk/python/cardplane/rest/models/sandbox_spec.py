@@ -9,6 +9,8 @@ from attrs import field as _attrs_field
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.nic import Nic
+    from ..models.published_port import PublishedPort
     from ..models.sandbox_resources import SandboxResources
     from ..models.sandbox_spec_labels import SandboxSpecLabels
 
@@ -23,11 +25,16 @@ class SandboxSpec:
         name (str | Unset): Unique. Made up when it is left out.
         labels (SandboxSpecLabels | Unset):
         resources (SandboxResources | Unset): The size of its VM.
+        networks (list[Nic] | Unset): The first one leads out. When absent the network `default`, or none where there
+            can be no networks. An empty list is none.
+        ports (list[PublishedPort] | Unset): Published on the compute host, over the first network, while its VM runs.
     """
 
     name: str | Unset = UNSET
     labels: SandboxSpecLabels | Unset = UNSET
     resources: SandboxResources | Unset = UNSET
+    networks: list[Nic] | Unset = UNSET
+    ports: list[PublishedPort] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,6 +48,20 @@ class SandboxSpec:
         if not isinstance(self.resources, Unset):
             resources = self.resources.to_dict()
 
+        networks: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.networks, Unset):
+            networks = []
+            for networks_item_data in self.networks:
+                networks_item = networks_item_data.to_dict()
+                networks.append(networks_item)
+
+        ports: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.ports, Unset):
+            ports = []
+            for ports_item_data in self.ports:
+                ports_item = ports_item_data.to_dict()
+                ports.append(ports_item)
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({})
@@ -50,11 +71,17 @@ class SandboxSpec:
             field_dict["labels"] = labels
         if resources is not UNSET:
             field_dict["resources"] = resources
+        if networks is not UNSET:
+            field_dict["networks"] = networks
+        if ports is not UNSET:
+            field_dict["ports"] = ports
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.nic import Nic  # noqa: PLC0415
+        from ..models.published_port import PublishedPort  # noqa: PLC0415
         from ..models.sandbox_resources import SandboxResources  # noqa: PLC0415
         from ..models.sandbox_spec_labels import SandboxSpecLabels  # noqa: PLC0415
 
@@ -75,10 +102,30 @@ class SandboxSpec:
         else:
             resources = SandboxResources.from_dict(_resources)
 
+        _networks = d.pop("networks", UNSET)
+        networks: list[Nic] | Unset = UNSET
+        if _networks is not UNSET:
+            networks = []
+            for networks_item_data in _networks:
+                networks_item = Nic.from_dict(networks_item_data)
+
+                networks.append(networks_item)
+
+        _ports = d.pop("ports", UNSET)
+        ports: list[PublishedPort] | Unset = UNSET
+        if _ports is not UNSET:
+            ports = []
+            for ports_item_data in _ports:
+                ports_item = PublishedPort.from_dict(ports_item_data)
+
+                ports.append(ports_item)
+
         sandbox_spec = cls(
             name=name,
             labels=labels,
             resources=resources,
+            networks=networks,
+            ports=ports,
         )
 
         sandbox_spec.additional_properties = d

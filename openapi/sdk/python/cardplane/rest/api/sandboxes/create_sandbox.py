@@ -65,9 +65,11 @@ def sync_detailed(
     booted when the first of its containers starts, and switched off when
     the last of them has ended; until then, and after, it is a record.
 
-    The containers of a sandbox have one network, so that each reaches the
-    others on 127.0.0.1, one host name (the sandbox's), one System V and
-    POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+    The containers of a sandbox have the sandbox's networks, addresses and
+    published ports, and one loopback, so that each reaches the others on
+    127.0.0.1. On the networks each container's name leads to the VM. They
+    have one host name (the sandbox's), one System V and POSIX IPC and one
+    /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
     volume is the VM's until its end.
@@ -76,7 +78,8 @@ def sync_detailed(
     of all, and those that are started again share a new one. A VM has up to
     24 disks (one for each image, writable layer and volume), beyond which a
     start fails with `sandbox_full`. Codes:
-    `sandbox_exists`, `invalid_name`, and those of a container's resources.
+    `sandbox_exists`, `invalid_name`, and those of a container's resources
+    and networks.
 
     Args:
         idempotency_key (str | Unset):
@@ -114,9 +117,11 @@ def sync(
     booted when the first of its containers starts, and switched off when
     the last of them has ended; until then, and after, it is a record.
 
-    The containers of a sandbox have one network, so that each reaches the
-    others on 127.0.0.1, one host name (the sandbox's), one System V and
-    POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+    The containers of a sandbox have the sandbox's networks, addresses and
+    published ports, and one loopback, so that each reaches the others on
+    127.0.0.1. On the networks each container's name leads to the VM. They
+    have one host name (the sandbox's), one System V and POSIX IPC and one
+    /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
     volume is the VM's until its end.
@@ -125,7 +130,8 @@ def sync(
     of all, and those that are started again share a new one. A VM has up to
     24 disks (one for each image, writable layer and volume), beyond which a
     start fails with `sandbox_full`. Codes:
-    `sandbox_exists`, `invalid_name`, and those of a container's resources.
+    `sandbox_exists`, `invalid_name`, and those of a container's resources
+    and networks.
 
     Args:
         idempotency_key (str | Unset):
@@ -158,9 +164,11 @@ async def asyncio_detailed(
     booted when the first of its containers starts, and switched off when
     the last of them has ended; until then, and after, it is a record.
 
-    The containers of a sandbox have one network, so that each reaches the
-    others on 127.0.0.1, one host name (the sandbox's), one System V and
-    POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+    The containers of a sandbox have the sandbox's networks, addresses and
+    published ports, and one loopback, so that each reaches the others on
+    127.0.0.1. On the networks each container's name leads to the VM. They
+    have one host name (the sandbox's), one System V and POSIX IPC and one
+    /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
     volume is the VM's until its end.
@@ -169,7 +177,8 @@ async def asyncio_detailed(
     of all, and those that are started again share a new one. A VM has up to
     24 disks (one for each image, writable layer and volume), beyond which a
     start fails with `sandbox_full`. Codes:
-    `sandbox_exists`, `invalid_name`, and those of a container's resources.
+    `sandbox_exists`, `invalid_name`, and those of a container's resources
+    and networks.
 
     Args:
         idempotency_key (str | Unset):
@@ -205,9 +214,11 @@ async def asyncio(
     booted when the first of its containers starts, and switched off when
     the last of them has ended; until then, and after, it is a record.
 
-    The containers of a sandbox have one network, so that each reaches the
-    others on 127.0.0.1, one host name (the sandbox's), one System V and
-    POSIX IPC and one /dev/shm. Root file systems, process ids and limits
+    The containers of a sandbox have the sandbox's networks, addresses and
+    published ports, and one loopback, so that each reaches the others on
+    127.0.0.1. On the networks each container's name leads to the VM. They
+    have one host name (the sandbox's), one System V and POSIX IPC and one
+    /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
     volume is the VM's until its end.
@@ -216,7 +227,8 @@ async def asyncio(
     of all, and those that are started again share a new one. A VM has up to
     24 disks (one for each image, writable layer and volume), beyond which a
     start fails with `sandbox_full`. Codes:
-    `sandbox_exists`, `invalid_name`, and those of a container's resources.
+    `sandbox_exists`, `invalid_name`, and those of a container's resources
+    and networks.
 
     Args:
         idempotency_key (str | Unset):
