@@ -47,7 +47,7 @@ const (
 	// believed is how long an answer about the name of the compute host counts,
 	// and lookupTimeout how long it may take.
 	believed      = time.Minute
-	lookupTimeout = 5 * time.Second
+	lookupTimeout = time.Second
 )
 
 // hostAddresses returns what returns the addresses of the compute host, as the
