@@ -203,7 +203,8 @@ type Container struct {
 	// Health is nil where there is no health check, and before the first start.
 	Health *Health `json:",omitempty"`
 	// Interfaces are those of the present or last run, Ports what it publishes.
-	// NetworkReason says why there are none although none were asked for.
+	// NetworkReason says why there are none although none were asked for, or why
+	// they are in user mode.
 	Interfaces    []Interface `json:",omitempty"`
 	Ports         []Port      `json:",omitempty"`
 	NetworkReason string      `json:",omitempty"`

@@ -1,6 +1,7 @@
 package cardplane
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -103,6 +104,20 @@ type Port struct {
 	Protocol      Protocol
 }
 
+// NetworkMode says who carries a network.
+type NetworkMode string
+
+// The modes of networks. One that is in use stays in its mode.
+const (
+	// HostMode: the compute host's kernel does, with bridges and a packet filter.
+	HostMode NetworkMode = "host"
+	// UserMode: the card's own process does, where the host can have no networks.
+	UserMode NetworkMode = "user"
+)
+
+// Or is m, or HostMode where nothing is recorded.
+func (m NetworkMode) Or() NetworkMode { return cmp.Or(m, HostMode) }
+
 // Interface is an interface of a container's run.
 type Interface struct {
 	// Network is the network's name.
@@ -115,6 +130,8 @@ type Interface struct {
 	Aliases   []string  `json:",omitempty"`
 	Limits    NICLimits `json:",omitzero"`
 	MTU       int
+	// Mode is the network's.
+	Mode NetworkMode `json:",omitempty"`
 }
 
 // NetworkFilter selects networks in List. All of its parts must match.

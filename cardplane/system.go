@@ -17,6 +17,9 @@ type HostVersion struct {
 	Reachable bool
 	// Version of vmmd, and the VMM that new virtual machines get.
 	Version, VMM string
+	// Networks is the mode of networks that come into use now, "" where there
+	// can be none.
+	Networks NetworkMode
 	// Detail says why the host cannot be reached.
 	Detail string
 }

@@ -115,7 +115,7 @@ func portFromAPI(p cardapi.PublishedPort) cardplane.Port {
 func interfaceToAPI(i cardplane.Interface) cardapi.Interface {
 	return cardapi.Interface{
 		Network: i.Network, NetworkId: i.NetworkID, Name: i.Name, Mac: i.MAC, Addresses: list(i.Addresses), Gateways: list(i.Gateways),
-		Aliases: optionalSlice(i.Aliases), Mtu: i.MTU,
+		Aliases: optionalSlice(i.Aliases), Mtu: i.MTU, Mode: cardapi.NetworkMode(i.Mode.Or()),
 		ReceiveBytesPerSecond: optional(i.Limits.Receive), SendBytesPerSecond: optional(i.Limits.Send),
 	}
 }
@@ -123,7 +123,7 @@ func interfaceToAPI(i cardplane.Interface) cardapi.Interface {
 func interfaceFromAPI(i cardapi.Interface) cardplane.Interface {
 	return cardplane.Interface{
 		Network: i.Network, NetworkID: i.NetworkId, Name: i.Name, MAC: i.Mac, Addresses: i.Addresses, Gateways: i.Gateways,
-		Aliases: value(i.Aliases), MTU: i.Mtu,
+		Aliases: value(i.Aliases), MTU: i.Mtu, Mode: cardplane.NetworkMode(i.Mode),
 		Limits: cardplane.NICLimits{Receive: value(i.ReceiveBytesPerSecond), Send: value(i.SendBytesPerSecond)},
 	}
 }

@@ -28,6 +28,7 @@ func VersionToAPI(v cardplane.VersionInfo) cardapi.Version {
 		Version: v.Version, ApiVersion: v.APIVersion, GoVersion: v.GoVersion, Epoch: v.Epoch, GuestKernel: optional(v.GuestKernel),
 		Host: cardapi.HostVersion{
 			Reachable: v.Host.Reachable, Version: optional(v.Host.Version), Vmm: optional(v.Host.VMM), Detail: optional(v.Host.Detail),
+			Networks: optional(cardapi.NetworkMode(v.Host.Networks)),
 		},
 	}
 }
@@ -38,6 +39,7 @@ func VersionFromAPI(v cardapi.Version) cardplane.VersionInfo {
 		Version: v.Version, APIVersion: v.ApiVersion, GoVersion: v.GoVersion, Epoch: v.Epoch, GuestKernel: value(v.GuestKernel),
 		Host: cardplane.HostVersion{
 			Reachable: v.Host.Reachable, Version: value(v.Host.Version), VMM: value(v.Host.Vmm), Detail: value(v.Host.Detail),
+			Networks: cardplane.NetworkMode(value(v.Host.Networks)),
 		},
 	}
 }

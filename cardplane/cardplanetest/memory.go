@@ -61,7 +61,7 @@ func NewMemory() *Memory {
 		carried:  make(map[string]int),
 		version: cardplane.VersionInfo{
 			Version: version.Release, APIVersion: "v1", GoVersion: runtime.Version(), Epoch: 1, GuestKernel: "6.12.0-test",
-			Host: cardplane.HostVersion{Reachable: true, Version: version.Release, VMM: "memory"},
+			Host: cardplane.HostVersion{Reachable: true, Version: version.Release, VMM: "memory", Networks: cardplane.HostMode},
 		},
 	}
 }

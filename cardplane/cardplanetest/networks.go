@@ -197,7 +197,7 @@ func (m *Memory) connectLocked(list []cardplane.Interface, nic cardplane.NIC) ([
 	return append(list, cardplane.Interface{
 		Network: n.Name, NetworkID: n.ID, Name: fmt.Sprintf("eth%d", len(list)), MAC: fmt.Sprintf("02:63:00:00:00:%02x", m.hosts%256),
 		Addresses: []string{fmt.Sprintf("10.88.0.%d/24", 2+m.hosts%250)}, Gateways: []string{n.Subnets[0].Gateway},
-		Aliases: nic.Aliases, Limits: nic.Limits, MTU: n.MTU,
+		Aliases: nic.Aliases, Limits: nic.Limits, MTU: n.MTU, Mode: cardplane.HostMode,
 	}), nil
 }
 

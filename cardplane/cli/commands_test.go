@@ -178,7 +178,7 @@ func TestCommands(t *testing.T) {
 		{args: "rmi test", code: 1, err: `cardctl: image test is used by container .*; remove that first\n`},
 		{args: "rmi nope", code: 1, err: `cardctl: there is no image "nope".*\n`},
 		// system
-		{args: "version", out: `(?s)Client:\n Version:.*Control plane:\n.*API version:\tv1\n.*Compute host:\n.* VMM:\t\tmemory\n`},
+		{args: "version", out: `(?s)Client:\n Version:.*Control plane:\n.*API version:\tv1\n.*Compute host:\n.* VMM:\t\tmemory\n Networks:\thost\n`},
 		{args: "events --no-follow", out: `(?s)20\S+Z 1 image load sha256:\S+ \(name=docker.io/library/test:latest\)\n.*container exit [0-9a-f]{32} \(exitCode=3, name=ended, reason=exited\)\n.*`},
 		{args: "events --since 1 --no-follow", out: `(?s)20\S+Z 2 container create .*`},
 		{args: "events --since 10m --until 0s -f container=ended -f type=container", out: `(?s)20\S+Z \d+ container create .*name=ended\)\n20.* start .*\n20.* exit .*\n`},

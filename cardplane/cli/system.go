@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -185,7 +186,8 @@ func printServer(w io.Writer, v cardplane.VersionInfo) error {
 		_, err = fmt.Fprintf(w, "Compute host:\n Not reachable:\t%s\n", v.Host.Detail)
 		return err
 	}
-	_, err = fmt.Fprintf(w, "Compute host:\n Version:\t%s\n VMM:\t\t%s\n", v.Host.Version, v.Host.VMM)
+	networks := map[cardplane.NetworkMode]string{cardplane.HostMode: "host", cardplane.UserMode: "user mode, on the card"}[v.Host.Networks]
+	_, err = fmt.Fprintf(w, "Compute host:\n Version:\t%s\n VMM:\t\t%s\n Networks:\t%s\n", v.Host.Version, v.Host.VMM, cmp.Or(networks, "none"))
 	return err
 }
 

@@ -132,6 +132,7 @@ func (r *run) powerOffOnce(ctx context.Context, sb *sandbox.Sandbox) error {
 // dismantle deletes the published ports, the machine, and the disk of a first start that failed.
 // It returns what is gone, and whether that is all.
 func (r *run) dismantle(c cardplane.Container, end *ending) (gone []store.Change, all bool) {
+	r.net.user.close()
 	list := append(r.net.claimed(), store.Resource{Kind: store.VM, ID: c.SandboxID, Owner: c.ID})
 	if end.exit == nil && !r.e.record().Run.DiskUsed && !c.Spec.ReadOnlyRoot {
 		list = append(list, r.svc.layer(c.ID))

@@ -68,7 +68,7 @@ func newMachine(b *box, id string) *machine {
 		unfollowed: make(chan struct{}), members: make(map[string]*entry),
 	}
 	m.ctx, m.cancel = context.WithCancelCause(b.svc.ctx)
-	m.net = &wiring{wired: m, svc: b.svc, ctx: m.ctx, log: m.log}
+	m.net = newWiring(m, b.svc, m.ctx, m.log)
 	following, stop := context.WithCancel(m.ctx)
 	m.following, m.unfollow = following, func() { stop(); <-m.unfollowed }
 	return m
@@ -77,6 +77,7 @@ func newMachine(b *box, id string) *machine {
 // run brings the machine up, and keeps its networks as they should be.
 func (m *machine) run() {
 	defer close(m.unfollowed)
+	defer m.net.user.close()
 	sb, err := m.reach()
 	m.box.mu.Lock()
 	m.sb, m.err = sb, err

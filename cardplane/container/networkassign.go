@@ -11,6 +11,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane/network"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
 // assign gives the machine its interfaces and their addresses, and claims what
@@ -25,13 +26,13 @@ func (w *wiring) assign() error {
 	if err != nil {
 		return err
 	}
-	a, err := w.svc.assign(w.ctx, w.user(), nics)
+	a, err := w.svc.assign(w.ctx, w.owner(), nics)
 	if err != nil {
 		return err
 	}
 	defer a.unlock()
 	changes := a.changes
-	if len(nics) > 0 {
+	if len(nics) > 0 && a.interfaces[0].Mode != cardplane.UserMode {
 		for _, r := range w.forwards() {
 			changes = append(changes, store.Claim(r))
 		}
@@ -46,7 +47,7 @@ func (w *wiring) assign() error {
 }
 
 // nicsFor returns the interfaces that a machine is to have, and why there are
-// none although it asked for none such.
+// none although it asked for none such, or why they are in user mode.
 func (s *Service) nicsFor(ctx context.Context, on connections) (nics []cardplane.NIC, reason string, err error) {
 	if on.asked != nil && len(on.asked) == 0 {
 		return nil, "", nil
@@ -55,6 +56,8 @@ func (s *Service) nicsFor(ctx context.Context, on connections) (nics []cardplane
 	switch {
 	case err != nil:
 		return nil, "", err
+	case reason != "" && s.cfg.UserNetworks:
+		reason = "the networks run in user mode, because the compute host cannot make any: " + reason
 	case reason != "" && len(on.asked) > 0:
 		return nil, "", networkUnavailable(reason).At("/networks")
 	case reason != "" && len(on.published) > 0:
@@ -69,7 +72,7 @@ func (s *Service) nicsFor(ctx context.Context, on connections) (nics []cardplane
 	if slices.ContainsFunc(nics, func(n cardplane.NIC) bool { return n.Network == cardplane.DefaultNetwork }) {
 		err = s.makeDefault(ctx)
 	}
-	return nics, "", err
+	return nics, reason, err
 }
 
 // makeDefault makes the default network, unless there is one.
@@ -118,7 +121,12 @@ func (s *Service) assign(ctx context.Context, user string, nics []cardplane.NIC)
 		unlocks = append(unlocks, unlock)
 	}
 	for i, nic := range nics {
-		if err := s.assignOne(&a, fmt.Sprintf("/networks/%d", i), found[i], nic, user, nil); err != nil {
+		field := fmt.Sprintf("/networks/%d", i)
+		mode, err := s.modeOf(ctx, found[i].ID)
+		if err != nil {
+			return a, apierr.From(err).At(field)
+		}
+		if err := s.assignOne(&a, mode, field, found[i], nic, user, nil); err != nil {
 			return a, err
 		}
 	}
@@ -146,7 +154,7 @@ func idsOf(list []cardplane.Network) map[string]string {
 }
 
 // assignOne adds an interface on n, for a user that has some before.
-func (s *Service) assignOne(a *assignment, field string, n cardplane.Network, nic cardplane.NIC, user string, before []cardplane.Interface) error {
+func (s *Service) assignOne(a *assignment, mode cardplane.NetworkMode, field string, n cardplane.Network, nic cardplane.NIC, user string, before []cardplane.Interface) error {
 	users, err := s.cfg.Store.Addresses(n.ID)
 	if err != nil {
 		return err
@@ -155,9 +163,13 @@ func (s *Service) assignOne(a *assignment, field string, n cardplane.Network, ni
 	if err != nil {
 		return err
 	}
-	i.Name = freeName(slices.Concat(before, a.interfaces))
+	i.Name, i.Mode = freeName(slices.Concat(before, a.interfaces)), mode
+	if mode == cardplane.HostMode {
+		a.changes = append(a.changes, store.Claim(s.hostNetwork(n.ID)))
+	} else {
+		i.MTU = min(i.MTU, guestwire.MaxStreamMTU)
+	}
 	a.interfaces = append(a.interfaces, i)
-	a.changes = append(a.changes, store.Claim(s.hostNetwork(n.ID)))
 	for _, addr := range given {
 		a.changes = append(a.changes, store.LeaseAddress(n, addr, user))
 	}
@@ -179,14 +191,15 @@ func freeName(list []cardplane.Interface) string {
 func (w *wiring) forwards() []store.Resource {
 	var out []store.Resource
 	for i := range w.connections().published {
-		out = append(out, store.Resource{Kind: store.Forward, ID: fmt.Sprintf("%s-p%d", w.machineID(), i), Owner: w.user()})
+		out = append(out, store.Resource{Kind: store.Forward, ID: fmt.Sprintf("%s-p%d", w.machineID(), i), Owner: w.owner()})
 	}
 	return out
 }
 
 // claimed are the forwards that may be on the host.
 func (w *wiring) claimed() []store.Resource {
-	if !w.connections().assigned {
+	on := w.connections()
+	if !on.assigned || len(on.interfaces) > 0 && on.interfaces[0].Mode == cardplane.UserMode {
 		return nil
 	}
 	return w.forwards()

@@ -60,9 +60,19 @@ func (w *wiring) follow(ctx context.Context, sb *sandbox.Sandbox) {
 func (w *wiring) sync(ctx context.Context, sb *sandbox.Sandbox) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	wanted := w.svc.hostNICs(w.connections().interfaces)
-	if len(wanted)+len(w.plugged) == 0 && w.told == nil && !w.reopen {
+	on := w.connections()
+	wanted := w.svc.hostNICs(on.interfaces)
+	if len(on.interfaces)+len(w.plugged) == 0 && w.told == nil && !w.reopen {
 		return nil
+	}
+	// What needs no host does not wait for it.
+	if err := w.user.join(on.interfaces); err != nil {
+		return err
+	}
+	w.user.carry(sb)
+	stale, err := w.staleLocked(on)
+	if err != nil {
+		return err
 	}
 	if w.reopen {
 		plugged, err := sb.NICs(ctx)
@@ -74,12 +84,27 @@ func (w *wiring) sync(ctx context.Context, sb *sandbox.Sandbox) error {
 	if err := w.plugLocked(ctx, sb, wanted); err != nil {
 		return err
 	}
-	if len(wanted)+len(w.plugged) > 0 {
+	if len(on.interfaces)+len(w.plugged)+len(stale) > 0 || w.told != nil {
 		if err := w.tellLocked(ctx, sb); err != nil {
 			return err
 		}
 	}
-	return w.unplugLocked(ctx, sb, wanted)
+	if err := w.unplugLocked(ctx, sb, wanted); err != nil {
+		return err
+	}
+	if gone := append(w.user.part(on.interfaces), stale...); len(gone) > 0 {
+		return w.svc.cfg.Store.Update(gone...)
+	}
+	return nil
+}
+
+// staleLocked takes back, after a restart, the addresses of interfaces that an
+// earlier process had begun to take off.
+func (w *wiring) staleLocked(on connections) ([]store.Change, error) {
+	if !w.reopen || !on.assigned {
+		return nil, nil
+	}
+	return w.svc.staleAddresses(w.owner(), on.interfaces)
 }
 
 // plugLocked gives the machine the interfaces that it lacks.

@@ -33,6 +33,9 @@ func (s *Service) guestNetwork(interfaces []cardplane.Interface) guestapi.Networ
 // to all that is not near.
 func guestInterface(i cardplane.Interface, leads bool) guestapi.Interface {
 	out := guestapi.Interface{Name: i.Name, Mac: i.MAC, Mtu: i.MTU, Addresses: i.Addresses, Routes: []guestapi.Route{}}
+	if i.Mode == cardplane.UserMode {
+		out.Frames = guestapi.FramesOverStream
+	}
 	for _, gate := range i.Gateways {
 		to := "0.0.0.0/0"
 		if strings.Contains(gate, ":") {

@@ -16,7 +16,13 @@ import (
 // be repeated.
 func (w *wiring) open(ctx context.Context) error {
 	on := w.connections()
+	if err := w.user.join(on.interfaces); err != nil {
+		return err
+	}
 	for _, i := range on.interfaces {
+		if i.Mode == cardplane.UserMode {
+			continue
+		}
 		if err := w.svc.putNetwork(ctx, i.NetworkID); err != nil {
 			return err
 		}
@@ -26,7 +32,7 @@ func (w *wiring) open(ctx context.Context) error {
 	}
 	var ports []cardplane.Port
 	for i, res := range w.forwards() {
-		port, err := w.svc.putForward(ctx, res.ID, on.published[i], on.interfaces[0])
+		port, err := w.publish(ctx, res.ID, on, i)
 		if err != nil {
 			return apierr.From(sandbox.Explain(err)).At(fmt.Sprintf("/ports/%d", i))
 		}
@@ -36,6 +42,19 @@ func (w *wiring) open(ctx context.Context) error {
 		return nil
 	}
 	return w.connect(func(on *connections) { on.ports = ports })
+}
+
+// publish publishes the n-th port, over the first network, and returns it with
+// the port that it has.
+func (w *wiring) publish(ctx context.Context, id string, on connections, n int) (cardplane.Port, error) {
+	if on.interfaces[0].Mode != cardplane.UserMode {
+		return w.svc.putForward(ctx, id, on.published[n], on.interfaces[0])
+	}
+	before := 0
+	if n < len(on.ports) {
+		before = on.ports[n].HostPort
+	}
+	return w.user.publish(id, on.published[n], before, on.interfaces[0])
 }
 
 // putNetwork makes a network on the host.
@@ -99,21 +118,9 @@ func (s *Service) hostSpec(n cardplane.Network) (hostapi.NetworkSpec, error) {
 
 // putForward publishes a port, and returns it with the host's port.
 func (s *Service) putForward(ctx context.Context, id string, p cardplane.Port, i cardplane.Interface) (cardplane.Port, error) {
-	six := false
-	if p.HostAddress != "" {
-		a, err := netip.ParseAddr(p.HostAddress)
-		if err != nil {
-			return p, err
-		}
-		six = a.Is6()
-	}
-	to, ok := addressOf(i, six)
-	if !ok && p.HostAddress == "" { // a network of IPv6 alone
-		to, ok = addressOf(i, true)
-	}
-	if !ok {
-		return p, apierr.New(apierr.InvalidArgument, "port_family",
-			"the network %q has no address of the same family as %s; publish on another address", i.Network, p.HostAddress)
+	to, err := portTarget(p, i)
+	if err != nil {
+		return p, err
 	}
 	made, err := s.cfg.Sandboxes.Host().PutForward(ctx, id, hostapi.ForwardSpec{
 		Protocol: hostapi.Protocol(p.Protocol), HostAddress: p.HostAddress, HostPort: p.HostPort,
@@ -123,10 +130,14 @@ func (s *Service) putForward(ctx context.Context, id string, p cardplane.Port, i
 	return p, err
 }
 
-// hostNICs are the interfaces of a machine for the host.
+// hostNICs are the interfaces of a machine for the host, which has those in its
+// own mode.
 func (s *Service) hostNICs(list []cardplane.Interface) []hostapi.NamedNIC {
 	nics := []hostapi.NamedNIC{}
 	for _, i := range list {
+		if i.Mode == cardplane.UserMode {
+			continue
+		}
 		spec := hostapi.NICSpec{Network: s.hostNetwork(i.NetworkID).ID, Mac: i.MAC, Addresses: []hostapi.Address{}}
 		for _, text := range i.Addresses {
 			if p, err := netip.ParsePrefix(text); err == nil { // it is of our making

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -79,12 +80,9 @@ func (s *Service) networkUser(name string) string {
 
 // hostUses returns the addresses that the compute host uses itself.
 func (s *Service) hostUses(ctx context.Context) ([]network.Used, error) {
-	reason, err := s.noNetworks(ctx)
+	mode, _, err := s.modeOfHost(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if reason != "" {
-		return nil, networkUnavailable(reason)
 	}
 	list, err := s.cfg.Sandboxes.Host().Networks(ctx)
 	if err != nil {
@@ -98,7 +96,25 @@ func (s *Service) hostUses(ctx context.Context) ([]network.Used, error) {
 		}
 		used = append(used, network.Used{Prefix: p, By: "what the compute host has: " + u.By})
 	}
+	if mode == cardplane.UserMode {
+		used = append(used, cardUses()...)
+	}
 	return used, nil
+}
+
+// cardUses returns the addresses that the card's machine uses itself, where
+// networks in user mode are led out.
+func cardUses() (used []network.Used) {
+	found, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil // then no way leads out
+	}
+	for _, a := range found {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			used = append(used, network.Used{Prefix: p.Masked(), By: "what the card's machine has: the address " + p.Addr().String()})
+		}
+	}
+	return used
 }
 
 // noNetworks says why the compute host has no networks, "" where it has some.
@@ -117,6 +133,30 @@ func networkUnavailable(reason string) *apierr.Error {
 	return apierr.New(apierr.FailedPrecondition, "network_unavailable", "the compute host cannot make networks: %s", reason)
 }
 
+// staleAddresses takes back the addresses of an owner that none of its
+// interfaces has.
+func (s *Service) staleAddresses(owner string, interfaces []cardplane.Interface) (gone []store.Change, err error) {
+	all, err := s.networks.List(s.ctx, cardplane.NetworkFilter{})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range all {
+		users, err := s.cfg.Store.Addresses(n.ID)
+		if err != nil {
+			return nil, err
+		}
+		for a, user := range users {
+			has := func(i cardplane.Interface) bool {
+				return i.NetworkID == n.ID && slices.ContainsFunc(addressesOf(i), func(p netip.Prefix) bool { return p.Addr() == a })
+			}
+			if user == owner && !slices.ContainsFunc(interfaces, has) {
+				gone = append(gone, store.EndAddress(n.ID, a))
+			}
+		}
+	}
+	return gone, nil
+}
+
 // lockNetwork keeps all others from giving addresses of a network, and from
 // removing it from the host.
 func (s *Service) lockNetwork(ctx context.Context, id string) (unlock func(), err error) {
@@ -129,6 +169,9 @@ func (s *Service) releaseNetworks(list []cardplane.Interface) {
 	ctx, cancel := context.WithTimeout(s.ctx, destroyTimeout)
 	defer cancel()
 	for _, i := range list {
+		if i.Mode == cardplane.UserMode {
+			continue
+		}
 		r := s.hostNetwork(i.NetworkID)
 		wanted, err := s.networkWanted(r)
 		if err == nil && !wanted {

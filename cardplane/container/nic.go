@@ -26,8 +26,8 @@ func (s *Service) Connect(ctx context.Context, ref string, nic cardplane.NIC) (c
 	if err := checkNIC("", nic); err != nil {
 		return cardplane.Container{}, err
 	}
-	if err := s.changeNetworks(ctx, e, n, cardplane.NetworkConnected, func(c cardplane.Container) (cardplane.Container, []store.Change, error) {
-		return s.connected(c, n, nic)
+	if err := s.changeNetworks(ctx, e, n, cardplane.NetworkConnected, func(c cardplane.Container, mode modeChoice) (cardplane.Container, []store.Change, error) {
+		return s.connected(c, n, nic, mode)
 	}); err != nil {
 		return e.snapshot(), err
 	}
@@ -35,7 +35,7 @@ func (s *Service) Connect(ctx context.Context, ref string, nic cardplane.NIC) (c
 }
 
 // connected is c on one more network.
-func (s *Service) connected(c cardplane.Container, n cardplane.Network, nic cardplane.NIC) (cardplane.Container, []store.Change, error) {
+func (s *Service) connected(c cardplane.Container, n cardplane.Network, nic cardplane.NIC, mode modeChoice) (cardplane.Container, []store.Change, error) {
 	if c.Spec.Sandbox != "" {
 		return c, nil, apierr.New(apierr.FailedPrecondition, "option_of_sandbox", "container %s has the networks of sandbox %s, which are chosen when the sandbox is created", c.Name, c.Spec.Sandbox)
 	}
@@ -50,8 +50,11 @@ func (s *Service) connected(c cardplane.Container, n cardplane.Network, nic card
 	if !c.State.Active() {
 		return c, nil, nil
 	}
+	if mode.err != nil {
+		return c, nil, mode.err
+	}
 	var a assignment
-	if err := s.assignOne(&a, "", n, nic, c.ID, c.Interfaces); err != nil {
+	if err := s.assignOne(&a, mode.mode, "", n, nic, c.ID, c.Interfaces); err != nil {
 		return c, nil, err
 	}
 	c.Interfaces = append(slices.Clone(c.Interfaces), a.interfaces...)
@@ -76,7 +79,7 @@ func (s *Service) Disconnect(ctx context.Context, ref, network string) (cardplan
 	if err != nil {
 		return cardplane.Container{}, err
 	}
-	if err := s.changeNetworks(ctx, e, n, cardplane.NetworkDisconnected, func(c cardplane.Container) (cardplane.Container, []store.Change, error) {
+	if err := s.changeNetworks(ctx, e, n, cardplane.NetworkDisconnected, func(c cardplane.Container, _ modeChoice) (cardplane.Container, []store.Change, error) {
 		c, err := disconnected(c, n.Name)
 		return c, nil, err
 	}); err != nil {
@@ -102,7 +105,14 @@ func disconnected(c cardplane.Container, network string) (cardplane.Container, e
 
 // networkChange is a change of a container's networks, with what is recorded
 // beside it.
-type networkChange func(cardplane.Container) (cardplane.Container, []store.Change, error)
+type networkChange func(cardplane.Container, modeChoice) (cardplane.Container, []store.Change, error)
+
+// modeChoice is the mode of a network for one more machine, or why it can have
+// none.
+type modeChoice struct {
+	mode cardplane.NetworkMode
+	err  error
+}
 
 // changeNetworks makes a change, to do with one network, durable, and has the
 // container's machine follow. What the machine refuses is taken back. told is
@@ -141,12 +151,16 @@ func (s *Service) changeRecord(ctx context.Context, e *entry, n cardplane.Networ
 		return err
 	}
 	defer unlock()
+	var mode modeChoice
+	if told == cardplane.NetworkConnected {
+		mode.mode, mode.err = s.modeOf(ctx, n.ID)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.removed {
 		return notFound(e.id)
 	}
-	next, changes, err := change(e.rec.Container)
+	next, changes, err := change(e.rec.Container, mode)
 	if err != nil {
 		return err
 	}

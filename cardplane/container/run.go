@@ -84,6 +84,9 @@ func (r *run) main() {
 	defer r.release()
 	defer r.endHelpers()
 	defer r.cancel(nil)
+	if r.net != nil {
+		defer r.net.user.close()
+	}
 	sb, end := r.bringUp()
 	if end == nil {
 		r.sb = sb

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +48,15 @@ type Config struct {
 	Names NameService
 	// CardAddresses returns what guests may not reach; nil is nothing.
 	CardAddresses func() []string
+	// HostAddresses returns what else they may not reach where their networks
+	// run in user mode, on the card: the compute host. nil is nothing.
+	HostAddresses func() []string
+	// UserNetworks has networks run in user mode where the compute host can
+	// have none.
+	UserNetworks bool
+	// DialOutside connects networks in user mode to what is outside; nil is as
+	// the card's machine does.
+	DialOutside func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
 }
 
 // NameService answers DNS queries, which may be anything; nil is no answer.
@@ -82,6 +93,7 @@ type Service struct {
 	boxes    boxes
 	volumes  *volume.Service
 	networks *network.Service
+	usernets *usernets
 	zones    *bell // of the names on networks
 
 	contents map[cardplane.ContentKind]*content.Service
@@ -106,6 +118,7 @@ func Open(cfg Config) (*Service, error) {
 		entries: make(map[string]*entry), names: make(map[string]string), templates: newTemplates(),
 		zones: newBell(), replaced: newBell(),
 	}
+	s.usernets = newUsernets(s)
 	if s.volumes, err = volume.Open(cfg.Store, s.volumeUser, s.tellsVolume); err != nil {
 		return nil, err
 	}

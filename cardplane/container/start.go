@@ -144,7 +144,7 @@ func (e *entry) spawnLocked(r *run) (*run, error) {
 	r.ctx, r.cancel = context.WithCancelCause(s.ctx)
 	r.files = newDelivery(r)
 	if r.seat == nil {
-		r.net = &wiring{wired: containerWired{e}, svc: s, ctx: r.ctx, log: r.log}
+		r.net = newWiring(containerWired{e}, s, r.ctx, r.log)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

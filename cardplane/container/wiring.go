@@ -16,8 +16,8 @@ import (
 // wired is who has networks: a container in its machine, or a sandbox, whose
 // containers share its own.
 type wired interface {
-	// user has the addresses, and owns the published ports in the ledger.
-	user() string
+	// owner has the addresses, and the published ports in the ledger.
+	owner() string
 	// machineID is the id of the machine that has the interfaces.
 	machineID() string
 	// connections are the networks as they are recorded.
@@ -35,7 +35,7 @@ type connections struct {
 	assigned   bool // the machine has what follows
 	interfaces []cardplane.Interface
 	ports      []cardplane.Port
-	reason     string // why there are no interfaces, where some were wanted
+	reason     string // why there are no interfaces where some were wanted, or why in user mode
 }
 
 // wiring keeps the networks of a machine as the record says: on the host and in
@@ -50,6 +50,12 @@ type wiring struct {
 	reopen  bool // the host may have lost what it had
 	plugged []hostapi.NamedNIC
 	told    *guestapi.Network // what the guest was told last
+
+	user *userSide // of networks in user mode
+}
+
+func newWiring(of wired, s *Service, ctx context.Context, log logrus.FieldLogger) *wiring {
+	return &wiring{wired: of, svc: s, ctx: ctx, log: log, user: newUserSide(s, ctx, log)}
 }
 
 // prepare gives the machine its interfaces, and makes on the host what they
@@ -72,14 +78,18 @@ func (w *wiring) tell(sb *sandbox.Sandbox) error {
 	return w.svc.reach(w.ctx, sb, w.svc.cfg.Sandboxes.BootTimeout(), func(ctx context.Context) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.tellLocked(ctx, sb)
+		if err := w.tellLocked(ctx, sb); err != nil {
+			return err
+		}
+		w.user.carry(sb)
+		return nil
 	})
 }
 
 // containerWired is a container in a machine of its own.
 type containerWired struct{ e *entry }
 
-func (c containerWired) user() string { return c.e.id }
+func (c containerWired) owner() string { return c.e.id }
 
 func (c containerWired) machineID() string { return c.e.record().Container.SandboxID }
 
@@ -104,9 +114,9 @@ func (c containerWired) connect(change func(*connections), with ...store.Change)
 	}, with...)
 }
 
-// user, machineID, connections and connect implement wired: the networks of a
+// owner, machineID, connections and connect implement wired: the networks of a
 // sandbox are those of the machine that its record says has them.
-func (m *machine) user() string { return m.box.owner() }
+func (m *machine) owner() string { return m.box.owner() }
 
 func (m *machine) machineID() string { return m.id }
 

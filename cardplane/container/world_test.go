@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -44,6 +46,8 @@ type world struct {
 	host        *hosttest.Host
 	net         *hostNet
 	names       container.NameService
+	user        bool // networks run in user mode where the host has none
+	dial        func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
 	dir         string
 	guest       string
 	bootTimeout time.Duration
@@ -145,6 +149,7 @@ func (w *world) open(fault func(op string) bool) *plane {
 	p.Service, err = container.Open(container.Config{
 		Store: p.store, Images: p.images, Events: faultyJournal{p.events, m}, LogDir: filepath.Join(w.dir, "logs"), Log: log,
 		Names:        w.names,
+		UserNetworks: w.user, DialOutside: w.dial,
 		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
 			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
@@ -216,7 +221,7 @@ func (p *plane) log() logrus.FieldLogger {
 func (p *plane) freeze() { _ = p.store.Close() }
 
 func (p *plane) system() cardplane.SystemService {
-	return system.New(system.Config{Host: p.host, Artefacts: p.artefacts, DataDir: p.w.dir, Epoch: p.store.Epoch(), DiskUsage: p.DiskUsage})
+	return system.New(system.Config{Host: p.host, Artefacts: p.artefacts, DataDir: p.w.dir, Epoch: p.store.Epoch(), DiskUsage: p.DiskUsage, UserNetworks: p.w.user})
 }
 
 func TestConformance(t *testing.T) {

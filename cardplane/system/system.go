@@ -41,6 +41,9 @@ type Config struct {
 	// DataDir is the card's data directory.
 	DataDir string
 	Epoch   int64
+	// UserNetworks tells that networks run in user mode where the host can have
+	// none.
+	UserNetworks bool
 	// DiskUsage looks at what the card keeps.
 	DiskUsage func(context.Context) ([]cardplane.DiskUsage, error)
 }
@@ -76,6 +79,12 @@ func (s *Service) hostVersion(ctx context.Context) cardplane.HostVersion {
 	if host.DefaultVmm != nil {
 		v.VMM = string(*host.DefaultVmm)
 	}
+	switch {
+	case host.Networks.Available:
+		v.Networks = cardplane.HostMode
+	case s.cfg.UserNetworks:
+		v.Networks = cardplane.UserMode
+	}
 	return v
 }
 
@@ -92,13 +101,16 @@ func (s *Service) Doctor(ctx context.Context) ([]cardplane.Check, error) {
 	if host == nil {
 		return checks, nil
 	}
-	return append(append(checks, checkNetworks(*host)), s.hostChecks(ctx)...), nil
+	return append(append(checks, s.checkNetworks(*host)), s.hostChecks(ctx)...), nil
 }
 
 // checkNetworks tells whether containers can have networks.
-func checkNetworks(host hostapi.Host) cardplane.Check {
+func (s *Service) checkNetworks(host hostapi.Host) cardplane.Check {
 	c := cardplane.Check{Where: "host", Name: "networks", Status: cardplane.CheckOK, Detail: "containers can have networks"}
 	switch n, six := host.Networks, host.Ipv6Outbound; {
+	case !n.Available && s.cfg.UserNetworks:
+		c.Status, c.Remedy = cardplane.CheckWarn, n.Remedy
+		c.Detail = "networks run in user mode, in the card's process, with ports published on the card's machine: " + n.Reason
 	case !n.Available:
 		c.Status, c.Detail, c.Remedy = cardplane.CheckWarn, "containers have no networks but loopback: "+n.Reason, n.Remedy
 	case !six.Available:

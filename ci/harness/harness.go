@@ -52,6 +52,9 @@ type Config struct {
 	// Reachable leaves vmmd in the caller's network namespace, for a link over
 	// TCP. There it may make no networks.
 	Reachable bool
+	// Unprivileged keeps vmmd from making networks, and has the card, on which
+	// they run instead, in vmmd's network namespace. It is for this machine.
+	Unprivileged bool
 	// ComputeHost is the directory of a compute host that is up (see package
 	// computehost), in which vmmd is to run; "" for this machine.
 	ComputeHost string
@@ -133,7 +136,11 @@ func (s *Stack) prepare() (err error) {
 		s.card.args = append([]string{"--boot-timeout", nestedBootTimeout.String()}, s.card.args...)
 		return nil // two machines need no curtain
 	}
-	return errors.Join(local.hide(cardDir, cfg.Guest), local.apart(cfg.Reachable), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
+	err = errors.Join(local.hide(cardDir, cfg.Guest), local.apart(cfg.Reachable, cfg.Unprivileged), s.card.hide(filepath.Join(dir, "run"), filepath.Join(dir, "host")))
+	if cfg.Unprivileged {
+		s.card.path, s.card.args = local.net.command(s.card.path, s.card.args)
+	}
+	return err
 }
 
 // Endpoint is the address of the public API.

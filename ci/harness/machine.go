@@ -49,14 +49,16 @@ type here struct {
 }
 
 // apart makes vmmd run in a network namespace of its own, where that is
-// possible. One that stays reachable does not get what it takes to change the
-// namespace that it is in.
-func (h *here) apart(reachable bool) (err error) {
+// possible. One that stays reachable, or is to have no networks, does not get what
+// it takes to change the namespace that it is in.
+func (h *here) apart(reachable, unprivileged bool) (err error) {
 	if Namespaced() != nil {
 		return nil
 	}
-	if reachable {
+	if reachable || unprivileged {
 		h.path, h.args = "setpriv", append([]string{"--bounding-set", "-net_admin", "--", h.path}, h.args...)
+	}
+	if reachable {
 		return nil
 	}
 	h.net, err = newNamespace(h.stack)

@@ -2,6 +2,7 @@ package agenttest
 
 import (
 	"context"
+	"net"
 	"slices"
 	"sync"
 
@@ -9,10 +10,11 @@ import (
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
 
-// links implements network.Links by remembering.
+// links implements network.Links by remembering, and with taps in memory.
 type links struct {
 	mu   sync.Mutex
 	list []guestapi.Interface
+	taps map[string]*Tap // by MAC address
 }
 
 var _ network.Links = (*links)(nil)
@@ -30,4 +32,29 @@ func (a *Agent) Interfaces() []guestapi.Interface {
 	a.links.mu.Lock()
 	defer a.links.mu.Unlock()
 	return slices.Clone(a.links.list)
+}
+
+// Tap implements network.Links.
+func (l *links) Tap(mac net.HardwareAddr) (network.Tap, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := newTap()
+	if l.taps == nil {
+		l.taps = make(map[string]*Tap)
+	}
+	l.taps[mac.String()] = t
+	return tapEnd{t}, nil
+}
+
+// Tap is the interface of a name that the agent carries the frames of, as the
+// machine's kernel has it; nil while there is none.
+func (a *Agent) Tap(name string) *Tap {
+	a.links.mu.Lock()
+	defer a.links.mu.Unlock()
+	for _, one := range a.links.list {
+		if t := a.links.taps[one.Mac]; t != nil && one.Name == name {
+			return t
+		}
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/guestapi"
+	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
 const (
@@ -53,8 +54,12 @@ func checkInterface(field string, one guestapi.Interface) error {
 	if one.Name == "" || one.Name == "lo" || len(one.Name) > maxLinkName || strings.ContainsFunc(one.Name, odd) {
 		return invalid(field+"/name", "%q is no name for an interface; use up to %d letters and digits", one.Name, maxLinkName)
 	}
-	if one.Mtu < minMTU || one.Mtu > maxMTU {
-		return invalid(field+"/mtu", "an MTU of %d is not possible; use %d to %d", one.Mtu, minMTU, maxMTU)
+	most := maxMTU
+	if streamed(one) {
+		most = guestwire.MaxStreamMTU
+	}
+	if one.Mtu < minMTU || one.Mtu > most {
+		return invalid(field+"/mtu", "an MTU of %d is not possible; use %d to %d", one.Mtu, minMTU, most)
 	}
 	if len(one.Addresses) > maxAddresses || len(one.Routes) > maxRoutes {
 		return invalid(field, "%d addresses and %d routes are too many; there may be %d and %d",

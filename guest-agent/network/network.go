@@ -24,6 +24,9 @@ type Links interface {
 	// Apply makes the machine's interfaces, the loopback aside, what list says.
 	// It may be repeated. Errors: interface_not_found, network_failed.
 	Apply(ctx context.Context, list []guestapi.Interface) error
+	// Tap makes an interface with a MAC address whose frames are the caller's to
+	// carry, for Apply to configure. Errors: network_failed.
+	Tap(mac net.HardwareAddr) (Tap, error)
 }
 
 // Network is the machine's network. Its methods are safe for concurrent use.
@@ -34,14 +37,15 @@ type Network struct {
 
 	mu      sync.Mutex
 	applied []guestapi.Interface
-	dirty   bool // applying has failed
+	wires   map[string]*wire // by MAC address
+	dirty   bool             // applying has failed
 	server  *resolver.Server
 }
 
 // New returns a network of which nothing is configured, and whose resolver
 // listens at address once there is need for one.
 func New(links Links, address string) *Network {
-	return &Network{links: links, address: address, resolver: resolver.New()}
+	return &Network{links: links, address: address, resolver: resolver.New(), wires: make(map[string]*wire)}
 }
 
 // Set makes the network what config says. It may be repeated.
@@ -68,9 +72,13 @@ func (n *Network) applyLocked(ctx context.Context, list []guestapi.Interface) er
 		return nil
 	}
 	n.dirty = true
+	if err := n.openWiresLocked(list); err != nil {
+		return err
+	}
 	if err := n.links.Apply(ctx, list); err != nil {
 		return err
 	}
+	n.closeWiresLocked(list)
 	n.applied, n.dirty = list, false
 	return nil
 }
@@ -98,10 +106,11 @@ func (n *Network) Answer(ctx context.Context, query []byte) []byte {
 	return n.resolver.Answer(ctx, query)
 }
 
-// Close ends the resolver.
+// Close ends the resolver, and removes the interfaces that were made.
 func (n *Network) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.closeWiresLocked(nil)
 	if n.server == nil {
 		return nil
 	}

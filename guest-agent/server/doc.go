@@ -52,6 +52,10 @@ type Network interface {
 	// ServeNames asks the client at the other end of conn for names, until it
 	// has gone. It begins with the answer to the client's first line.
 	ServeNames(conn net.Conn, in *bufio.Reader) error
+	// Frames returns what carries the frames of an interface of that name to
+	// and from the client at the other end of a connection, likewise. Errors:
+	// stream_not_found.
+	Frames(name string) (func(net.Conn, *bufio.Reader) error, error)
 }
 
 // Server serves the API and the streams.

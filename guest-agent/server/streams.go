@@ -115,6 +115,8 @@ func (ss *streamServer) find(req guestwire.StreamRequest) (func(net.Conn, *bufio
 		return ss.dialPort(req)
 	case guestwire.Names:
 		return ss.network.ServeNames, nil
+	case guestwire.Frames:
+		return ss.network.Frames(req.Interface)
 	}
 	streams, err := ss.manager.Streams(req.Container, req.Exec)
 	if err != nil {

@@ -412,6 +412,24 @@ func (e LogRecordStream) Valid() bool {
 	}
 }
 
+// Defines values for NetworkMode.
+const (
+	NetworkHostMode NetworkMode = "host"
+	NetworkUserMode NetworkMode = "user"
+)
+
+// Valid indicates whether the value is a known member of the NetworkMode enum.
+func (e NetworkMode) Valid() bool {
+	switch e {
+	case NetworkHostMode:
+		return true
+	case NetworkUserMode:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PathStatType.
 const (
 	Device    PathStatType = "device"
@@ -701,7 +719,7 @@ type Container struct {
 	Interfaces *[]Interface `json:"interfaces,omitempty"`
 	Name       string       `json:"name"`
 
-	// NetworkReason Why it has no network although none was asked for.
+	// NetworkReason Why it has no network although none was asked for, or why its networks are in user mode.
 	NetworkReason *string `json:"networkReason,omitempty"`
 
 	// OomKilled The guest's kernel killed a process of the container for lack of memory.
@@ -828,7 +846,7 @@ type ContainerSpec struct {
 	// Name Unique. One is made up when absent. A rename changes it.
 	Name *string `json:"name,omitempty"`
 
-	// Networks The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none.
+	// Networks The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none.
 	Networks *[]Nic `json:"networks,omitempty"`
 
 	// Ports Published on the compute host, over the first network.
@@ -1262,6 +1280,9 @@ type HostVersion struct {
 	// Detail Why the host cannot be reached.
 	Detail *string `json:"detail,omitempty"`
 
+	// Networks Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+	Networks *NetworkMode `json:"networks,omitempty"`
+
 	// Reachable Whether vmmd answers over the link.
 	Reachable bool `json:"reachable"`
 
@@ -1438,14 +1459,17 @@ type ImageStep string
 
 // Interface An interface of the present or last run.
 //
-// Example: {"addresses":["10.88.0.2/24"],"gateways":["10.88.0.1"],"mac":"02:63:0a:58:00:02","mtu":1500,"name":"eth0","network":"default","networkId":"5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f"}
+// Example: {"addresses":["10.88.0.2/24"],"gateways":["10.88.0.1"],"mac":"02:63:0a:58:00:02","mode":"host","mtu":1500,"name":"eth0","network":"default","networkId":"5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f"}
 type Interface struct {
 	// Addresses Each with the length of its subnet's prefix.
 	Addresses []string  `json:"addresses"`
 	Aliases   *[]string `json:"aliases,omitempty"`
 	Gateways  []string  `json:"gateways"`
 	Mac       string    `json:"mac"`
-	Mtu       int       `json:"mtu"`
+
+	// Mode Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+	Mode NetworkMode `json:"mode"`
+	Mtu  int         `json:"mtu"`
 
 	// Name In the container.
 	Name string `json:"name"`
@@ -1546,6 +1570,9 @@ type NetworkList struct {
 	Items      []Network `json:"items"`
 	NextCursor *string   `json:"nextCursor,omitempty"`
 }
+
+// NetworkMode Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+type NetworkMode string
 
 // NetworkPrune defines model for NetworkPrune.
 type NetworkPrune struct {
@@ -1717,7 +1744,7 @@ type ProcessList struct {
 type PublishedPort struct {
 	ContainerPort int `json:"containerPort"`
 
-	// HostAddress An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent.
+	// HostAddress An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. Where networks are in user mode, it is one of the card's machine.
 	HostAddress *string `json:"hostAddress,omitempty"`
 
 	// HostPort One that is free when absent.
@@ -1809,7 +1836,7 @@ type Sandbox struct {
 	// Name Also the host name of its containers.
 	Name string `json:"name"`
 
-	// NetworkReason Why there are no interfaces although none were declined.
+	// NetworkReason Why there are no interfaces although none were declined, or why they are in user mode.
 	NetworkReason *string `json:"networkReason,omitempty"`
 
 	// Networks As asked for.
@@ -1884,7 +1911,7 @@ type SandboxSpec struct {
 	// Name Unique. Made up when it is left out.
 	Name *string `json:"name,omitempty"`
 
-	// Networks The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none.
+	// Networks The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none.
 	Networks *[]Nic `json:"networks,omitempty"`
 
 	// Ports Published on the compute host, over the first network, while its VM runs.
@@ -3167,10 +3194,17 @@ type ClientInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3184,10 +3218,17 @@ type ClientInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4659,10 +4700,17 @@ func (c *Client) ListNetworks(ctx context.Context, params *ListNetworksParams, r
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4686,10 +4734,17 @@ func (c *Client) CreateNetworkWithBody(ctx context.Context, params *CreateNetwor
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9863,10 +9918,17 @@ type ClientWithResponsesInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9880,10 +9942,17 @@ type ClientWithResponsesInterface interface {
 	// compute host uses itself. On the host it exists while a container runs
 	// on it. The network `default` is made at its first use.
 	//
+	// Where the compute host can have no networks they are in *user mode*: they
+	// run in the card's own process, unless that was declined. Everything is as
+	// on the host, but for this: what guests say to the outside is TCP and UDP
+	// alone and comes from the card's addresses, connections through the card
+	// break off with its process, and ports are published on the card's machine
+	// (`port_denied`: its process may not listen there).
+	//
 	// Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 	// `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-	// host can make none, with the reason), `host_unavailable`.
+	// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+	// can be none, with the reason), `host_unavailable`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -17958,10 +18027,17 @@ func (c *ClientWithResponses) ListNetworksWithResponse(ctx context.Context, para
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -17981,10 +18057,17 @@ func (c *ClientWithResponses) CreateNetworkWithBodyWithResponse(ctx context.Cont
 // compute host uses itself. On the host it exists while a container runs
 // on it. The network `default` is made at its first use.
 //
+// Where the compute host can have no networks they are in *user mode*: they
+// run in the card's own process, unless that was declined. Everything is as
+// on the host, but for this: what guests say to the outside is TCP and UDP
+// alone and comes from the card's addresses, connections through the card
+// break off with its process, and ports are published on the card's machine
+// (`port_denied`: its process may not listen there).
+//
 // Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
 // `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-// host can make none, with the reason), `host_unavailable`.
+// `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+// can be none, with the reason), `host_unavailable`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -52,6 +52,24 @@ func (e FileType) Valid() bool {
 	}
 }
 
+// Defines values for FramesOver.
+const (
+	FramesOverDevice FramesOver = "device"
+	FramesOverStream FramesOver = "stream"
+)
+
+// Valid indicates whether the value is a known member of the FramesOver enum.
+func (e FramesOver) Valid() bool {
+	switch e {
+	case FramesOverDevice:
+		return true
+	case FramesOverStream:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthHealthy   HealthStatus = "healthy"
@@ -341,6 +359,9 @@ type FileType string
 // FinishedAt By the guest's clock. Absent before the exit.
 type FinishedAt = time.Time
 
+// FramesOver Where the interface's frames go. device: the machine has a network card with that MAC address. stream: it has none; the agent makes the interface, and the stream `frames` carries what passes it.
+type FramesOver string
+
 // Health defines model for Health.
 type Health struct {
 	// Changed How often the status has changed since the start.
@@ -438,7 +459,10 @@ type Interface struct {
 	// Addresses Each with the length of its network's prefix.
 	Addresses []string `json:"addresses"`
 
-	// Mac By which it is found.
+	// Frames Where the interface's frames go. device: the machine has a network card with that MAC address. stream: it has none; the agent makes the interface, and the stream `frames` carries what passes it.
+	Frames FramesOver `json:"frames,omitempty,omitzero"`
+
+	// Mac By which it is found, or which it is given.
 	//
 	// Example: 02:63:0a:58:00:02
 	Mac string `json:"mac"`
@@ -1352,7 +1376,8 @@ type ClientInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -1370,7 +1395,8 @@ type ClientInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -2133,7 +2159,8 @@ func (c *Client) GetMemory(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -2161,7 +2188,8 @@ func (c *Client) PutNetworkWithBody(ctx context.Context, params *PutNetworkParam
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -4514,7 +4542,8 @@ type ClientWithResponsesInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -4532,7 +4561,8 @@ type ClientWithResponsesInterface interface {
 	// Comes before the container that needs it, and again whenever something
 	// of it has changed. It replaces what was there: an interface that is no
 	// longer listed is taken down. One that was just plugged in is waited
-	// for. To repeat it does no harm.
+	// for. One whose `frames` is `stream` is made, and removed when it is no
+	// longer listed. To repeat it does no harm.
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -6644,7 +6674,8 @@ func (c *ClientWithResponses) GetMemoryWithResponse(ctx context.Context, reqEdit
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
@@ -6668,7 +6699,8 @@ func (c *ClientWithResponses) PutNetworkWithBodyWithResponse(ctx context.Context
 // Comes before the container that needs it, and again whenever something
 // of it has changed. It replaces what was there: an interface that is no
 // longer listed is taken down. One that was just plugged in is waited
-// for. To repeat it does no harm.
+// for. One whose `frames` is `stream` is made, and removed when it is no
+// longer listed. To repeat it does no harm.
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,

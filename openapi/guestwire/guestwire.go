@@ -15,7 +15,8 @@
 //
 // A connection to a port is a [Duplex] instead: frames in both directions, which
 // acknowledge each other. It cannot be resumed. One for names has a whole DNS
-// message in each data frame, in both directions.
+// message in each data frame, in both directions, and one for frames a whole
+// Ethernet frame.
 //
 // Everything read here may come from a hostile peer: lines and frames are
 // bounded, and no length is trusted before it is checked.
@@ -55,11 +56,16 @@ const (
 	Port = "port"
 	// Names carries DNS messages: queries from the machine, answers to it.
 	Names = "names"
+	// Frames carries the Ethernet frames of an interface, in both directions.
+	Frames = "frames"
 )
 
 const (
 	// NamesTimeout is how long an agent waits for the answer to a query.
 	NamesTimeout = 10 * time.Second
+	// MaxStreamMTU is the largest MTU of an interface whose frames go over a
+	// stream: one fits a data frame, with its Ethernet header.
+	MaxStreamMTU = MaxPayloadSize - 14
 	// MaxQueries is how many queries of an agent wait for an answer at a time.
 	MaxQueries = 256
 )
@@ -72,14 +78,16 @@ type StreamRequest struct {
 	Container string `json:"container"`
 	// Exec is the exec's id, or "" for the container's own process.
 	Exec string `json:"exec,omitempty"`
-	// Stream is Stdin, Stdout, Stderr, Port or Names. A process with a terminal has no
-	// Stderr.
+	// Stream is Stdin, Stdout, Stderr, Port, Names or Frames. A process with a
+	// terminal has no Stderr.
 	Stream string `json:"stream"`
 	// Offset is the first byte wanted, counted from the process's start.
 	// It is not looked at for Stdin and Port.
 	Offset int64 `json:"offset"`
 	// Port is the TCP port to connect to, for Port alone.
 	Port int `json:"port,omitempty"`
+	// Interface is the name of the interface, for Frames alone.
+	Interface string `json:"interface,omitempty"`
 }
 
 // StreamReply is the agent's first line on a stream connection.

@@ -22,6 +22,7 @@ var GuestModules = []string{
 	"overlay",                    // container roots
 	"vmw_vsock_virtio_transport", // the control channel
 	"virtio_net",
+	"tun", // networks in user mode
 	"virtio_rng",
 	"virtio_balloon",
 	"pvpanic_pci",

@@ -56,6 +56,7 @@ func (m *Main) ParseFlags(args []string) error {
 	flags.StringVar(&m.CertsDir, "registry-certs", defaultCerts, "directory with a directory HOST:PORT for each registry that needs certificates: *.crt to trust, *.cert and *.key to show")
 	flags.StringVar(&m.ResolvConf, "resolv-conf", defaultResolvConf, "file in the form of resolv.conf that names whom containers' questions for names go to; it is read anew when it changes")
 	flags.DurationVar(&m.BootTimeout, "boot-timeout", defaultBootTimeout, "how long a guest may take to boot")
+	flags.BoolVar(&m.UserNetworks, "user-networks", true, "where the compute host can have no networks, run them in this process: guests reach what this machine reaches, and ports are published on it")
 	flags.IntVar(&m.Templates, "templates", defaultTemplates, "how many sizes of virtual machines are kept ready as snapshots to start from; 0 boots each")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warning or error")
 	if err := flags.Parse(args); err != nil {

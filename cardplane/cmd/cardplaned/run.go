@@ -59,7 +59,9 @@ type Main struct {
 	BootTimeout time.Duration
 	// Templates is how many templates are kept; 0 for none.
 	Templates int
-	LogLevel  logrus.Level
+	// UserNetworks has networks run in user mode where the host can have none.
+	UserNetworks bool
+	LogLevel     logrus.Level
 	// Output is where the log goes; nil means standard error.
 	Output io.Writer
 
@@ -143,6 +145,7 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 		LogDir: filepath.Join(m.DataDir, "logs"),
 		Log:    m.log,
 		Names:  dns.New(m.ResolvConf), CardAddresses: cardAddresses(m.Link),
+		UserNetworks: m.UserNetworks, HostAddresses: hostAddresses(m.Link),
 	})
 	if err != nil {
 		return services, 0, err
@@ -159,6 +162,7 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 		Events:     events,
 		System: system.New(system.Config{
 			Host: host, Artefacts: artefacts, Link: m.Link, DataDir: m.DataDir, Epoch: st.Epoch(), DiskUsage: containers.DiskUsage,
+			UserNetworks: m.UserNetworks,
 		}),
 	}, st.Epoch(), nil
 }

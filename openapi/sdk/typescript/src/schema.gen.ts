@@ -267,10 +267,17 @@ export interface paths {
          *     compute host uses itself. On the host it exists while a container runs
          *     on it. The network `default` is made at its first use.
          *
+         *     Where the compute host can have no networks they are in *user mode*: they
+         *     run in the card's own process, unless that was declined. Everything is as
+         *     on the host, but for this: what guests say to the outside is TCP and UDP
+         *     alone and comes from the card's addresses, connections through the card
+         *     break off with its process, and ports are published on the card's machine
+         *     (`port_denied`: its process may not listen there).
+         *
          *     Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
          *     `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-         *     `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-         *     host can make none, with the reason), `host_unavailable`.
+         *     `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+         *     can be none, with the reason), `host_unavailable`.
          */
         post: operations["createNetwork"];
         delete?: never;
@@ -378,16 +385,8 @@ export interface paths {
          *     as a copy of what the image has at the path where it is mounted.
          *
          *     While containers run, a volume has either one that may write to it, or
-         *     any number that only read.
-         *
-         *     With `source` it is a copy of another volume, made on the compute host
-         *     before the answer; where the host's file system can, the two share what
-         *     neither has changed. Nobody may write to the source meanwhile: that
-         *     fails with `volume_in_use`, as a copy of a volume does that a container
-         *     writes to. The copy may be larger and not smaller
-         *     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-         *     `volume_exists`, `invalid_name`, `invalid_volume_size`,
-         *     `volume_not_found`, `disk_full`.
+         *     any number that only read. Codes: `volume_exists`, `invalid_name`,
+         *     `invalid_volume_size`.
          */
         post: operations["createVolume"];
         delete?: never;
@@ -447,43 +446,6 @@ export interface paths {
          *     `invalid_volume_size`.
          */
         patch: operations["updateVolume"];
-        trace?: never;
-    };
-    "/v1/volumes/{volume}/archive": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Name or id.
-                 * @example data
-                 */
-                volume: components["parameters"]["VolumeRef"];
-            };
-            cookie?: never;
-        };
-        /**
-         * All that is on a volume, as a tar.
-         * @description The entries' names are relative to the root of the volume; otherwise the
-         *     tar is as that of `copyFromContainer`. No container need run: a virtual
-         *     machine of its own reads the volume, which nobody writes to meanwhile.
-         *     While a container may write to it the answer is `volume_in_use`; its
-         *     files can be copied through that container.
-         */
-        get: operations["exportVolume"];
-        /**
-         * Write the files of a tar to a volume.
-         * @description As `copyToContainer` to the root of the volume, which no container uses
-         *     meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-         *     its own writes. What is there stays, but for files that the tar has as
-         *     well. After an error what was written before stays.
-         */
-        put: operations["importVolume"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/v1/sandboxes": {
@@ -1281,6 +1243,7 @@ export interface components {
             version?: string;
             /** @description The VMM that new VMs get: cloud-hypervisor or ch-qemu. */
             vmm?: string;
+            networks?: components["schemas"]["NetworkMode"];
             /** @description Why the host cannot be reached. */
             detail?: string;
         };
@@ -1524,7 +1487,7 @@ export interface components {
         };
         DnsName: string;
         PublishedPort: {
-            /** @description An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. */
+            /** @description An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent. Where networks are in user mode, it is one of the card's machine. */
             hostAddress?: string;
             /** @description One that is free when absent. */
             hostPort?: number;
@@ -1549,7 +1512,8 @@ export interface components {
          *       "gateways": [
          *         "10.88.0.1"
          *       ],
-         *       "mtu": 1500
+         *       "mtu": 1500,
+         *       "mode": "host"
          *     }
          */
         Interface: {
@@ -1564,11 +1528,17 @@ export interface components {
             gateways: string[];
             aliases?: string[];
             mtu: number;
+            mode: components["schemas"]["NetworkMode"];
             /** Format: int64 */
             receiveBytesPerSecond?: number;
             /** Format: int64 */
             sendBytesPerSecond?: number;
         };
+        /**
+         * @description Who carries a network. host: the compute host's kernel. user: the card's own process, where the host can have no networks; ports are published on the card's machine then. A network that is in use stays in its mode.
+         * @enum {string}
+         */
+        NetworkMode: "host" | "user";
         /**
          * @example {
          *       "items": [
@@ -1611,8 +1581,6 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
-            /** @description Id of the volume that it was made as a copy of. */
-            sourceId?: string;
             /** Format: date-time */
             createdAt: string;
         };
@@ -1621,18 +1589,12 @@ export interface components {
             name?: string;
             /**
              * Format: int64
-             * @description 10 GiB when it is left out, or the source's size.
+             * @default 10737418240
              */
             sizeBytes?: number;
             labels?: {
                 [key: string]: string;
             };
-            source?: components["schemas"]["VolumeSource"];
-        };
-        /** @description What a volume is to hold at first. */
-        VolumeSource: {
-            /** @description Name or id of the volume to copy. */
-            volume: string;
         };
         VolumeUpdate: {
             /**
@@ -1736,7 +1698,7 @@ export interface components {
             interfaces?: components["schemas"]["Interface"][];
             /** @description As they are on the compute host, none while it is idle. */
             publishedPorts?: components["schemas"]["PublishedPort"][];
-            /** @description Why there are no interfaces although none were declined. */
+            /** @description Why there are no interfaces although none were declined, or why they are in user mode. */
             networkReason?: string;
             /** Format: date-time */
             createdAt: string;
@@ -1773,7 +1735,7 @@ export interface components {
                 [key: string]: string;
             };
             resources?: components["schemas"]["SandboxResources"];
-            /** @description The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none. */
+            /** @description The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none. */
             networks?: components["schemas"]["Nic"][];
             /** @description Published on the compute host, over the first network, while its VM runs. */
             ports?: components["schemas"]["PublishedPort"][];
@@ -2017,7 +1979,7 @@ export interface components {
             healthcheck?: components["schemas"]["Healthcheck"];
             logs?: components["schemas"]["LogPolicy"];
             volumes?: components["schemas"]["VolumeMount"][];
-            /** @description The first one leads out. When absent the network `default`, or none where the compute host has no networks. An empty list is none. */
+            /** @description The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none. */
             networks?: components["schemas"]["Nic"][];
             /** @description Published on the compute host, over the first network. */
             ports?: components["schemas"]["PublishedPort"][];
@@ -2362,7 +2324,7 @@ export interface components {
             interfaces?: components["schemas"]["Interface"][];
             /** @description What is published by the present or last run; `hostPort` is always there. */
             ports?: components["schemas"]["PublishedPort"][];
-            /** @description Why it has no network although none was asked for. */
+            /** @description Why it has no network although none was asked for, or why its networks are in user mode. */
             networkReason?: string;
             /**
              * Format: int32
@@ -3205,10 +3167,10 @@ export type Nic = components['schemas']['Nic'];
 export type DnsName = components['schemas']['DnsName'];
 export type PublishedPort = components['schemas']['PublishedPort'];
 export type Interface = components['schemas']['Interface'];
+export type NetworkMode = components['schemas']['NetworkMode'];
 export type VolumeList = components['schemas']['VolumeList'];
 export type Volume = components['schemas']['Volume'];
 export type VolumeSpec = components['schemas']['VolumeSpec'];
-export type VolumeSource = components['schemas']['VolumeSource'];
 export type VolumeUpdate = components['schemas']['VolumeUpdate'];
 export type VolumePrune = components['schemas']['VolumePrune'];
 export type VolumePruned = components['schemas']['VolumePruned'];
@@ -4225,6 +4187,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "data",
+                 *       "sizeBytes": 10737418240,
+                 *       "labels": {
+                 *         "tier": "db"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["VolumeSpec"];
             };
         };
@@ -4239,7 +4210,6 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
-            404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
@@ -4247,7 +4217,6 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
-            507: components["responses"]["InsufficientStorage"];
         };
     };
     pruneVolumes: {
@@ -4396,78 +4365,6 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["Unavailable"];
-            507: components["responses"]["InsufficientStorage"];
-        };
-    };
-    exportVolume: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Name or id.
-                 * @example data
-                 */
-                volume: components["parameters"]["VolumeRef"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The tar. One that breaks off, without the two blocks of zeros that end one, is not whole. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example ./index.html… */
-                    "application/x-tar": string;
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["Unavailable"];
-            507: components["responses"]["InsufficientStorage"];
-        };
-    };
-    importVolume: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description Name or id.
-                 * @example data
-                 */
-                volume: components["parameters"]["VolumeRef"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /** @example ./index.html… */
-                "application/x-tar": string;
-            };
-        };
-        responses: {
-            /** @description All of it is written. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            404: components["responses"]["NotFound"];
-            408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["Conflict"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];

@@ -78,6 +78,7 @@ from .memory_stats import MemoryStats
 from .network import Network
 from .network_labels import NetworkLabels
 from .network_list import NetworkList
+from .network_mode import NetworkMode
 from .network_prune import NetworkPrune
 from .network_pruned import NetworkPruned
 from .network_spec import NetworkSpec
@@ -213,6 +214,7 @@ __all__ = (
     "Network",
     "NetworkLabels",
     "NetworkList",
+    "NetworkMode",
     "NetworkPrune",
     "NetworkPruned",
     "NetworkSpec",

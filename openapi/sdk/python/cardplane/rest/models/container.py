@@ -66,7 +66,8 @@ class Container:
             anew at each start. Of it only `status` counts for the container's ETag.
         interfaces (list[Interface] | Unset):
         ports (list[PublishedPort] | Unset): What is published by the present or last run; `hostPort` is always there.
-        network_reason (str | Unset): Why it has no network although none was asked for.
+        network_reason (str | Unset): Why it has no network although none was asked for, or why its networks are in user
+            mode.
         restart_count (int | Unset): How often the restart policy has started it again since somebody has started it.
         error (Problem | Unset):  Example: {'type': 'about:blank', 'title': 'Not Found', 'status': 404, 'class':
             'not_found', 'code': 'image_not_found', 'detail': 'there is no image "x"; load it with `cardctl load` or pull it

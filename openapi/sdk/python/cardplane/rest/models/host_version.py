@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.network_mode import NetworkMode
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="HostVersion")
@@ -18,12 +19,16 @@ class HostVersion:
         reachable (bool): Whether vmmd answers over the link.
         version (str | Unset): Of vmmd.
         vmm (str | Unset): The VMM that new VMs get: cloud-hypervisor or ch-qemu.
+        networks (NetworkMode | Unset): Who carries a network. host: the compute host's kernel. user: the card's own
+            process, where the host can have no networks; ports are published on the card's machine then. A network that is
+            in use stays in its mode.
         detail (str | Unset): Why the host cannot be reached.
     """
 
     reachable: bool
     version: str | Unset = UNSET
     vmm: str | Unset = UNSET
+    networks: NetworkMode | Unset = UNSET
     detail: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -33,6 +38,10 @@ class HostVersion:
         version = self.version
 
         vmm = self.vmm
+
+        networks: str | Unset = UNSET
+        if not isinstance(self.networks, Unset):
+            networks = self.networks.value
 
         detail = self.detail
 
@@ -47,6 +56,8 @@ class HostVersion:
             field_dict["version"] = version
         if vmm is not UNSET:
             field_dict["vmm"] = vmm
+        if networks is not UNSET:
+            field_dict["networks"] = networks
         if detail is not UNSET:
             field_dict["detail"] = detail
 
@@ -61,12 +72,20 @@ class HostVersion:
 
         vmm = d.pop("vmm", UNSET)
 
+        _networks = d.pop("networks", UNSET)
+        networks: NetworkMode | Unset
+        if isinstance(_networks, Unset):
+            networks = UNSET
+        else:
+            networks = NetworkMode(_networks)
+
         detail = d.pop("detail", UNSET)
 
         host_version = cls(
             reachable=reachable,
             version=version,
             vmm=vmm,
+            networks=networks,
             detail=detail,
         )
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.network_mode import NetworkMode
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="Interface")
@@ -17,7 +18,7 @@ class Interface:
 
     Example:
         {'network': 'default', 'networkId': '5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f', 'name': 'eth0', 'mac':
-            '02:63:0a:58:00:02', 'addresses': ['10.88.0.2/24'], 'gateways': ['10.88.0.1'], 'mtu': 1500}
+            '02:63:0a:58:00:02', 'addresses': ['10.88.0.2/24'], 'gateways': ['10.88.0.1'], 'mtu': 1500, 'mode': 'host'}
 
     Attributes:
         network (str): The network's name.
@@ -27,6 +28,9 @@ class Interface:
         addresses (list[str]): Each with the length of its subnet's prefix.
         gateways (list[str]):
         mtu (int):
+        mode (NetworkMode): Who carries a network. host: the compute host's kernel. user: the card's own process, where
+            the host can have no networks; ports are published on the card's machine then. A network that is in use stays in
+            its mode.
         aliases (list[str] | Unset):
         receive_bytes_per_second (int | Unset):
         send_bytes_per_second (int | Unset):
@@ -39,6 +43,7 @@ class Interface:
     addresses: list[str]
     gateways: list[str]
     mtu: int
+    mode: NetworkMode
     aliases: list[str] | Unset = UNSET
     receive_bytes_per_second: int | Unset = UNSET
     send_bytes_per_second: int | Unset = UNSET
@@ -59,6 +64,8 @@ class Interface:
 
         mtu = self.mtu
 
+        mode = self.mode.value
+
         aliases: list[str] | Unset = UNSET
         if not isinstance(self.aliases, Unset):
             aliases = self.aliases
@@ -78,6 +85,7 @@ class Interface:
                 "addresses": addresses,
                 "gateways": gateways,
                 "mtu": mtu,
+                "mode": mode,
             }
         )
         if aliases is not UNSET:
@@ -106,6 +114,8 @@ class Interface:
 
         mtu = d.pop("mtu")
 
+        mode = NetworkMode(d.pop("mode"))
+
         aliases = cast(list[str], d.pop("aliases", UNSET))
 
         receive_bytes_per_second = d.pop("receiveBytesPerSecond", UNSET)
@@ -120,6 +130,7 @@ class Interface:
             addresses=addresses,
             gateways=gateways,
             mtu=mtu,
+            mode=mode,
             aliases=aliases,
             receive_bytes_per_second=receive_bytes_per_second,
             send_bytes_per_second=send_bytes_per_second,

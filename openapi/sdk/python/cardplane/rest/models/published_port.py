@@ -18,6 +18,7 @@ class PublishedPort:
     Attributes:
         container_port (int):
         host_address (str | Unset): An address of the compute host, such as 127.0.0.1; all IPv4 addresses when absent.
+            Where networks are in user mode, it is one of the card's machine.
         host_port (int | Unset): One that is free when absent.
         protocol (PublishedPortProtocol | Unset): What is carried. Default: PublishedPortProtocol.PORT_TCP.
     """

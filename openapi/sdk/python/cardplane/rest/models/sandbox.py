@@ -43,7 +43,8 @@ class Sandbox:
         ports (list[PublishedPort] | Unset): As asked for.
         interfaces (list[Interface] | Unset): Of its VM, none while it is idle.
         published_ports (list[PublishedPort] | Unset): As they are on the compute host, none while it is idle.
-        network_reason (str | Unset): Why there are no interfaces although none were declined.
+        network_reason (str | Unset): Why there are no interfaces although none were declined, or why they are in user
+            mode.
     """
 
     id: str

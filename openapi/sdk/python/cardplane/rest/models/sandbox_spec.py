@@ -25,8 +25,8 @@ class SandboxSpec:
         name (str | Unset): Unique. Made up when it is left out.
         labels (SandboxSpecLabels | Unset):
         resources (SandboxResources | Unset): The size of its VM.
-        networks (list[Nic] | Unset): The first one leads out. When absent the network `default`, or none where the
-            compute host has no networks. An empty list is none.
+        networks (list[Nic] | Unset): The first one leads out. When absent the network `default`, or none where there
+            can be no networks. An empty list is none.
         ports (list[PublishedPort] | Unset): Published on the compute host, over the first network, while its VM runs.
     """
 

@@ -66,10 +66,17 @@ def sync_detailed(
     compute host uses itself. On the host it exists while a container runs
     on it. The network `default` is made at its first use.
 
+    Where the compute host can have no networks they are in *user mode*: they
+    run in the card's own process, unless that was declined. Everything is as
+    on the host, but for this: what guests say to the outside is TCP and UDP
+    alone and comes from the card's addresses, connections through the card
+    break off with its process, and ports are published on the card's machine
+    (`port_denied`: its process may not listen there).
+
     Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
     `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-    host can make none, with the reason), `host_unavailable`.
+    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+    can be none, with the reason), `host_unavailable`.
 
     Args:
         idempotency_key (str | Unset):
@@ -108,10 +115,17 @@ def sync(
     compute host uses itself. On the host it exists while a container runs
     on it. The network `default` is made at its first use.
 
+    Where the compute host can have no networks they are in *user mode*: they
+    run in the card's own process, unless that was declined. Everything is as
+    on the host, but for this: what guests say to the outside is TCP and UDP
+    alone and comes from the card's addresses, connections through the card
+    break off with its process, and ports are published on the card's machine
+    (`port_denied`: its process may not listen there).
+
     Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
     `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-    host can make none, with the reason), `host_unavailable`.
+    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+    can be none, with the reason), `host_unavailable`.
 
     Args:
         idempotency_key (str | Unset):
@@ -145,10 +159,17 @@ async def asyncio_detailed(
     compute host uses itself. On the host it exists while a container runs
     on it. The network `default` is made at its first use.
 
+    Where the compute host can have no networks they are in *user mode*: they
+    run in the card's own process, unless that was declined. Everything is as
+    on the host, but for this: what guests say to the outside is TCP and UDP
+    alone and comes from the card's addresses, connections through the card
+    break off with its process, and ports are published on the card's machine
+    (`port_denied`: its process may not listen there).
+
     Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
     `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-    host can make none, with the reason), `host_unavailable`.
+    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+    can be none, with the reason), `host_unavailable`.
 
     Args:
         idempotency_key (str | Unset):
@@ -185,10 +206,17 @@ async def asyncio(
     compute host uses itself. On the host it exists while a container runs
     on it. The network `default` is made at its first use.
 
+    Where the compute host can have no networks they are in *user mode*: they
+    run in the card's own process, unless that was declined. Everything is as
+    on the host, but for this: what guests say to the outside is TCP and UDP
+    alone and comes from the card's addresses, connections through the card
+    break off with its process, and ports are published on the card's machine
+    (`port_denied`: its process may not listen there).
+
     Codes: `network_exists`, `invalid_name`, `invalid_subnet`,
     `invalid_gateway`, `subnet_overlaps` (the sentence says with what),
-    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (the compute
-    host can make none, with the reason), `host_unavailable`.
+    `subnets_exhausted`, `invalid_mtu`, `network_unavailable` (there
+    can be none, with the reason), `host_unavailable`.
 
     Args:
         idempotency_key (str | Unset):
