@@ -385,8 +385,16 @@ export interface paths {
          *     as a copy of what the image has at the path where it is mounted.
          *
          *     While containers run, a volume has either one that may write to it, or
-         *     any number that only read. Codes: `volume_exists`, `invalid_name`,
-         *     `invalid_volume_size`.
+         *     any number that only read.
+         *
+         *     With `source` it is a copy of another volume, made on the compute host
+         *     before the answer; where the host's file system can, the two share what
+         *     neither has changed. Nobody may write to the source meanwhile: that
+         *     fails with `volume_in_use`, as a copy of a volume does that a container
+         *     writes to. The copy may be larger and not smaller
+         *     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
+         *     `volume_exists`, `invalid_name`, `invalid_volume_size`,
+         *     `volume_not_found`, `disk_full`.
          */
         post: operations["createVolume"];
         delete?: never;
@@ -446,6 +454,198 @@ export interface paths {
          *     `invalid_volume_size`.
          */
         patch: operations["updateVolume"];
+        trace?: never;
+    };
+    "/v1/volumes/{volume}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+            };
+            cookie?: never;
+        };
+        /**
+         * All that is on a volume, as a tar.
+         * @description The entries' names are relative to the root of the volume; otherwise the
+         *     tar is as that of `copyFromContainer`. No container need run: a virtual
+         *     machine of its own reads the volume, which nobody writes to meanwhile.
+         *     While a container may write to it the answer is `volume_in_use`; its
+         *     files can be copied through that container.
+         */
+        get: operations["exportVolume"];
+        /**
+         * Write the files of a tar to a volume.
+         * @description As `copyToContainer` to the root of the volume, which no container uses
+         *     meanwhile (`volume_in_use`) and none need have used: a virtual machine of
+         *     its own writes. What is there stays, but for files that the tar has as
+         *     well. After an error what was written before stays.
+         */
+        put: operations["importVolume"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/configs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List configs, without their content. */
+        get: operations["listConfigs"];
+        put?: never;
+        /**
+         * Create a config.
+         * @description A config is a small file for containers, kept on the card. In a container it is a
+         *     file in memory, never on its disk or the compute host's. Containers name it in
+         *     `configs`. Codes: `config_exists`, `invalid_name`, `content_too_large`.
+         */
+        post: operations["createConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/configs/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove all configs that no container names. */
+        post: operations["pruneConfigs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/configs/{config}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example app.conf
+                 */
+                config: components["parameters"]["ConfigRef"];
+            };
+            cookie?: never;
+        };
+        /**
+         * One config.
+         * @description With its content, which lists and changes leave out.
+         */
+        get: operations["getConfig"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a config.
+         * @description Fails with `config_in_use` while a container, running or not, names it.
+         */
+        delete: operations["deleteConfig"];
+        options?: never;
+        head?: never;
+        /**
+         * Give a config new content or labels.
+         * @description Containers that run get the new content, each file at once and whole, before
+         *     the answer; one that is being started gets it too. A container that cannot be
+         *     reached is the error, and gets it once it can be. The config itself is changed in
+         *     either case. Codes: `content_too_large`.
+         */
+        patch: operations["updateConfig"];
+        trace?: never;
+    };
+    "/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List secrets, without their content. */
+        get: operations["listSecrets"];
+        put?: never;
+        /**
+         * Create a secret.
+         * @description A secret is a config whose content nobody is given back: no answer, event or log
+         *     has it, only its size and version. On the card it is kept in the state file,
+         *     which only cardplaned's user may read. In a container it is a file in memory, never on its disk or the compute host's. Containers name it in
+         *     `secrets`. Codes: `secret_exists`, `invalid_name`, `content_too_large`.
+         */
+        post: operations["createSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/secrets/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Remove all secrets that no container names. */
+        post: operations["pruneSecrets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/secrets/{secret}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example db-password
+                 */
+                secret: components["parameters"]["SecretRef"];
+            };
+            cookie?: never;
+        };
+        /**
+         * One secret.
+         * @description Its content is not part of the answer.
+         */
+        get: operations["getSecret"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a secret.
+         * @description Fails with `secret_in_use` while a container, running or not, names it.
+         */
+        delete: operations["deleteSecret"];
+        options?: never;
+        head?: never;
+        /**
+         * Give a secret new content or labels.
+         * @description Containers that run get the new content, each file at once and whole, before
+         *     the answer; one that is being started gets it too. A container that cannot be
+         *     reached is the error, and gets it once it can be. The secret itself is changed in
+         *     either case. Codes: `content_too_large`.
+         */
+        patch: operations["updateSecret"];
         trace?: never;
     };
     "/v1/sandboxes": {
@@ -1581,6 +1781,8 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            /** @description Id of the volume that it was made as a copy of. */
+            sourceId?: string;
             /** Format: date-time */
             createdAt: string;
         };
@@ -1589,12 +1791,18 @@ export interface components {
             name?: string;
             /**
              * Format: int64
-             * @default 10737418240
+             * @description 10 GiB when it is left out, or the source's size.
              */
             sizeBytes?: number;
             labels?: {
                 [key: string]: string;
             };
+            source?: components["schemas"]["VolumeSource"];
+        };
+        /** @description What a volume is to hold at first. */
+        VolumeSource: {
+            /** @description Name or id of the volume to copy. */
+            volume: string;
         };
         VolumeUpdate: {
             /**
@@ -1618,6 +1826,170 @@ export interface components {
             /**
              * Format: int64
              * @description What they took on the compute host, as far as that could be asked.
+             */
+            reclaimedBytes: number;
+        };
+        /**
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "7c1e9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
+         *           "name": "app.conf",
+         *           "sizeBytes": 12,
+         *           "version": 1,
+         *           "labels": {
+         *             "tier": "db"
+         *           },
+         *           "createdAt": "2026-01-02T15:04:05Z",
+         *           "updatedAt": "2026-01-02T15:04:05Z"
+         *         }
+         *       ]
+         *     }
+         */
+        ConfigList: {
+            items: components["schemas"]["Config"][];
+            nextCursor?: string;
+        };
+        /**
+         * @example {
+         *       "id": "7c1e9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
+         *       "name": "app.conf",
+         *       "sizeBytes": 12,
+         *       "version": 1,
+         *       "labels": {
+         *         "tier": "db"
+         *       },
+         *       "createdAt": "2026-01-02T15:04:05Z",
+         *       "updatedAt": "2026-01-02T15:04:05Z",
+         *       "data": "d29ya2VycyA9IDQK"
+         *     }
+         */
+        Config: {
+            /** @description Another for every config that is made under a name. */
+            id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Length of its content.
+             */
+            sizeBytes: number;
+            /**
+             * Format: int64
+             * @description Grows by one with every change of its content.
+             */
+            version: number;
+            labels?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When its content was last changed.
+             */
+            updatedAt: string;
+            /**
+             * Format: byte
+             * @description Its content in base64, in the answer to getConfig.
+             */
+            data?: string;
+        };
+        /**
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "7c1e9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
+         *           "name": "db-password",
+         *           "sizeBytes": 7,
+         *           "version": 1,
+         *           "labels": {
+         *             "tier": "db"
+         *           },
+         *           "createdAt": "2026-01-02T15:04:05Z",
+         *           "updatedAt": "2026-01-02T15:04:05Z"
+         *         }
+         *       ]
+         *     }
+         */
+        SecretList: {
+            items: components["schemas"]["Secret"][];
+            nextCursor?: string;
+        };
+        /**
+         * @example {
+         *       "id": "7c1e9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
+         *       "name": "db-password",
+         *       "sizeBytes": 7,
+         *       "version": 1,
+         *       "labels": {
+         *         "tier": "db"
+         *       },
+         *       "createdAt": "2026-01-02T15:04:05Z",
+         *       "updatedAt": "2026-01-02T15:04:05Z"
+         *     }
+         */
+        Secret: {
+            /** @description Another for every secret that is made under a name. */
+            id: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description Length of its content.
+             */
+            sizeBytes: number;
+            /**
+             * Format: int64
+             * @description Grows by one with every change of its content.
+             */
+            version: number;
+            labels?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When its content was last changed.
+             */
+            updatedAt: string;
+        };
+        ContentSpec: {
+            name: string;
+            /**
+             * Format: byte
+             * @description In base64; at most 512 KiB.
+             */
+            data: string;
+            labels?: {
+                [key: string]: string;
+            };
+        };
+        ContentUpdate: {
+            /**
+             * Format: byte
+             * @description In base64; at most 512 KiB. What there is stays when it is left out.
+             */
+            data?: string;
+            /** @description Labels to set; those that are null are removed. */
+            labels?: {
+                [key: string]: string | null;
+            };
+        };
+        ContentPrune: {
+            /** @description Only those with all of these labels, each `key` or `key=value`. */
+            labels?: string[];
+            /**
+             * Format: date-time
+             * @description Only those created before this time.
+             */
+            until?: string;
+        };
+        ContentPruned: {
+            /** @description Their names. */
+            deleted: string[];
+            /**
+             * Format: int64
+             * @description The length of their content.
              */
             reclaimedBytes: number;
         };
@@ -1765,6 +2137,30 @@ export interface components {
              * @default false
              */
             readOnly?: boolean;
+        };
+        /** @description A config or a secret as a file of a container, read-only and in memory. */
+        ContentMount: {
+            /** @description The config's or the secret's name. */
+            name: string;
+            /**
+             * @description Where it is; `/NAME` for a config and `/run/secrets/NAME` for a secret when
+             *     absent. Below `/run/secrets` and `/run/configs`, which are directories in
+             *     memory, the file itself is there. Elsewhere there is a symbolic link to it,
+             *     in place of a file that the image may have there.
+             */
+            path?: string;
+            /** @description Permissions, octal; 0444 for a config and 0400 for a secret when absent. */
+            mode?: string;
+            /**
+             * Format: int64
+             * @description Owner; the user of the first process when absent.
+             */
+            uid?: number;
+            /**
+             * Format: int64
+             * @description Group; that of the first process when absent.
+             */
+            gid?: number;
         };
         /**
          * @example {
@@ -1979,6 +2375,10 @@ export interface components {
             healthcheck?: components["schemas"]["Healthcheck"];
             logs?: components["schemas"]["LogPolicy"];
             volumes?: components["schemas"]["VolumeMount"][];
+            /** @description Configs that it has as files. They are replaced while it runs when the configs change. */
+            configs?: components["schemas"]["ContentMount"][];
+            /** @description The same of secrets. */
+            secrets?: components["schemas"]["ContentMount"][];
             /** @description The first one leads out. When absent the network `default`, or none where there can be no networks. An empty list is none. */
             networks?: components["schemas"]["Nic"][];
             /** @description Published on the compute host, over the first network. */
@@ -2792,7 +3192,7 @@ export interface components {
              * @description What happened.
              * @enum {string}
              */
-            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "network.create" | "network.remove" | "network.connect" | "network.disconnect" | "sandbox.create" | "sandbox.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
+            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "network.create" | "network.remove" | "network.connect" | "network.disconnect" | "config.create" | "config.update" | "config.remove" | "secret.create" | "secret.update" | "secret.remove" | "sandbox.create" | "sandbox.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
             /** @description Id of the object. */
             subject: string;
             /** @description Its name. */
@@ -3058,6 +3458,16 @@ export interface components {
          */
         VolumeRef: string;
         /**
+         * @description Name or id.
+         * @example app.conf
+         */
+        ConfigRef: string;
+        /**
+         * @description Name or id.
+         * @example db-password
+         */
+        SecretRef: string;
+        /**
          * @description Id, unique prefix of an id, or name.
          * @example shop
          */
@@ -3171,9 +3581,18 @@ export type NetworkMode = components['schemas']['NetworkMode'];
 export type VolumeList = components['schemas']['VolumeList'];
 export type Volume = components['schemas']['Volume'];
 export type VolumeSpec = components['schemas']['VolumeSpec'];
+export type VolumeSource = components['schemas']['VolumeSource'];
 export type VolumeUpdate = components['schemas']['VolumeUpdate'];
 export type VolumePrune = components['schemas']['VolumePrune'];
 export type VolumePruned = components['schemas']['VolumePruned'];
+export type ConfigList = components['schemas']['ConfigList'];
+export type Config = components['schemas']['Config'];
+export type SecretList = components['schemas']['SecretList'];
+export type Secret = components['schemas']['Secret'];
+export type ContentSpec = components['schemas']['ContentSpec'];
+export type ContentUpdate = components['schemas']['ContentUpdate'];
+export type ContentPrune = components['schemas']['ContentPrune'];
+export type ContentPruned = components['schemas']['ContentPruned'];
 export type SandboxList = components['schemas']['SandboxList'];
 export type SandboxState = components['schemas']['SandboxState'];
 export type Sandbox = components['schemas']['Sandbox'];
@@ -3183,6 +3602,7 @@ export type SandboxSpec = components['schemas']['SandboxSpec'];
 export type SandboxPrune = components['schemas']['SandboxPrune'];
 export type SandboxPruned = components['schemas']['SandboxPruned'];
 export type VolumeMount = components['schemas']['VolumeMount'];
+export type ContentMount = components['schemas']['ContentMount'];
 export type ImageList = components['schemas']['ImageList'];
 export type Image = components['schemas']['Image'];
 export type ImageConfig = components['schemas']['ImageConfig'];
@@ -3249,6 +3669,8 @@ export type ResponseUnavailable = components['responses']['Unavailable'];
 export type ResponseInsufficientStorage = components['responses']['InsufficientStorage'];
 export type ParameterImageRef = components['parameters']['ImageRef'];
 export type ParameterVolumeRef = components['parameters']['VolumeRef'];
+export type ParameterConfigRef = components['parameters']['ConfigRef'];
+export type ParameterSecretRef = components['parameters']['SecretRef'];
 export type ParameterSandboxRef = components['parameters']['SandboxRef'];
 export type ParameterNetworkRef = components['parameters']['NetworkRef'];
 export type ParameterContainerRef = components['parameters']['ContainerRef'];
@@ -4187,15 +4609,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "data",
-                 *       "sizeBytes": 10737418240,
-                 *       "labels": {
-                 *         "tier": "db"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["VolumeSpec"];
             };
         };
@@ -4210,6 +4623,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
@@ -4217,6 +4631,7 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     pruneVolumes: {
@@ -4358,6 +4773,578 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Volume"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    exportVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tar. One that breaks off, without the two blocks of zeros that end one, is not whole. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example ./index.html… */
+                    "application/x-tar": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    importVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example ./index.html… */
+                "application/x-tar": string;
+            };
+        };
+        responses: {
+            /** @description All of it is written. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    listConfigs: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
+                 * @example [
+                 *       "tier=front",
+                 *       "owner"
+                 *     ]
+                 */
+                label?: components["parameters"]["LabelFilter"];
+                /**
+                 * @description Only items with this name; `*` stands for any characters. Repeatable; one must match.
+                 * @example [
+                 *       "web-*"
+                 *     ]
+                 */
+                name?: components["parameters"]["NameFilter"];
+                /** @description How many items at most. */
+                limit?: components["parameters"]["Limit"];
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of configs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createConfig: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A key of the client's choice, best a random one, that makes it safe to repeat this request.
+                 * @example 5f0c7d0e-2b0a-4a51-9f0b-1c7d3b1e8a11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "app.conf",
+                 *       "data": "d29ya2VycyA9IDQK",
+                 *       "labels": {
+                 *         "tier": "db"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContentSpec"];
+            };
+        };
+        responses: {
+            /** @description The config, without its content. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pruneConfigs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "labels": [
+                 *         "stage=test"
+                 *       ],
+                 *       "until": "2026-11-22T10:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContentPrune"];
+            };
+        };
+        responses: {
+            /** @description What was removed. One that a container begins to name meanwhile stays. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deleted": [
+                     *         "app.conf"
+                     *       ],
+                     *       "reclaimedBytes": 7
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ContentPruned"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example app.conf
+                 */
+                config: components["parameters"]["ConfigRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The config. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example app.conf
+                 */
+                config: components["parameters"]["ConfigRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example app.conf
+                 */
+                config: components["parameters"]["ConfigRef"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": "d29ya2VycyA9IDgK",
+                 *       "labels": {
+                 *         "tier": null
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContentUpdate"];
+            };
+        };
+        responses: {
+            /** @description The config as it is now, without its content. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Config"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only items with this label, `key` or `key=value`. Repeatable; all must match.
+                 * @example [
+                 *       "tier=front",
+                 *       "owner"
+                 *     ]
+                 */
+                label?: components["parameters"]["LabelFilter"];
+                /**
+                 * @description Only items with this name; `*` stands for any characters. Repeatable; one must match.
+                 * @example [
+                 *       "web-*"
+                 *     ]
+                 */
+                name?: components["parameters"]["NameFilter"];
+                /** @description How many items at most. */
+                limit?: components["parameters"]["Limit"];
+                /**
+                 * @description The `nextCursor` of the page before.
+                 * @example MjAyNi0wMS0wMlQxNTowNDowNVogM2YyYg
+                 */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of secrets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A key of the client's choice, best a random one, that makes it safe to repeat this request.
+                 * @example 5f0c7d0e-2b0a-4a51-9f0b-1c7d3b1e8a11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "db-password",
+                 *       "data": "aHVudGVyMg==",
+                 *       "labels": {
+                 *         "tier": "db"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContentSpec"];
+            };
+        };
+        responses: {
+            /** @description The secret, without its content. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pruneSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "labels": [
+                 *         "stage=test"
+                 *       ],
+                 *       "until": "2026-11-22T10:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContentPrune"];
+            };
+        };
+        responses: {
+            /** @description What was removed. One that a container begins to name meanwhile stays. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deleted": [
+                     *         "db-password"
+                     *       ],
+                     *       "reclaimedBytes": 7
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ContentPruned"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example db-password
+                 */
+                secret: components["parameters"]["SecretRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example db-password
+                 */
+                secret: components["parameters"]["SecretRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example db-password
+                 */
+                secret: components["parameters"]["SecretRef"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "data": "aHVudGVyMw==",
+                 *       "labels": {
+                 *         "tier": null
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContentUpdate"];
+            };
+        };
+        responses: {
+            /** @description The secret as it is now, without its content. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..models.container_spec_env import ContainerSpecEnv
     from ..models.container_spec_labels import ContainerSpecLabels
     from ..models.container_spec_sysctls import ContainerSpecSysctls
+    from ..models.content_mount import ContentMount
     from ..models.healthcheck import Healthcheck
     from ..models.host_entry import HostEntry
     from ..models.log_policy import LogPolicy
@@ -75,6 +76,9 @@ class ContainerSpec:
             makes an event. A paused container is not probed.
         logs (LogPolicy | Unset):
         volumes (list[VolumeMount] | Unset):
+        configs (list[ContentMount] | Unset): Configs that it has as files. They are replaced while it runs when the
+            configs change.
+        secrets (list[ContentMount] | Unset): The same of secrets.
         networks (list[Nic] | Unset): The first one leads out. When absent the network `default`, or none where there
             can be no networks. An empty list is none.
         ports (list[PublishedPort] | Unset): Published on the compute host, over the first network.
@@ -116,6 +120,8 @@ class ContainerSpec:
     healthcheck: Healthcheck | Unset = UNSET
     logs: LogPolicy | Unset = UNSET
     volumes: list[VolumeMount] | Unset = UNSET
+    configs: list[ContentMount] | Unset = UNSET
+    secrets: list[ContentMount] | Unset = UNSET
     networks: list[Nic] | Unset = UNSET
     ports: list[PublishedPort] | Unset = UNSET
     annotations: ContainerSpecAnnotations | Unset = UNSET
@@ -196,6 +202,20 @@ class ContainerSpec:
             for volumes_item_data in self.volumes:
                 volumes_item = volumes_item_data.to_dict()
                 volumes.append(volumes_item)
+
+        configs: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.configs, Unset):
+            configs = []
+            for configs_item_data in self.configs:
+                configs_item = configs_item_data.to_dict()
+                configs.append(configs_item)
+
+        secrets: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.secrets, Unset):
+            secrets = []
+            for secrets_item_data in self.secrets:
+                secrets_item = secrets_item_data.to_dict()
+                secrets.append(secrets_item)
 
         networks: list[dict[str, Any]] | Unset = UNSET
         if not isinstance(self.networks, Unset):
@@ -301,6 +321,10 @@ class ContainerSpec:
             field_dict["logs"] = logs
         if volumes is not UNSET:
             field_dict["volumes"] = volumes
+        if configs is not UNSET:
+            field_dict["configs"] = configs
+        if secrets is not UNSET:
+            field_dict["secrets"] = secrets
         if networks is not UNSET:
             field_dict["networks"] = networks
         if ports is not UNSET:
@@ -332,6 +356,7 @@ class ContainerSpec:
         from ..models.container_spec_env import ContainerSpecEnv  # noqa: PLC0415
         from ..models.container_spec_labels import ContainerSpecLabels  # noqa: PLC0415
         from ..models.container_spec_sysctls import ContainerSpecSysctls  # noqa: PLC0415
+        from ..models.content_mount import ContentMount  # noqa: PLC0415
         from ..models.healthcheck import Healthcheck  # noqa: PLC0415
         from ..models.host_entry import HostEntry  # noqa: PLC0415
         from ..models.log_policy import LogPolicy  # noqa: PLC0415
@@ -432,6 +457,24 @@ class ContainerSpec:
 
                 volumes.append(volumes_item)
 
+        _configs = d.pop("configs", UNSET)
+        configs: list[ContentMount] | Unset = UNSET
+        if _configs is not UNSET:
+            configs = []
+            for configs_item_data in _configs:
+                configs_item = ContentMount.from_dict(configs_item_data)
+
+                configs.append(configs_item)
+
+        _secrets = d.pop("secrets", UNSET)
+        secrets: list[ContentMount] | Unset = UNSET
+        if _secrets is not UNSET:
+            secrets = []
+            for secrets_item_data in _secrets:
+                secrets_item = ContentMount.from_dict(secrets_item_data)
+
+                secrets.append(secrets_item)
+
         _networks = d.pop("networks", UNSET)
         networks: list[Nic] | Unset = UNSET
         if _networks is not UNSET:
@@ -527,6 +570,8 @@ class ContainerSpec:
             healthcheck=healthcheck,
             logs=logs,
             volumes=volumes,
+            configs=configs,
+            secrets=secrets,
             networks=networks,
             ports=ports,
             annotations=annotations,
