@@ -8,13 +8,13 @@ import (
 	"github.com/cardplane/cardplane/ci/harness"
 )
 
-// listens prints the datagrams that come to port 53, and how many have come
+// listens prints the datagrams that come to port 5300, and how many have come
 // when one asks for that.
 const listens = `
 import socket
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-s.bind(("::", 53))
+s.bind(("::", 5300))
 n = 0
 print("listening", flush=True)
 while True:
@@ -32,9 +32,9 @@ import socket, sys, time
 to, text, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
 s = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_DGRAM)
 for i in range(n):
-    s.sendto(b"fill" + bytes(1396), (to, 53))
+    s.sendto(b"fill" + bytes(1396), (to, 5300))
     time.sleep(0.002)
-s.sendto(text.encode(), (to, 53))
+s.sendto(text.encode(), (to, 5300))
 `
 
 // lies sends a frame past the guest's kernel, with addresses as given.
@@ -48,7 +48,7 @@ def total(data):
     return ~n & 0xffff
 to_mac, to, from_mac, source, text = sys.argv[1:]
 data = text.encode()
-udp = struct.pack("!4H", 5353, 53, 8 + len(data), 0) + data
+udp = struct.pack("!4H", 5353, 5300, 8 + len(data), 0) + data
 head = struct.pack("!2B3H2BH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(to))
 head = head[:10] + struct.pack("!H", total(head)) + head[12:]
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
