@@ -24,7 +24,8 @@ func quickServer(t *testing.T) (*cardplanetest.Memory, *httptest.Server) {
 	log, _ := test.NewNullLogger()
 	s := &server{
 		Services: Services{Containers: m.Containers(), Images: m.Images(), Volumes: m.Volumes(), Networks: m.Networks(), Configs: m.Configs(), Secrets: m.Secrets(), Sandboxes: m.Sandboxes(), Events: m.Events(), System: m.System()},
-		log:      log, heartbeat: time.Millisecond, ping: time.Millisecond, limits: defaultLimits,
+		// A ping that cannot be written for as long as ping ends its connection.
+		log: log, heartbeat: time.Millisecond, ping: 50 * time.Millisecond, limits: defaultLimits,
 	}
 	web := httptest.NewServer(s.handler())
 	t.Cleanup(func() {
@@ -90,7 +91,11 @@ func TestPing(t *testing.T) {
 		}
 	}()
 	for range 5 {
-		<-pings
+		select {
+		case <-pings:
+		case got := <-done:
+			t.Fatalf("the connection has ended: %q", got)
+		}
 	}
 	if _, err := m.Containers().Start(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
