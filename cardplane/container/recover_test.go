@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/guestclient"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -444,7 +445,11 @@ func TestTakenOver(t *testing.T) {
 	}
 	w.cutStreams()
 	w.until(p, c.ID, func(c cardplane.Container) bool { return c.Reason == "another control plane has taken it over" })
-	if err := sb.Guest().KillContainer(w.ctx, c.ID, 9); err != nil {
+	err = sb.Guest().KillContainer(w.ctx, c.ID, 9)
+	if apierr.Is(err, guestclient.CodeUnreachable) { // over a connection that was cut as well
+		err = sb.Guest().KillContainer(w.ctx, c.ID, 9)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := sb.Guest().WaitContainer(w.ctx, c.ID); err != nil || got.ExitCode != 137 {

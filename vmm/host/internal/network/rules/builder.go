@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -53,12 +54,18 @@ func (b *builder) set(name string, isMap bool, elements []nftables.SetElement, k
 	if isMap {
 		s.DataType = nftables.TypeVerdict
 	}
+	numbering.Lock()
 	b.note(b.conn.AddSet(s, nil))
+	numbering.Unlock()
 	for part := range slices.Chunk(elements, elementsAtOnce) {
 		b.note(b.conn.SetAddElements(s, part))
 	}
 	return s
 }
+
+// numbering is held while a set gets its number, which the library counts for
+// all connections.
+var numbering sync.Mutex
 
 func (b *builder) note(err error) { b.failed = errors.Join(b.failed, err) }
 
