@@ -94,7 +94,7 @@ func kernelFiles(t *testing.T) map[string][]byte {
 	files := map[string][]byte{
 		"boot/vmlinuz-6.12.0-test": elftest.BzImage(elftest.Build(elftest.File{PVH: true})),
 	}
-	for _, name := range []string{"virtio_blk", "erofs", "overlay", "vmw_vsock_virtio_transport",
+	for _, name := range []string{"virtio_blk", "tun", "erofs", "overlay", "vmw_vsock_virtio_transport",
 		"virtio_net", "virtio-rng", "virtio_balloon", "pvpanic-pci", "button", "evdev", "libcrc32c"} {
 		info := "depends=\x00name=" + name
 		if name == "erofs" {
