@@ -78,7 +78,7 @@ func New(cfg Config) (_ *Server, err error) {
 	if s.watcher, err = tail.NewWatcher(); err != nil {
 		return nil, err
 	}
-	s.networks, err = network.Open(network.Config{Dir: networkDir(cfg.RunDir), Step: cfg.Step, Log: cfg.Log})
+	s.networks, err = network.Open(network.Config{Dir: networkDir(cfg.RunDir), Tun: cfg.Tun, Step: cfg.Step, Log: cfg.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -23,22 +23,22 @@ func (m *Manager) Capability() *hostapi.Capability {
 	if m.capable.Load() {
 		return nil
 	}
-	lack := check(m.names)
+	lack := check(m.names, m.cfg.Tun)
 	m.capable.Store(lack == nil)
 	return lack
 }
 
 // Check is Capability for a daemon that does not run. dir names its directory
 // of records, which may not exist.
-func Check(dir string) *hostapi.Capability { return check(namesOf(dir)) }
+func Check(dir string) *hostapi.Capability { return check(namesOf(dir), TunDevice) }
 
-func check(n names) *hostapi.Capability {
+func check(n names, tun string) *hostapi.Capability {
 	if !admin() {
 		return lack("vmmd runs without CAP_NET_ADMIN", "run vmmd as root")
 	}
-	fd, err := unix.Open(TunDevice, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(tun, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return lack(fmt.Sprintf("%s cannot be opened: %v", TunDevice, err), "modprobe tun")
+		return lack(fmt.Sprintf("%s cannot be opened: %v", tun, err), "modprobe tun")
 	}
 	_ = unix.Close(fd)
 	// Under another name, so that the tables in use are not touched.

@@ -41,6 +41,9 @@ const (
 type Config struct {
 	// Dir holds the records. It is made if it is missing.
 	Dir string
+	// Tun is the device that VMMs open their interfaces through, without which
+	// there are no networks; [TunDevice] when it is empty.
+	Tun string
 	// Step is called before each act that changes the host, with the act's
 	// name. Nil does nothing.
 	Step func(op string) error
@@ -86,6 +89,9 @@ func (n names) links() string { return n.bridges[:len(n.bridges)-1] }
 
 // Open makes the host be as the records say, as far as it can.
 func Open(cfg Config) (*Manager, error) {
+	if cfg.Tun == "" {
+		cfg.Tun = TunDevice
+	}
 	if cfg.Step == nil {
 		cfg.Step = func(string) error { return nil }
 	}
