@@ -14,7 +14,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/ci/harness"
-	"github.com/cardplane/cardplane/ci/netbench"
+	"github.com/cardplane/cardplane/ci/streambench"
 )
 
 const (
@@ -80,7 +80,7 @@ func compare(ctx context.Context, ways []*way) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
-			var r netbench.Result
+			var r streambench.Result
 			if err := json.Unmarshal(out, &r); err != nil {
 				return fmt.Errorf("%s: %q: %w", w.name, out, err)
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/apimodel"
 	"github.com/cardplane/cardplane/ci/harness"
-	"github.com/cardplane/cardplane/ci/vsockbench"
+	"github.com/cardplane/cardplane/ci/streambench"
 	"github.com/cardplane/cardplane/vmm/vsock"
 )
 
@@ -89,7 +89,7 @@ func rawThroughput(ctx context.Context, s *harness.Stack) (float64, error) {
 			return 0, err
 		}
 		defer func() { err = errors.Join(err, conn.Close()) }()
-		return vsockbench.FromServer(conn, rawFrame, vsockBytes)
+		return streambench.FromServer(conn, rawFrame, vsockBytes)
 	})
 }
 

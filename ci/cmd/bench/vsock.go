@@ -8,7 +8,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/ci/harness"
-	"github.com/cardplane/cardplane/ci/vsockbench"
+	"github.com/cardplane/cardplane/ci/streambench"
 	"github.com/cardplane/cardplane/openapi/hostapi"
 	"github.com/cardplane/cardplane/vmm/link"
 	"github.com/cardplane/cardplane/vmm/vsock"
@@ -49,17 +49,17 @@ func measureVsock(ctx context.Context, l *link.Link) error {
 		return errors.Join(fn(conn), conn.Close())
 	}
 	err = with(func(c net.Conn) error {
-		rtt, err := vsockbench.RoundTrips(c, 64, vsockRounds)
+		rtt, err := streambench.RoundTrips(c, 64, vsockRounds)
 		fmt.Printf("vsock 64-byte round trip     median %.3f ms\n", float64(rtt.Microseconds())/1000)
 		return err
 	})
 	for _, size := range []int{4 << 10, 32 << 10, 256 << 10} {
 		err = errors.Join(err, with(func(c net.Conn) error {
-			rate, err := vsockbench.FromServer(c, size, vsockBytes)
+			rate, err := streambench.FromServer(c, size, vsockBytes)
 			fmt.Printf("vsock guest→card, %3d KB     %.0f MB/s\n", size>>10, rate/1e6)
 			return err
 		}), with(func(c net.Conn) error {
-			rate, err := vsockbench.ToServer(c, size, vsockBytes)
+			rate, err := streambench.ToServer(c, size, vsockBytes)
 			fmt.Printf("vsock card→guest, %3d KB     %.0f MB/s\n", size>>10, rate/1e6)
 			return err
 		}))

@@ -8,8 +8,8 @@
 //	probe eat N              take N MiB of memory and hold them
 //	probe orphans N          leave N zombies behind and exit
 //	probe exit N             exit with N
-//	probe vsock PORT         serve the vsock benchmark (see package vsockbench)
-//	probe serve PORT         serve the network benchmark (see package netbench)
+//	probe vsock PORT         serve the benchmark of streams over vsock (see package streambench)
+//	probe serve PORT         serve it over TCP
 //	probe fetch N ADDRESS    measure a server of it with N bytes, and print that
 //	probe disk N FILE        measure a file of N bytes (see package diskbench), and print that
 //	probe forever            wait until killed, deaf to SIGTERM
@@ -30,8 +30,7 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/ci/diskbench"
-	"github.com/cardplane/cardplane/ci/netbench"
-	"github.com/cardplane/cardplane/ci/vsockbench"
+	"github.com/cardplane/cardplane/ci/streambench"
 	"github.com/mdlayher/vsock"
 )
 
@@ -45,8 +44,9 @@ func main() {
 	}
 }
 
-// What is measured at once: requests of the network, and operations on a file.
-const requests, operations = 2000, 2000
+// What is measured at once: round trips, and operations on a file. chunk is how
+// much a server writes at once, in bytes.
+const requests, operations, chunk = 2000, 2000, 64 << 10
 
 func run(args []string) error {
 	if len(args) == 0 {
@@ -79,21 +79,11 @@ func run(args []string) error {
 	case "exit":
 		os.Exit(n)
 	case "vsock":
-		l, err := vsock.ListenContextID(anyCID, uint32(n), nil) // /dev/vsock is not in the container
-		if err != nil {
-			return err
-		}
-		fmt.Println("listening")
-		return vsockbench.Serve(l)
+		return serve(vsock.ListenContextID(anyCID, uint32(n), nil)) // /dev/vsock is not in the container
 	case "serve":
-		l, err := net.Listen("tcp", fmt.Sprint(":", n))
-		if err != nil {
-			return err
-		}
-		fmt.Println("listening")
-		return netbench.Serve(l)
+		return serve(net.Listen("tcp", fmt.Sprint(":", n)))
 	case "fetch":
-		r, err := netbench.Measure(args[2], int64(n), requests)
+		r, err := streambench.Measure(func() (net.Conn, error) { return net.Dial("tcp", args[2]) }, chunk, n, requests)
 		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(r))
 	case "disk":
 		r, err := diskbench.Measure(args[2], int64(n), operations)
@@ -106,6 +96,15 @@ func run(args []string) error {
 		}
 	}
 	return fmt.Errorf("unknown job %q", args[0])
+}
+
+// serve serves the benchmark on what listening has given.
+func serve(l net.Listener, err error) error {
+	if err != nil {
+		return err
+	}
+	fmt.Println("listening")
+	return streambench.Serve(l)
 }
 
 func count(n int, rest []string) error {

@@ -1,11 +1,11 @@
-// Package vsockbench measures a vsock connection: round trips of small
+// Package streambench measures a connection, over vsock or TCP: round trips of small
 // messages, and bytes a second each way with writes of a given size. Both
 // ends speak it over any net.Conn.
 //
 // A client sends a header line "job size total\n", where job is echo, source
 // (the server writes) or sink (the server reads), size is the length of each
 // write in bytes and total the number of bytes.
-package vsockbench
+package streambench
 
 import (
 	"bufio"
@@ -141,4 +141,35 @@ func ToServer(conn net.Conn, size, total int) (float64, error) {
 		return 0, err
 	}
 	return float64(total) / time.Since(start).Seconds(), nil
+}
+
+// Result is what Measure has measured.
+type Result struct {
+	BytesPerSecond    float64
+	RequestsPerSecond float64 // of the median round trip
+}
+
+// Measure takes total bytes from the server that dial leads to, size at a time,
+// and then makes round trips of messages of 64 bytes.
+func Measure(dial func() (net.Conn, error), size, total, trips int) (r Result, err error) {
+	err = withConn(dial, func(conn net.Conn) (err error) {
+		r.BytesPerSecond, err = FromServer(conn, size, total)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	return r, withConn(dial, func(conn net.Conn) error {
+		trip, err := RoundTrips(conn, 64, trips)
+		r.RequestsPerSecond = 1 / trip.Seconds()
+		return err
+	})
+}
+
+func withConn(dial func() (net.Conn, error), fn func(net.Conn) error) error {
+	conn, err := dial()
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(conn), conn.Close())
 }
