@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/cardplane/cardplane/cardplane"
-	"github.com/cardplane/cardplane/cardplane/guestclient"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 )
 
@@ -96,24 +95,14 @@ func (d *delivery) bringLocked(ctx context.Context, sb *sandbox.Sandbox, kind ca
 
 // follow brings what has changed, until ctx ends.
 func (d *delivery) follow(ctx context.Context, sb *sandbox.Sandbox) {
-	for retry := guestclient.NewBackoff(); ; {
-		changed := d.run.svc.replaced.wait()
-		hostChanged, away := d.run.svc.away()
-		if away == nil {
-			if err := d.bring(ctx, sb); err != nil {
-				d.run.log.WithError(err).Debug("the configs and secrets are not as they should be yet")
-				if retry.Wait(ctx) != nil {
-					return
-				}
-				continue
-			}
+	d.run.svc.keep(ctx, d.run.svc.replaced, func(away bool) error {
+		if away {
+			return nil
 		}
-		retry.Reset()
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-hostChanged:
+		err := d.bring(ctx, sb)
+		if err != nil {
+			d.run.log.WithError(err).Debug("the configs and secrets are not as they should be yet")
 		}
-	}
+		return err
+	})
 }

@@ -28,32 +28,21 @@ func (w *wiring) follow(ctx context.Context, sb *sandbox.Sandbox) {
 	var names sync.WaitGroup
 	defer names.Wait()
 	serving := false
-	for retry := guestclient.NewBackoff(); ; {
-		changed := w.svc.zones.wait()
-		hostChanged, away := w.svc.away()
-		if away != nil {
+	w.svc.keep(ctx, w.svc.zones, func(away bool) error {
+		if away {
 			w.mu.Lock()
 			w.reopen = true
 			w.mu.Unlock()
 		} else if err := w.sync(ctx, sb); err != nil {
 			w.log.WithError(err).Debug("the networks are not as they should be yet")
-			if retry.Wait(ctx) != nil {
-				return
-			}
-			continue
+			return err
 		}
-		retry.Reset()
 		if !serving && w.svc.cfg.Names != nil && len(w.connections().interfaces) > 0 {
 			serving = true
 			names.Go(func() { w.serveNames(ctx, sb) })
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-hostChanged:
-		}
-	}
+		return nil
+	})
 }
 
 // sync makes the host and the guest what the record says.

@@ -131,3 +131,26 @@ func (g *grace) wait(ctx context.Context, done <-chan struct{}) error {
 		}
 	}
 }
+
+// keep has sync make something as it should be, until ctx ends: at once, whenever
+// changed rings, and whenever the host is away or back, and after an error until it
+// succeeds.
+func (s *Service) keep(ctx context.Context, changed *bell, sync func(away bool) error) {
+	for retry := guestclient.NewBackoff(); ; {
+		rings := changed.wait()
+		hostChanged, away := s.away()
+		if sync(away != nil) != nil {
+			if retry.Wait(ctx) != nil {
+				return
+			}
+			continue
+		}
+		retry.Reset()
+		select {
+		case <-ctx.Done():
+			return
+		case <-rings:
+		case <-hostChanged:
+		}
+	}
+}
