@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -252,9 +251,8 @@ func containerConfig(c cardplane.Container, spec *specs.Spec) guestapi.Container
 func nameFiles(hostname string, hosts []cardplane.HostEntry, list []cardplane.Interface) []guestapi.File {
 	var own []string
 	for _, i := range list {
-		for _, text := range i.Addresses {
-			address, _, _ := strings.Cut(text, "/")
-			own = append(own, address)
+		for _, a := range addressesOf(i) {
+			own = append(own, a.String())
 		}
 	}
 	var out []guestapi.File

@@ -32,7 +32,7 @@ func (w *wiring) assign() error {
 	}
 	defer a.unlock()
 	changes := a.changes
-	if len(nics) > 0 && a.interfaces[0].Mode != cardplane.UserMode {
+	if publishedByHost(a.interfaces) {
 		for _, r := range w.forwards() {
 			changes = append(changes, store.Claim(r))
 		}
@@ -198,11 +198,17 @@ func (w *wiring) forwards() []store.Resource {
 
 // claimed are the forwards that may be on the host.
 func (w *wiring) claimed() []store.Resource {
-	on := w.connections()
-	if !on.assigned || len(on.interfaces) > 0 && on.interfaces[0].Mode == cardplane.UserMode {
+	if on := w.connections(); !on.assigned || !publishedByHost(on.interfaces) {
 		return nil
 	}
 	return w.forwards()
+}
+
+// publishedByHost reports whether the ports of a machine with these interfaces are
+// published on the compute host; those of a first network in user mode are on the
+// card.
+func publishedByHost(list []cardplane.Interface) bool {
+	return len(list) > 0 && list[0].Mode != cardplane.UserMode
 }
 
 // forwardWanted reports whether a machine in use has the published port r.
@@ -218,10 +224,18 @@ func (s *Service) forwardWanted(r store.Resource) bool {
 
 // addressOf returns the interface's first address of a family.
 func addressOf(i cardplane.Interface, six bool) (netip.Addr, bool) {
-	for _, text := range i.Addresses {
-		if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is6() == six {
-			return p.Addr(), true
+	for _, a := range addressesOf(i) {
+		if a.Is6() == six {
+			return a, true
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// addressesOf are the interface's addresses.
+func addressesOf(i cardplane.Interface) (list []netip.Addr) {
+	for _, p := range parsePrefixes(i.Addresses) {
+		list = append(list, p.Addr())
+	}
+	return list
 }

@@ -1,7 +1,6 @@
 package container
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -80,10 +79,8 @@ func addNamesOn(names map[string][]string, network string, interfaces []cardplan
 func addName(names map[string][]string, name string, i cardplane.Interface) {
 	name = strings.ToLower(name)
 	for _, full := range []string{name, name + "." + strings.ToLower(i.Network)} {
-		for _, text := range i.Addresses {
-			if p, err := netip.ParsePrefix(text); err == nil {
-				names[full] = append(names[full], p.Addr().String())
-			}
+		for _, a := range addressesOf(i) {
+			names[full] = append(names[full], a.String())
 		}
 	}
 }

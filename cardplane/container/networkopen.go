@@ -47,7 +47,7 @@ func (w *wiring) open(ctx context.Context) error {
 // publish publishes the n-th port, over the first network, and returns it with
 // the port that it has.
 func (w *wiring) publish(ctx context.Context, id string, on connections, n int) (cardplane.Port, error) {
-	if on.interfaces[0].Mode != cardplane.UserMode {
+	if publishedByHost(on.interfaces) {
 		return w.svc.putForward(ctx, id, on.published[n], on.interfaces[0])
 	}
 	before := 0
@@ -100,11 +100,7 @@ func (s *Service) hostSpec(n cardplane.Network) (hostapi.NetworkSpec, error) {
 		spec.Outbound = hostapi.OutboundNone
 	}
 	for _, subnet := range n.Subnets {
-		p, err := netip.ParsePrefix(subnet.Prefix)
-		if err != nil {
-			return spec, err
-		}
-		gate, err := netip.ParseAddr(subnet.Gateway)
+		p, gate, err := parseSubnet(subnet)
 		if err != nil {
 			return spec, err
 		}
@@ -114,6 +110,13 @@ func (s *Service) hostSpec(n cardplane.Network) (hostapi.NetworkSpec, error) {
 		spec.Blocked = append(spec.Blocked, s.cfg.CardAddresses()...)
 	}
 	return spec, nil
+}
+
+func parseSubnet(s cardplane.Subnet) (p netip.Prefix, gateway netip.Addr, err error) {
+	if p, err = netip.ParsePrefix(s.Prefix); err == nil {
+		gateway, err = netip.ParseAddr(s.Gateway)
+	}
+	return p, gateway, err
 }
 
 // putForward publishes a port, and returns it with the host's port.
@@ -139,10 +142,8 @@ func (s *Service) hostNICs(list []cardplane.Interface) []hostapi.NamedNIC {
 			continue
 		}
 		spec := hostapi.NICSpec{Network: s.hostNetwork(i.NetworkID).ID, Mac: i.MAC, Addresses: []hostapi.Address{}}
-		for _, text := range i.Addresses {
-			if p, err := netip.ParsePrefix(text); err == nil { // it is of our making
-				spec.Addresses = append(spec.Addresses, p.Addr().String())
-			}
+		for _, a := range addressesOf(i) {
+			spec.Addresses = append(spec.Addresses, a.String())
 		}
 		if i.Limits != (cardplane.NICLimits{}) {
 			spec.Limits = &hostapi.NICLimits{RxBytesPerSecond: &i.Limits.Receive, TxBytesPerSecond: &i.Limits.Send}

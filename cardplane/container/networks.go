@@ -147,7 +147,7 @@ func (s *Service) staleAddresses(owner string, interfaces []cardplane.Interface)
 		}
 		for a, user := range users {
 			has := func(i cardplane.Interface) bool {
-				return i.NetworkID == n.ID && slices.ContainsFunc(addressesOf(i), func(p netip.Prefix) bool { return p.Addr() == a })
+				return i.NetworkID == n.ID && slices.Contains(addressesOf(i), a)
 			}
 			if user == owner && !slices.ContainsFunc(interfaces, has) {
 				gone = append(gone, store.EndAddress(n.ID, a))

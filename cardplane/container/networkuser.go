@@ -145,8 +145,8 @@ func (u *userSide) part(wanted []cardplane.Interface) (gone []store.Change) {
 			continue
 		}
 		u.dropLocked(name)
-		for _, p := range addressesOf(l.of) {
-			gone = append(gone, store.EndAddress(l.of.NetworkID, p.Addr()))
+		for _, a := range addressesOf(l.of) {
+			gone = append(gone, store.EndAddress(l.of.NetworkID, a))
 		}
 	}
 	return gone

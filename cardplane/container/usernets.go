@@ -48,10 +48,7 @@ func (u *usernets) join(ctx context.Context, i cardplane.Interface) (*userPlug, 
 	if err != nil {
 		return nil, err
 	}
-	nic := usernet.NIC{MAC: mac, Receive: i.Limits.Receive, Send: i.Limits.Send}
-	for _, p := range addressesOf(i) {
-		nic.Addresses = append(nic.Addresses, p.Addr())
-	}
+	nic := usernet.NIC{MAC: mac, Receive: i.Limits.Receive, Send: i.Limits.Send, Addresses: addressesOf(i)}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	on := u.open[n.ID]
@@ -76,11 +73,7 @@ func (u *usernets) openLocked(n cardplane.Network, mtu int) (*userNetwork, error
 		Dial: u.svc.cfg.DialOutside, Log: u.svc.log.WithField("network", n.Name),
 	}
 	for _, subnet := range n.Subnets {
-		p, err := netip.ParsePrefix(subnet.Prefix)
-		if err != nil {
-			return nil, err
-		}
-		gate, err := netip.ParseAddr(subnet.Gateway)
+		p, gate, err := parseSubnet(subnet)
 		if err != nil {
 			return nil, err
 		}
@@ -154,10 +147,6 @@ func parsePrefixes(list []string) []netip.Prefix {
 	}
 	return out
 }
-
-// addressesOf are the interface's addresses, with the length of their subnet's
-// prefix.
-func addressesOf(i cardplane.Interface) []netip.Prefix { return parsePrefixes(i.Addresses) }
 
 // modeOfHost returns the mode of a network that nobody is on. Errors:
 // network_unavailable.
