@@ -36,6 +36,7 @@ NARROWER = {
     "getEvents": "only the server knows which events there are",
     "getImage": REFERENCE,
     "getImageHistory": REFERENCE,
+    "importVolume": ARCHIVE,
     "killContainer": SIGNAL,
     "loadImages": ARCHIVE,
     "pullImage": REFERENCE,
