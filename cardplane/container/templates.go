@@ -68,8 +68,12 @@ func (t *templates) isMaking(id string) bool {
 	return t.making == id
 }
 
-// makeTemplates makes the templates that are wanted until ctx ends.
+// makeTemplates makes the templates that are wanted until ctx ends, and first
+// the one that is to be there before anybody wants it.
 func (s *Service) makeTemplates(ctx context.Context) {
+	if s.cfg.ReadySize != nil {
+		s.templates.want(*s.cfg.ReadySize)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -110,15 +114,25 @@ func (s *Service) anyStarting() bool {
 	return slices.ContainsFunc(entries, func(e *entry) bool { return e.snapshot().State == cardplane.Starting })
 }
 
-// makeTemplate makes the template for spec's size. A failure is told and costs
-// nothing but the time that starts of that size take.
+// makeTemplate makes the template for spec's size, if there is none. A failure
+// is told and costs nothing but the time that starts of that size take. Where
+// the host is away the template is still wanted.
 func (s *Service) makeTemplate(ctx context.Context, spec sandbox.Spec) {
 	id := s.cfg.Sandboxes.TemplateID(spec)
-	if id == "" || !s.templates.begin(id) {
+	if id == "" {
+		return
+	}
+	kept, err := s.cfg.Sandboxes.Templates(ctx)
+	if err != nil {
+		s.log.WithError(err).WithField("template", id).Debug("a template waits for the compute host")
+		s.templates.want(spec)
+		return
+	}
+	if slices.ContainsFunc(kept, func(t hostapi.Snapshot) bool { return t.Id == id }) || !s.templates.begin(id) {
 		return
 	}
 	begun := time.Now()
-	err := s.tryMakeTemplate(ctx, id, spec)
+	err = s.tryMakeTemplate(ctx, id, kept, spec)
 	s.templates.end(err)
 	log := s.log.WithField("template", id)
 	switch {
@@ -131,8 +145,8 @@ func (s *Service) makeTemplate(ctx context.Context, spec sandbox.Spec) {
 	s.wakeJanitor() // the machine's claim, and what a failure has left
 }
 
-func (s *Service) tryMakeTemplate(ctx context.Context, id string, spec sandbox.Spec) error {
-	if err := s.makeRoom(ctx, id); err != nil {
+func (s *Service) tryMakeTemplate(ctx context.Context, id string, kept []hostapi.Snapshot, spec sandbox.Spec) error {
+	if err := s.makeRoom(ctx, kept); err != nil {
 		return err
 	}
 	err := s.cfg.Store.Update(
@@ -142,17 +156,13 @@ func (s *Service) tryMakeTemplate(ctx context.Context, id string, spec sandbox.S
 	if err != nil {
 		return err
 	}
+	spec.Labels = map[string]string{labelStore: s.cfg.Store.ID()} // it is no container's
 	return s.cfg.Sandboxes.MakeTemplate(ctx, spec)
 }
 
-// makeRoom removes the templates that were not used for the longest time, so
-// that there is room for id.
-func (s *Service) makeRoom(ctx context.Context, id string) error {
-	kept, err := s.cfg.Sandboxes.Templates(ctx)
-	if err != nil {
-		return err
-	}
-	kept = slices.DeleteFunc(kept, func(t hostapi.Snapshot) bool { return t.Id == id })
+// makeRoom removes those of the templates that were not used for the longest
+// time, so that there is room for another.
+func (s *Service) makeRoom(ctx context.Context, kept []hostapi.Snapshot) error {
 	slices.SortFunc(kept, func(a, b hostapi.Snapshot) int { return a.UsedAt.Compare(b.UsedAt) })
 	for _, t := range kept[:max(0, len(kept)+1-s.cfg.Sandboxes.MaxTemplates())] {
 		if err := s.clean(ctx, store.Resource{Kind: store.Snapshot, ID: t.Id, Owner: ownerTemplate}); err != nil {

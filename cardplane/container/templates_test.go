@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/vmm/link"
@@ -98,6 +99,25 @@ func TestTemplatesAreKept(t *testing.T) {
 	p.close()
 	w.templates = 0
 	w.awaitTemplates(w.open(nil), none)
+}
+
+// The template of the size that is to be ready is made before anybody starts a
+// container, and once; also when the host comes late.
+func TestReadySize(t *testing.T) {
+	w := newWiredWorld(t)
+	w.wire.Down()
+	w.templates, w.ready = 2, &sandbox.Spec{VCPUs: cardplane.DefaultVCPUs, MemoryBytes: cardplane.DefaultMemoryBytes}
+	p := w.open(nil)
+	w.up()
+	made := w.awaitTemplates(p, one)
+	if got := p.steps(); got != "restore" {
+		t.Errorf("the first: %s", got)
+	}
+	p.close()
+	p = w.open(nil)
+	if got := w.awaitTemplates(p, one); !slices.Equal(got, made) {
+		t.Errorf("the template %v took the place of %v", got, made)
+	}
 }
 
 // The control plane is killed before and after every call that it makes to the

@@ -53,6 +53,7 @@ type world struct {
 	bootTimeout time.Duration
 	killTimeout time.Duration
 	templates   int
+	ready       *sandbox.Spec    // the size whose template is made at once
 	wire        *linktest.Cutter // nil: the link cannot be cut
 	logged      io.Writer        // takes what control planes log; nil is the test's output
 
@@ -150,7 +151,7 @@ func (w *world) open(fault func(op string) bool) *plane {
 		Store: p.store, Images: p.images, Events: faultyJournal{p.events, m}, LogDir: filepath.Join(w.dir, "logs"), Log: log,
 		Names:        w.names,
 		UserNetworks: w.user, DialOutside: w.dial,
-		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond,
+		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond, ReadySize: w.ready,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
 			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
 			Templates: w.templates, Prefix: p.store.ID() + "-",

@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/container"
 	"github.com/cardplane/cardplane/cardplane/dns"
 	"github.com/cardplane/cardplane/cardplane/event"
@@ -142,9 +143,10 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 			Host: host, Artefacts: artefacts, Epoch: st.Epoch(), BootTimeout: m.BootTimeout,
 			Templates: m.Templates, Prefix: st.ID() + "-", Log: m.log,
 		}),
-		LogDir: filepath.Join(m.DataDir, "logs"),
-		Log:    m.log,
-		Names:  dns.New(m.ResolvConf), CardAddresses: cardAddresses(m.Link),
+		ReadySize: &sandbox.Spec{VCPUs: cardplane.DefaultVCPUs, MemoryBytes: cardplane.DefaultMemoryBytes},
+		LogDir:    filepath.Join(m.DataDir, "logs"),
+		Log:       m.log,
+		Names:     dns.New(m.ResolvConf), CardAddresses: cardAddresses(m.Link),
 		UserNetworks: m.UserNetworks, HostAddresses: hostAddresses(m.Link),
 	})
 	if err != nil {
