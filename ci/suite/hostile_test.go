@@ -201,7 +201,7 @@ while True:
     data, who = s.recvfrom(2000)
     s.sendto(data.upper(), who)
 `
-	awaitTemplates(t, s, 1)
+	must(t, s.AwaitTemplates(patient(t), 1))
 	run(t, s, 0, "run", "-d", "--name", "echo", "-p", "127.0.0.1:7007:7/udp", "demo/python", "python3", "-c", echoes)
 	eventually(t, "an answer", func() bool {
 		out, err := s.OnHost(`bash -c 'exec 3<>/dev/udp/127.0.0.1/7007; echo hello >&3; timeout 1 head -n 1 <&3'`)

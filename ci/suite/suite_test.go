@@ -37,7 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sharedStack returns the shared stack, with all test images loaded.
+// sharedStack returns the shared stack, with all test images loaded, and a
+// template of the usual size, which saves most tests a boot.
 func sharedStack(t *testing.T) *harness.Stack {
 	t.Helper()
 	harness.NeedGuests(t)
@@ -56,7 +57,9 @@ func sharedStack(t *testing.T) *harness.Stack {
 func startShared() (*harness.Stack, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	s, err := harness.Start(ctx, harness.DefaultConfig())
+	cfg := harness.DefaultConfig()
+	cfg.CardArgs = append(cfg.CardArgs, "--templates", "2")
+	s, err := harness.Start(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +68,7 @@ func startShared() (*harness.Stack, error) {
 			return s, fmt.Errorf("load %s: %w: %s", archive, err, out)
 		}
 	}
-	return s, nil
+	return s, s.AwaitTemplates(ctx, 1)
 }
 
 // load loads one of the test images.

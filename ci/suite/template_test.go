@@ -2,7 +2,6 @@ package suite
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/ci/harness"
-	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
 // templated starts a stack that makes templates.
@@ -24,29 +22,16 @@ func templated(t *testing.T) *harness.Stack {
 	return s
 }
 
-// templatesAndVMs asks the host what it has, until it answers.
-func templatesAndVMs(t *testing.T, s *harness.Stack) (templates []hostapi.Snapshot, vms []hostapi.VM) {
+// awaitVMs returns once the host has n virtual machines.
+func awaitVMs(t *testing.T, s *harness.Stack, n int) {
 	t.Helper()
-	ctx := patient(t)
 	l, err := s.Link()
 	must(t, err)
 	defer l.Close()
-	eventually(t, "the host says what it has", func() bool {
-		var errs [2]error
-		templates, errs[0] = l.Snapshots(ctx)
-		vms, errs[1] = l.VMs(ctx)
-		return errors.Join(errs[:]...) == nil
-	})
-	return templates, vms
-}
-
-// awaitTemplates returns once there are n templates, and what they were made in
-// is gone.
-func awaitTemplates(t *testing.T, s *harness.Stack, n int) {
-	t.Helper()
-	eventually(t, fmt.Sprint(n, " templates"), func() bool {
-		templates, vms := templatesAndVMs(t, s)
-		return len(templates) == n && len(vms) == 0
+	ctx := patient(t)
+	eventually(t, fmt.Sprint(n, " virtual machines"), func() bool {
+		vms, err := l.VMs(ctx)
+		return err == nil && len(vms) == n
 	})
 }
 
@@ -89,11 +74,11 @@ func runClone(t *testing.T, s *harness.Stack, flags ...string) clone {
 func TestTemplate(t *testing.T) {
 	t.Parallel()
 	s := templated(t)
-	awaitTemplates(t, s, 1)
+	must(t, s.AwaitTemplates(patient(t), 1))
 	if first := runClone(t, s, "--memory", "300m"); first.steps != "image files vmm boot program" {
 		t.Errorf("the first start of another size took the steps %s", first.steps)
 	}
-	awaitTemplates(t, s, 2)
+	must(t, s.AwaitTemplates(patient(t), 2))
 	var seen []clone
 	for _, memory := range []string{"256m", "300m"} {
 		before := time.Now().Add(-time.Second)
@@ -120,7 +105,7 @@ func TestTemplate(t *testing.T) {
 func TestTemplateHarmed(t *testing.T) {
 	t.Parallel()
 	s := templated(t)
-	awaitTemplates(t, s, 1)
+	must(t, s.AwaitTemplates(patient(t), 1))
 	_, err := s.OnHost("truncate -s 1048576 '" + s.HostData() + "'/snapshots/*/files/memory-ranges")
 	must(t, err)
 	if c := runClone(t, s); !strings.Contains(c.steps, "boot") {
@@ -129,7 +114,7 @@ func TestTemplateHarmed(t *testing.T) {
 	if log := s.Logs(); !strings.Contains(log, "the template is removed and the guest boots") {
 		t.Error("the control plane does not log that the template was no good")
 	}
-	awaitTemplates(t, s, 1) // it was removed, and is made anew
+	must(t, s.AwaitTemplates(patient(t), 1)) // it was removed, and is made anew
 	if c := runClone(t, s); !strings.Contains(c.steps, "restore") {
 		t.Errorf("the steps are %s", c.steps)
 	}
@@ -149,16 +134,10 @@ func TestTemplateCutShort(t *testing.T) {
 		{"310m", s.KillHost, func() error { return s.StartHost(t.Context()) }},
 	} {
 		runClone(t, s, "--memory", cut.memory)
-		eventually(t, "a machine that becomes a template", func() bool {
-			_, vms := templatesAndVMs(t, s)
-			return len(vms) == 1
-		})
+		awaitVMs(t, s, 1) // which becomes a template
 		must(t, cut.kill())
 		must(t, cut.start())
-		eventually(t, "no such machine", func() bool {
-			_, vms := templatesAndVMs(t, s)
-			return len(vms) == 0
-		})
+		awaitVMs(t, s, 0)
 		if c := runClone(t, s, "--memory", cut.memory); c.random == "" {
 			t.Error("no container")
 		}

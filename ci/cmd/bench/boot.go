@@ -27,7 +27,7 @@ func starts(ctx context.Context, s *harness.Stack) error {
 	cfg.Bin, cfg.Guest = s.Bin(), s.Guest()
 	cfg.CardArgs = append(cfg.CardArgs, "--templates", "1")
 	return withStack(ctx, cfg, func(ctx context.Context, templated *harness.Stack) error {
-		if err := awaitTemplate(ctx, templated); err != nil {
+		if err := templated.AwaitTemplates(ctx, 1); err != nil {
 			return err
 		}
 		return compareStarts(ctx, s, templated)
@@ -63,32 +63,6 @@ func compareStarts(ctx context.Context, s, templated *harness.Stack) error {
 // probeOnce is a container that prints one line.
 func probeOnce(ctx context.Context, s *harness.Stack) *exec.Cmd {
 	return s.Cardctl(ctx, "run", "--rm", "demo/probe", "/probe", "count", "1")
-}
-
-// templatePoll is how often the host is asked whether the template is there.
-const templatePoll = 100 * time.Millisecond
-
-// awaitTemplate waits until the template of the usual size is there, and the
-// machine in which it was made gone.
-func awaitTemplate(ctx context.Context, s *harness.Stack) error {
-	l, err := s.Link()
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for {
-		templates, err := l.Snapshots(ctx)
-		if err != nil {
-			return fmt.Errorf("wait for a template: %w", err)
-		}
-		vms, err := l.VMs(ctx)
-		if err != nil || len(templates) > 0 && len(vms) == 0 {
-			return err
-		}
-		time.Sleep(templatePoll)
-	}
 }
 
 // firstByte runs cmd to its end and returns when its first output byte came.
