@@ -10,6 +10,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/network"
+	"github.com/cardplane/cardplane/cardplane/prune"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -30,21 +31,14 @@ func (n *networks) Prune(ctx context.Context, filter cardplane.PruneFilter) (car
 	if err != nil {
 		return cardplane.Pruned{}, err
 	}
-	var pruned cardplane.Pruned
-	for _, one := range all {
-		if !filter.Until.IsZero() && !one.CreatedAt.Before(filter.Until) {
-			continue
+	list := make([]prune.Object, len(all))
+	for i, one := range all {
+		list[i] = prune.Object{
+			Name: one.Name, CreatedAt: one.CreatedAt,
+			Remove: func() error { return n.Remove(ctx, one.ID) },
 		}
-		err := n.Remove(ctx, one.ID)
-		switch {
-		case apierr.Is(err, "network_in_use"), apierr.Is(err, "network_not_found"):
-			continue
-		case err != nil:
-			return pruned, err
-		}
-		pruned.IDs = append(pruned.IDs, one.Name)
 	}
-	return pruned, nil
+	return prune.Objects(list, filter.Until, "network_in_use")
 }
 
 // tellsNetwork returns what records an event of a network.

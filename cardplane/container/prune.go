@@ -5,7 +5,7 @@ import (
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/logs"
-	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/cardplane/prune"
 )
 
 // Prune implements [cardplane.ContainerService].
@@ -14,25 +14,18 @@ func (s *Service) Prune(ctx context.Context, filter cardplane.PruneFilter) (card
 	if err != nil {
 		return cardplane.Pruned{}, err
 	}
-	var pruned cardplane.Pruned
 	disks := s.diskSizes(ctx)
+	var idle []prune.Object
 	for _, c := range all {
-		idle := c.State == cardplane.Created || c.State.Ended()
-		if !idle || !filter.Until.IsZero() && !c.CreatedAt.Before(filter.Until) {
+		if c.State != cardplane.Created && !c.State.Ended() {
 			continue
 		}
-		size := disks[s.diskID(c.ID)] + s.journalSize(c.ID)
-		err := s.Remove(ctx, c.ID, false, "")
-		switch {
-		case apierr.Is(err, "container_running"), apierr.Is(err, "container_not_found"):
-			continue // somebody was faster
-		case err != nil:
-			return pruned, err
-		}
-		pruned.IDs = append(pruned.IDs, c.ID)
-		pruned.Bytes += size
+		idle = append(idle, prune.Object{
+			Name: c.ID, CreatedAt: c.CreatedAt, Bytes: disks[s.diskID(c.ID)] + s.journalSize(c.ID),
+			Remove: func() error { return s.Remove(ctx, c.ID, false, "") },
+		})
 	}
-	return pruned, nil
+	return prune.Objects(idle, filter.Until, "container_running")
 }
 
 // diskSizes returns what each disk takes on the host, by id. A host that is

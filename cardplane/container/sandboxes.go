@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/prune"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
@@ -270,21 +271,14 @@ func (s *sandboxes) Prune(ctx context.Context, filter cardplane.PruneFilter) (ca
 	if err != nil {
 		return cardplane.Pruned{}, err
 	}
-	var pruned cardplane.Pruned
-	for _, sandbox := range all {
-		if !filter.Until.IsZero() && !sandbox.CreatedAt.Before(filter.Until) {
-			continue
+	list := make([]prune.Object, len(all))
+	for i, one := range all {
+		list[i] = prune.Object{
+			Name: one.Name, CreatedAt: one.CreatedAt,
+			Remove: func() error { return s.Remove(ctx, one.ID, false) },
 		}
-		err := s.Remove(ctx, sandbox.ID, false)
-		switch {
-		case apierr.Is(err, "sandbox_in_use"), apierr.Is(err, "sandbox_not_found"):
-			continue
-		case err != nil:
-			return pruned, err
-		}
-		pruned.IDs = append(pruned.IDs, sandbox.Name)
 	}
-	return pruned, nil
+	return prune.Objects(list, filter.Until, "sandbox_in_use")
 }
 
 // confirmSandbox makes sure that a container's sandbox was not removed before

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/cardplane/cardplane/cardplane"
-	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/cardplane/prune"
 )
 
 // Prune implements cardplane.VolumeService.
@@ -13,21 +13,13 @@ func (v *volumes) Prune(ctx context.Context, filter cardplane.PruneFilter) (card
 	if err != nil {
 		return cardplane.Pruned{}, err
 	}
-	var pruned cardplane.Pruned
 	disks := v.svc.diskSizes(ctx)
-	for _, volume := range all {
-		if !filter.Until.IsZero() && !volume.CreatedAt.Before(filter.Until) {
-			continue
+	list := make([]prune.Object, len(all))
+	for i, one := range all {
+		list[i] = prune.Object{
+			Name: one.Name, CreatedAt: one.CreatedAt, Bytes: disks[v.svc.volumeDisk(one).ID],
+			Remove: func() error { return v.Remove(ctx, one.ID) },
 		}
-		err := v.Remove(ctx, volume.ID)
-		switch {
-		case apierr.Is(err, "volume_in_use"), apierr.Is(err, "volume_not_found"):
-			continue
-		case err != nil:
-			return pruned, err
-		}
-		pruned.IDs = append(pruned.IDs, volume.Name)
-		pruned.Bytes += disks[v.svc.volumeDisk(volume).ID]
 	}
-	return pruned, nil
+	return prune.Objects(list, filter.Until, "volume_in_use")
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cardplane/cardplane/cardplane"
+	"github.com/cardplane/cardplane/cardplane/prune"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
@@ -222,22 +223,14 @@ func (s *Service) Prune(ctx context.Context, filter cardplane.PruneFilter) (card
 	if err != nil {
 		return cardplane.Pruned{}, err
 	}
-	var pruned cardplane.Pruned
-	for _, c := range all {
-		if !filter.Until.IsZero() && !c.CreatedAt.Before(filter.Until) {
-			continue
+	list := make([]prune.Object, len(all))
+	for i, one := range all {
+		list[i] = prune.Object{
+			Name: one.Name, CreatedAt: one.CreatedAt, Bytes: one.SizeBytes,
+			Remove: func() error { return s.Remove(ctx, one.ID) },
 		}
-		err := s.Remove(ctx, c.ID)
-		switch {
-		case apierr.Is(err, string(s.Kind)+"_in_use"), apierr.ClassOf(err) == apierr.NotFound:
-			continue
-		case err != nil:
-			return pruned, err
-		}
-		pruned.IDs = append(pruned.IDs, c.Name)
-		pruned.Bytes += c.SizeBytes
 	}
-	return pruned, nil
+	return prune.Objects(list, filter.Until, string(s.Kind)+"_in_use")
 }
 
 // Remove implements [cardplane.ContentService]. A container that begins to name
