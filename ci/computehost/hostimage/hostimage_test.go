@@ -40,6 +40,7 @@ func TestMissingLibraryStopsTheBuild(t *testing.T) {
 	static := elftest.Build(elftest.File{})
 	found := image.NewFiles()
 	found.Add(busyboxPath, static)
+	found.Add(bashPath, static)
 	found.Add(nftPath, static)
 	found.Add(setprivPath, static)
 	needy := elftest.Build(elftest.File{Interpreter: "/lib64/ld.so", Needed: []string{"libnone.so"}})

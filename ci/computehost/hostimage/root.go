@@ -10,10 +10,11 @@ import (
 	"github.com/cardplane/cardplane/rootfs/kernel"
 )
 
-// packages are the Debian packages of the host's root: busybox, nftables and
-// setpriv, with the libraries that they and cloud-hypervisor need.
+// packages are the Debian packages of the host's root: busybox, nftables,
+// setpriv, and bash, with which tests reach published ports; and the libraries
+// that they and cloud-hypervisor need.
 var packages = []string{
-	"busybox-static", "nftables", "util-linux", "libcap-ng0",
+	"busybox-static", "bash", "nftables", "util-linux", "libcap-ng0",
 	"libnftables1", "libedit2", "libnftnl11", "libmnl0", "libxtables12", "libjansson4", "libgmp10",
 	"libtinfo6", "libbsd0", "libmd0", "libc6", "libgcc-s1",
 }
@@ -21,6 +22,7 @@ var packages = []string{
 // Where programs are in the host.
 const (
 	busyboxPath         = "/bin/busybox"
+	bashPath            = "/bin/bash"
 	nftPath             = "/usr/sbin/nft"
 	setprivPath         = "/usr/bin/setpriv"
 	vmmdPath            = "/usr/bin/vmmd"
@@ -76,7 +78,7 @@ func rootTree(found *image.Files, p programs, late []kernel.Module) (*image.Tree
 	found.Add(cloudHypervisorPath, p.cloudHypervisor)
 	found.Add(vmmdPath, p.vmmd)
 	found.Add(hostctlPath, p.hostctl)
-	for _, name := range []string{busyboxPath, nftPath, setprivPath, vmmdPath, hostctlPath, cloudHypervisorPath} {
+	for _, name := range []string{busyboxPath, bashPath, nftPath, setprivPath, vmmdPath, hostctlPath, cloudHypervisorPath} {
 		if err := addProgram(t, found, name); err != nil {
 			return nil, err
 		}
