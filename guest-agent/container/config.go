@@ -163,16 +163,22 @@ func checkVolumes(volumes []guestapi.Volume) error {
 		return invalid("/volumes", "%d volumes are too many; there may be %d", len(volumes), maxVolumes)
 	}
 	for i, v := range volumes {
-		field := fmt.Sprintf("/volumes/%d", i)
-		if err := checkSerial(field+"/device", v.Device); err != nil {
+		if err := checkVolume(fmt.Sprintf("/volumes/%d", i), v); err != nil {
 			return err
 		}
-		if err := checkPath(field+"/path", v.Path); err != nil {
-			return err
-		}
-		if v.Subpath != "" && !filepath.IsLocal(v.Subpath) {
-			return invalid(field+"/subpath", "%q is not a path within a volume", v.Subpath)
-		}
+	}
+	return nil
+}
+
+func checkVolume(field string, v guestapi.Volume) error {
+	if err := checkSerial(field+"/device", v.Device); err != nil {
+		return err
+	}
+	if err := checkPath(field+"/path", v.Path); err != nil {
+		return err
+	}
+	if v.Subpath != "" && !filepath.IsLocal(v.Subpath) {
+		return invalid(field+"/subpath", "%q is not a path within a volume", v.Subpath)
 	}
 	return nil
 }

@@ -238,6 +238,7 @@ func (r *Roots) mountDisk(ctx context.Context, id, field, target, serial string)
 type growth struct {
 	target string
 	blocks uint64
+	begin  sync.Once
 	work   sync.WaitGroup
 }
 
@@ -253,10 +254,12 @@ func (r *Roots) grow(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, g := range r.growths[id] {
-		g.work.Go(func() {
-			if err := r.system.ResizeExt4(g.target, g.blocks); err != nil {
-				r.log.WithField("container", id).WithError(err).Error("a disk's file system keeps less than its full size")
-			}
+		g.begin.Do(func() {
+			g.work.Go(func() {
+				if err := r.system.ResizeExt4(g.target, g.blocks); err != nil {
+					r.log.WithField("container", id).WithError(err).Error("a disk's file system keeps less than its full size")
+				}
+			})
 		})
 	}
 }

@@ -14,6 +14,15 @@ type System interface {
 	Mount(source, target, fstype string, flags uintptr, data string) error
 	// Unmount is umount2(2). A target that is no mount point is no error.
 	Unmount(target string, flags int) error
+	// Graft mounts the directory source, of a mount in this namespace, on the
+	// directory target, of the mount namespace ns.
+	Graft(ns, source, target *os.File, readOnly bool) error
+	// Prune unmounts what is mounted at points, paths without symbolic links below
+	// root, in the mount namespace ns: the last one first, and up to the first
+	// that is in use, which is EBUSY.
+	Prune(ns, root *os.File, points []string) error
+	// Unused fails with EBUSY while a block device is mounted in any namespace.
+	Unused(node string) error
 	// ResizeExt4 grows the mounted ext4 file system at path to blocks, of its
 	// own block size, while it is in use.
 	ResizeExt4(path string, blocks uint64) error
