@@ -56,6 +56,28 @@ type VolumeMount struct {
 	Subpath string `json:",omitempty"`
 }
 
+// MountService changes the volumes of a container, also while it runs.
+//
+// What a call has begun is done, or taken back, although the call was cancelled, the
+// control plane ends, or the compute host is away, which is host_unavailable. A
+// container that ends meanwhile has it at its next start.
+type MountService interface {
+	// AttachVolume mounts a volume that exists in the container. After another
+	// error than host_unavailable nothing has changed. Errors: volume_not_found,
+	// volume_in_use, invalid_volume_path (also where the container has a volume),
+	// invalid_volume_subpath, too_many_volumes, container_changing, sandbox_full,
+	// and those of the host and the guest.
+	AttachVolume(ctx context.Context, ref string, m VolumeMount) (Container, error)
+
+	// DetachVolume unmounts a volume, which is given by name or id, from wherever
+	// the container has it, and frees it for others unless another container of
+	// the same machine uses it. Errors: volume_not_found, volume_not_attached;
+	// volume_busy while a program uses it, and nothing has changed;
+	// volume_not_released where the guest keeps its disk, so that it is free at the
+	// machine's end; container_changing.
+	DetachVolume(ctx context.Context, ref, volume string) (Container, error)
+}
+
 // VolumeFilter selects volumes in List. All of its parts must match.
 type VolumeFilter struct {
 	// Labels and Names are as in ContainerFilter.

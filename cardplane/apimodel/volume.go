@@ -39,6 +39,16 @@ func VolumePruneFromAPI(r cardapi.VolumePrune) cardplane.PruneFilter {
 	return cardplane.PruneFilter{Labels: value(r.Labels), Until: value(r.Until)}
 }
 
+// MountOptionsToAPI returns the API's form of a mount but for its volume.
+func MountOptionsToAPI(m cardplane.VolumeMount) cardapi.MountOptions {
+	return cardapi.MountOptions{Path: m.Path, Subpath: optional(m.Subpath), ReadOnly: optional(m.ReadOnly)}
+}
+
+// MountFromAPI returns the domain's form of a mount of a volume.
+func MountFromAPI(volume string, m cardapi.MountOptions) cardplane.VolumeMount {
+	return cardplane.VolumeMount{Volume: volume, Path: m.Path, Subpath: value(m.Subpath), ReadOnly: value(m.ReadOnly)}
+}
+
 func mountsToAPI(mounts []cardplane.VolumeMount) *[]cardapi.VolumeMount {
 	if len(mounts) == 0 {
 		return nil

@@ -21,7 +21,7 @@ func (a *App) volumeCommand() *cobra.Command {
 		Example: "  cardctl volume create data",
 	}
 	cmd.AddCommand(a.volumeCreateCommand(), a.volumeCloneCommand(), a.volumeListCommand(), a.volumeInspectCommand(),
-		a.volumeResizeCommand(), a.volumeExportCommand(), a.volumeImportCommand(), a.volumeRemoveCommand(), a.volumePruneCommand())
+		a.volumeResizeCommand(), a.volumeAttachCommand(), a.volumeDetachCommand(), a.volumeExportCommand(), a.volumeImportCommand(), a.volumeRemoveCommand(), a.volumePruneCommand())
 	return cmd
 }
 

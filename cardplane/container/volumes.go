@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"slices"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
@@ -75,9 +74,8 @@ func (s *Service) volumeDevice(v cardplane.Volume, writable bool) sandbox.Volume
 // volumeUser returns the name of a container that names the volume, or "".
 func (s *Service) volumeUser(name string) string {
 	for _, e := range s.all() {
-		c := e.snapshot()
-		if slices.ContainsFunc(c.Spec.Volumes, func(m cardplane.VolumeMount) bool { return m.Volume == name }) {
-			return c.Name
+		if rec := e.record(); namesVolume(rec, name) {
+			return rec.Container.Name
 		}
 	}
 	return ""
@@ -93,17 +91,26 @@ func checkVolumes(spec cardplane.ContainerSpec) error {
 		if err := volume.CheckName(field+"/volume", m.Volume); err != nil {
 			return err
 		}
-		switch {
-		case !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path || m.Path == "/":
-			return invalid(field+"/path", "invalid_volume_path", "a volume cannot be mounted at %q; give an absolute path below / without '..', such as /data", m.Path)
-		case taken[m.Path]:
+		if err := checkMount(field, m); err != nil {
+			return err
+		}
+		if taken[m.Path] {
 			return invalid(field+"/path", "invalid_volume_path", "two volumes are to be mounted at %q; choose another path for one", m.Path)
-		case m.Subpath != "" && !filepath.IsLocal(m.Subpath):
-			return invalid(field+"/subpath", "invalid_volume_subpath", "the subpath %q leads out of the volume; give a relative path without '..'", m.Subpath)
 		}
 		taken[m.Path] = true
 	}
 	return nil
+}
+
+// checkMount refuses a mount that no container can have.
+func checkMount(field string, m cardplane.VolumeMount) error {
+	switch {
+	case !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path || m.Path == "/":
+		return invalid(field+"/path", "invalid_volume_path", "a volume cannot be mounted at %q; give an absolute path below / without '..', such as /data", m.Path)
+	case m.Subpath != "" && !filepath.IsLocal(m.Subpath):
+		return invalid(field+"/subpath", "invalid_volume_subpath", "the subpath %q leads out of the volume; give a relative path without '..'", m.Subpath)
+	}
+	return checkStrings(field+"/path", []string{m.Path, m.Subpath})
 }
 
 // makeVolumes makes those that the spec names and that do not exist. undo
@@ -161,6 +168,10 @@ func (s *Service) claimVolumes(c cardplane.Container) ([]store.Change, error) {
 // leaseVolumes makes the container's machine a user of its volumes, as which it
 // is known until it is gone. It returns which of them the machine may write to.
 func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
+	if r.seat != nil { // not while another container frees one of them
+		r.seat.plugging.Lock()
+		defer r.seat.plugging.Unlock()
+	}
 	var leases []store.Change
 	owner := r.svc.machineOwner(c)
 	for name, write := range volumeUses(c.Spec) {
@@ -174,9 +185,11 @@ func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
 
 // volumeUses returns the names of the volumes, each with whether it is to be
 // written to.
-func volumeUses(spec cardplane.ContainerSpec) map[string]bool {
+func volumeUses(spec cardplane.ContainerSpec) map[string]bool { return usesOf(spec.Volumes) }
+
+func usesOf(mounts []cardplane.VolumeMount) map[string]bool {
 	uses := make(map[string]bool)
-	for _, m := range spec.Volumes {
+	for _, m := range mounts {
 		uses[m.Volume] = uses[m.Volume] || !m.ReadOnly
 	}
 	return uses
@@ -201,10 +214,12 @@ func (r *run) planVolumes(c cardplane.Container, p *plan) error {
 			p.sandbox.Volumes = append(p.sandbox.Volumes, device)
 			p.devices = append(p.devices, device.Device())
 		}
-		p.config.Volumes = append(p.config.Volumes, guestapi.Volume{
-			Device: serials[v.Name], Path: m.Path, Subpath: m.Subpath,
-			ReadOnly: m.ReadOnly, ReadOnlyDevice: !writable[v.Name],
-		})
+		p.config.Volumes = append(p.config.Volumes, guestVolume(m, serials[v.Name], writable[v.Name]))
 	}
 	return nil
+}
+
+// guestVolume is a mount as the guest is told of it.
+func guestVolume(m cardplane.VolumeMount, serial string, writable bool) guestapi.Volume {
+	return guestapi.Volume{Device: serial, Path: m.Path, Subpath: m.Subpath, ReadOnly: m.ReadOnly, ReadOnlyDevice: !writable}
 }

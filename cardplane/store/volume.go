@@ -250,6 +250,22 @@ func EndLeases(owner string, unmounted bool) Change {
 	}
 }
 
+// EndLease ends the owner's use of one volume, likewise.
+func EndLease(owner, volume string, unmounted bool) Change {
+	return func(tx *bbolt.Tx) error {
+		all, err := leases(tx, owner)
+		if err != nil {
+			return err
+		}
+		for _, l := range all {
+			if l.volume == volume {
+				return endLease(tx, l, unmounted)
+			}
+		}
+		return nil
+	}
+}
+
 func endLease(tx *bbolt.Tx, l lease, unmounted bool) error {
 	if err := tx.Bucket(bucketLeases).Delete(l.key()); err != nil || !l.write || !unmounted {
 		return err

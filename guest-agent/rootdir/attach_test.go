@@ -74,7 +74,7 @@ func TestAttach(t *testing.T) {
 	if err := f.Detach(t.Context(), "c1", p, "vol", []guestapi.Volume{first}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"graft . on /inside/srv rw", "graft www on /inside/etc/sub ro", "prune /data /my data", "unused vdd"}
+	want := []string{"graft  on /inside/srv rw", "graft www on /inside/etc/sub ro", "prune /data /my data", "unused vdd"}
 	if got := f.system.grafts; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
