@@ -61,6 +61,7 @@ func TestCompletion(t *testing.T) {
 		{"volume resize data |", ":4"},
 		{"volume attach |", "data :4"},
 		{"volume attach data |", "new: old: :6"},
+		{"volume create --format |", "ext4 raw :4"},
 		{"volume detach data |", "new old :4"},
 		{"volume detach data old |", ":4"},
 		{"wait --condition |", "not-running next-exit removed healthy :4"},

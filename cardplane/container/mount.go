@@ -17,7 +17,7 @@ func (s *Service) AttachVolume(ctx context.Context, ref string, m cardplane.Volu
 		return cardplane.Container{}, err
 	}
 	m.Volume = v.Name
-	if err := checkMount("", m); err != nil {
+	if err := errors.Join(checkMount("", m), checkRaw("", m, v)); err != nil {
 		return cardplane.Container{}, err
 	}
 	return s.changeMounts(ctx, e, v, store.Mounting{Mount: m})
@@ -56,6 +56,9 @@ func (s *Service) changeMounts(ctx context.Context, e *entry, v cardplane.Volume
 	if r == nil {
 		err = s.remount(ctx, e, change)
 		return e.snapshot().WithRevision(), err
+	}
+	if v.Format == cardplane.FormatRaw {
+		return e.snapshot(), isRaw(v, "the device rules of a container that runs cannot be told of; stop the container first, and start it again")
 	}
 	if err := s.whileReached(ctx, r.lastMounting().done); err != nil {
 		return e.snapshot(), err // an earlier change waits for the host

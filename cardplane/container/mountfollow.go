@@ -158,7 +158,7 @@ func (r *run) mount(m cardplane.VolumeMount) error {
 	if err := r.plug(device.Device()); err != nil {
 		return err
 	}
-	return r.sb.Guest().AttachVolume(r.ctx, r.e.id, guestVolume(m, device.Serial, leases[v.Name]))
+	return r.sb.Guest().AttachVolume(r.ctx, r.e.id, guestVolume(m, v, leases[v.Name]))
 }
 
 // plug gives the run's machine a device.

@@ -57,7 +57,7 @@ func (s *Service) volumeDisk(v cardplane.Volume) store.Resource {
 
 // volumeContent is the volume's disk as the host is to make it.
 func (s *Service) volumeContent(v cardplane.Volume) sandbox.Disk {
-	d := sandbox.Disk{ID: s.volumeDisk(v).ID, SizeBytes: v.SizeBytes}
+	d := sandbox.Disk{ID: s.volumeDisk(v).ID, SizeBytes: v.SizeBytes, Raw: v.Format == cardplane.FormatRaw}
 	if v.SourceID != "" {
 		d.CopyOf = s.volumeDisk(cardplane.Volume{ID: v.SourceID}).ID
 	}
@@ -125,8 +125,11 @@ func (s *Service) makeVolumes(ctx context.Context, spec cardplane.ContainerSpec)
 		}
 		return failed
 	}
-	for _, m := range spec.Volumes {
-		_, err := service.Get(ctx, m.Volume)
+	for i, m := range spec.Volumes {
+		v, err := service.Get(ctx, m.Volume)
+		if err == nil {
+			err = checkRaw(fmt.Sprintf("/volumes/%d", i), m, v)
+		}
 		if apierr.ClassOf(err) == apierr.NotFound {
 			_, err = service.Create(ctx, cardplane.VolumeSpec{Name: m.Volume}, "")
 			if err == nil {
@@ -202,24 +205,43 @@ func (r *run) planVolumes(c cardplane.Container, p *plan) error {
 	if err != nil {
 		return err
 	}
-	serials := make(map[string]string)
-	for _, m := range c.Spec.Volumes {
+	planned := make(map[string]bool)
+	for i, m := range c.Spec.Volumes {
 		v, err := r.svc.volumes.Get(r.ctx, m.Volume)
+		if err == nil {
+			err = checkRaw(fmt.Sprintf("/volumes/%d", i), m, v)
+		}
 		if err != nil {
 			return err
 		}
-		if serials[v.Name] == "" {
+		if !planned[v.Name] {
+			planned[v.Name] = true
 			device := r.svc.volumeDevice(v, writable[v.Name])
-			serials[v.Name] = device.Serial
 			p.sandbox.Volumes = append(p.sandbox.Volumes, device)
 			p.devices = append(p.devices, device.Device())
 		}
-		p.config.Volumes = append(p.config.Volumes, guestVolume(m, serials[v.Name], writable[v.Name]))
+		p.config.Volumes = append(p.config.Volumes, guestVolume(m, v, writable[v.Name]))
 	}
 	return nil
 }
 
-// guestVolume is a mount as the guest is told of it.
-func guestVolume(m cardplane.VolumeMount, serial string, writable bool) guestapi.Volume {
-	return guestapi.Volume{Device: serial, Path: m.Path, Subpath: m.Subpath, ReadOnly: m.ReadOnly, ReadOnlyDevice: !writable}
+// guestVolume is a mount of v as the guest is told of it.
+func guestVolume(m cardplane.VolumeMount, v cardplane.Volume, writable bool) guestapi.Volume {
+	return guestapi.Volume{
+		Device: sandbox.VolumeSerial(v.ID), Raw: v.Format == cardplane.FormatRaw,
+		Path: m.Path, Subpath: m.Subpath, ReadOnly: m.ReadOnly, ReadOnlyDevice: !writable,
+	}
+}
+
+// checkRaw refuses a mount of a directory of v where it has none.
+func checkRaw(field string, m cardplane.VolumeMount, v cardplane.Volume) error {
+	if m.Subpath == "" || v.Format != cardplane.FormatRaw {
+		return nil
+	}
+	return isRaw(v, "has no directories, so that none can be mounted; leave the subpath out").At(field + "/subpath")
+}
+
+// isRaw is the error about what cannot be done with v because it is raw.
+func isRaw(v cardplane.Volume, why string) *apierr.Error {
+	return apierr.New(apierr.FailedPrecondition, "volume_is_raw", "the volume %q is a raw block device, which %s", v.Name, why)
 }

@@ -14,6 +14,9 @@ func (m *Manager) AttachVolume(ctx context.Context, id string, v guestapi.Volume
 	if err := checkVolume("", v); err != nil {
 		return err
 	}
+	if v.Raw {
+		return invalid("/raw", "a raw volume is there from a container's start; the device rules of one that runs are fixed")
+	}
 	return m.changeVolumes(ctx, id, func(ctx context.Context, c *container, p Process) error {
 		switch at := slices.IndexFunc(c.volumes, func(other guestapi.Volume) bool { return other.Path == v.Path }); {
 		case at >= 0 && c.volumes[at] == v:

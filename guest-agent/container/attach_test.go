@@ -32,6 +32,9 @@ func TestAttachVolume(t *testing.T) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
+	if err := m.AttachVolume(t.Context(), "c1", guestapi.Volume{Device: "raw", Path: "/dev/data", Raw: true}); !apierr.Is(err, "invalid_config") {
+		t.Errorf("a raw volume: %v", err)
+	}
 	if err := m.AttachVolume(t.Context(), "none", v); !apierr.Is(err, "container_not_found") {
 		t.Error(err)
 	}

@@ -148,6 +148,8 @@ type Root struct {
 	Path string
 	// Mounts are to be added to the container's mounts, after its own.
 	Mounts []specs.Mount
+	// Devices are further rules for the devices that the container may use.
+	Devices []specs.LinuxDeviceCgroup
 	// Started, unless nil, is called once the program runs, and sets going
 	// what was put off until then. It returns at once.
 	Started func()

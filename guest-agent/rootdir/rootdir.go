@@ -93,6 +93,10 @@ func (r *Roots) Prepare(ctx context.Context, id string, config *guestapi.Contain
 	if err != nil {
 		return container.Root{}, err
 	}
+	raw, rules, err := r.bindRaw(ctx, config.Volumes)
+	if err != nil {
+		return container.Root{}, err
+	}
 	files, err := writeFiles(filepath.Join(r.containerDir(id), "files"), config.Files)
 	if err != nil {
 		return container.Root{}, err
@@ -101,7 +105,7 @@ func (r *Roots) Prepare(ctx context.Context, id string, config *guestapi.Contain
 	if err != nil {
 		return container.Root{}, err
 	}
-	return container.Root{Path: root, Mounts: slices.Concat(mounts, files, live), Started: func() { r.grow(id) }}, nil
+	return container.Root{Path: root, Mounts: slices.Concat(mounts, raw, files, live), Devices: rules, Started: func() { r.grow(id) }}, nil
 }
 
 // Release implements container.Roots.

@@ -92,6 +92,13 @@ func (f *fakeSystem) Prune(_, _ *os.File, points []string) error {
 	return f.fail["prune"]
 }
 
+func (f *fakeSystem) Share(node string) (uint64, error) {
+	if err := f.fail["share"]; err != nil {
+		return 0, err
+	}
+	return unix.Mkdev(254, uint32(filepath.Base(node)[2]-'a')), nil
+}
+
 func (f *fakeSystem) Unused(node string) error {
 	f.grafts = append(f.grafts, "unused "+filepath.Base(node))
 	return f.fail["unused"]

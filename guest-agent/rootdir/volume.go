@@ -46,6 +46,9 @@ type mounted struct {
 func (r *Roots) bindVolumes(ctx context.Context, id, image string, list []guestapi.Volume) ([]specs.Mount, error) {
 	var mounts []specs.Mount
 	for i, v := range list {
+		if v.Raw {
+			continue
+		}
 		field := fmt.Sprintf("/volumes/%d", i)
 		m, err := r.acquireVolume(ctx, id, field, v, func(m *mounted) error { return m.fill(image, v.Path) })
 		if err != nil {

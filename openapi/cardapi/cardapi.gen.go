@@ -640,6 +640,24 @@ func (e UlimitName) Valid() bool {
 	}
 }
 
+// Defines values for VolumeFormat.
+const (
+	FormatExt4 VolumeFormat = "ext4"
+	FormatRaw  VolumeFormat = "raw"
+)
+
+// Valid indicates whether the value is a known member of the VolumeFormat enum.
+func (e VolumeFormat) Valid() bool {
+	switch e {
+	case FormatExt4:
+		return true
+	case FormatRaw:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WaitCondition.
 const (
 	WaitHealthy    WaitCondition = "healthy"
@@ -2070,9 +2088,12 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// Volume Example: {"createdAt":"2026-01-02T15:04:05Z","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}
+// Volume Example: {"createdAt":"2026-01-02T15:04:05Z","format":"ext4","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}
 type Volume struct {
 	CreatedAt time.Time `json:"createdAt"`
+
+	// Format ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
+	Format VolumeFormat `json:"format"`
 
 	// Id Another for every volume that is made under a name.
 	Id     string             `json:"id"`
@@ -2085,6 +2106,9 @@ type Volume struct {
 	// SourceId Id of the volume that it was made as a copy of.
 	SourceId *string `json:"sourceId,omitempty"`
 }
+
+// VolumeFormat ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
+type VolumeFormat string
 
 // VolumeList Example: {"items":[{"createdAt":"2026-01-02T15:04:05Z","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}]}
 type VolumeList struct {
@@ -2133,6 +2157,8 @@ type VolumeSource struct {
 
 // VolumeSpec defines model for VolumeSpec.
 type VolumeSpec struct {
+	// Format ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
+	Format *VolumeFormat      `json:"format,omitempty"`
 	Labels *map[string]string `json:"labels,omitempty"`
 
 	// Name Made up when it is left out.
@@ -3494,6 +3520,12 @@ type ClientInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -3503,7 +3535,7 @@ type ClientInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type.
@@ -3517,6 +3549,12 @@ type ClientInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -3526,7 +3564,7 @@ type ClientInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3594,7 +3632,8 @@ type ClientInterface interface {
 	// tar is as that of `copyFromContainer`. No container need run: a virtual
 	// machine of its own reads the volume, which nobody writes to meanwhile.
 	// While a container may write to it the answer is `volume_in_use`; its
-	// files can be copied through that container.
+	// files can be copied through that container. A raw volume has no files
+	// (`volume_is_raw`).
 	//
 	// Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
 	ExportVolume(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3603,7 +3642,7 @@ type ClientInterface interface {
 	//
 	// As `copyToContainer` to the root of the volume, which no container uses
 	// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-	// its own writes. What is there stays, but for files that the tar has as
+	// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 	// well. After an error what was written before stays.
 	//
 	// Takes any type of body and a specified content type.
@@ -3619,7 +3658,7 @@ type ClientInterface interface {
 	// it. While a program has a file of it open, or works in it, that fails with
 	// `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
 	// `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
-	// at the machine's end), `container_changing`.
+	// at the machine's end), `volume_is_raw`, `container_changing`.
 	//
 	// Corresponds with DELETE /v1/volumes/{volume}/containers/{container} (the `DetachVolume` operationId).
 	DetachVolume(ctx context.Context, volume VolumeRef, container ContainerRef, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3635,7 +3674,7 @@ type ClientInterface interface {
 	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 	// `path_conflict` (what is at the path is no directory), `container_changing`,
-	// `sandbox_full`, `disk_full`.
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3653,7 +3692,7 @@ type ClientInterface interface {
 	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 	// `path_conflict` (what is at the path is no directory), `container_changing`,
-	// `sandbox_full`, `disk_full`.
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5319,6 +5358,12 @@ func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, req
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -5328,7 +5373,7 @@ func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, req
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type.
@@ -5352,6 +5397,12 @@ func (c *Client) CreateVolumeWithBody(ctx context.Context, params *CreateVolumeP
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -5361,7 +5412,7 @@ func (c *Client) CreateVolumeWithBody(ctx context.Context, params *CreateVolumeP
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type.
@@ -5499,7 +5550,8 @@ func (c *Client) UpdateVolume(ctx context.Context, volume VolumeRef, body Update
 // tar is as that of `copyFromContainer`. No container need run: a virtual
 // machine of its own reads the volume, which nobody writes to meanwhile.
 // While a container may write to it the answer is `volume_in_use`; its
-// files can be copied through that container.
+// files can be copied through that container. A raw volume has no files
+// (`volume_is_raw`).
 //
 // Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
 func (c *Client) ExportVolume(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5518,7 +5570,7 @@ func (c *Client) ExportVolume(ctx context.Context, volume VolumeRef, reqEditors 
 //
 // As `copyToContainer` to the root of the volume, which no container uses
 // meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-// its own writes. What is there stays, but for files that the tar has as
+// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 // well. After an error what was written before stays.
 //
 // Takes any type of body and a specified content type.
@@ -5544,7 +5596,7 @@ func (c *Client) ImportVolumeWithBody(ctx context.Context, volume VolumeRef, con
 // it. While a program has a file of it open, or works in it, that fails with
 // `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
 // `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
-// at the machine's end), `container_changing`.
+// at the machine's end), `volume_is_raw`, `container_changing`.
 //
 // Corresponds with DELETE /v1/volumes/{volume}/containers/{container} (the `DetachVolume` operationId).
 func (c *Client) DetachVolume(ctx context.Context, volume VolumeRef, container ContainerRef, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5570,7 +5622,7 @@ func (c *Client) DetachVolume(ctx context.Context, volume VolumeRef, container C
 // back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 // the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 // `path_conflict` (what is at the path is no directory), `container_changing`,
-// `sandbox_full`, `disk_full`.
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5598,7 +5650,7 @@ func (c *Client) AttachVolumeWithBody(ctx context.Context, volume VolumeRef, con
 // back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 // the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 // `path_conflict` (what is at the path is no directory), `container_changing`,
-// `sandbox_full`, `disk_full`.
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10463,6 +10515,12 @@ type ClientWithResponsesInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -10472,7 +10530,7 @@ type ClientWithResponsesInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -10486,6 +10544,12 @@ type ClientWithResponsesInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -10495,7 +10559,7 @@ type ClientWithResponsesInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -10567,7 +10631,8 @@ type ClientWithResponsesInterface interface {
 	// tar is as that of `copyFromContainer`. No container need run: a virtual
 	// machine of its own reads the volume, which nobody writes to meanwhile.
 	// While a container may write to it the answer is `volume_in_use`; its
-	// files can be copied through that container.
+	// files can be copied through that container. A raw volume has no files
+	// (`volume_is_raw`).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10578,7 +10643,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// As `copyToContainer` to the root of the volume, which no container uses
 	// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-	// its own writes. What is there stays, but for files that the tar has as
+	// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 	// well. After an error what was written before stays.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -10594,7 +10659,7 @@ type ClientWithResponsesInterface interface {
 	// it. While a program has a file of it open, or works in it, that fails with
 	// `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
 	// `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
-	// at the machine's end), `container_changing`.
+	// at the machine's end), `volume_is_raw`, `container_changing`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10612,7 +10677,7 @@ type ClientWithResponsesInterface interface {
 	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 	// `path_conflict` (what is at the path is no directory), `container_changing`,
-	// `sandbox_full`, `disk_full`.
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10630,7 +10695,7 @@ type ClientWithResponsesInterface interface {
 	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 	// `path_conflict` (what is at the path is no directory), `container_changing`,
-	// `sandbox_full`, `disk_full`.
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19007,6 +19072,12 @@ func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, param
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -19016,7 +19087,7 @@ func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, param
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19036,6 +19107,12 @@ func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Conte
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -19045,7 +19122,7 @@ func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Conte
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -19159,7 +19236,8 @@ func (c *ClientWithResponses) UpdateVolumeWithResponse(ctx context.Context, volu
 // tar is as that of `copyFromContainer`. No container need run: a virtual
 // machine of its own reads the volume, which nobody writes to meanwhile.
 // While a container may write to it the answer is `volume_in_use`; its
-// files can be copied through that container.
+// files can be copied through that container. A raw volume has no files
+// (`volume_is_raw`).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -19176,7 +19254,7 @@ func (c *ClientWithResponses) ExportVolumeWithResponse(ctx context.Context, volu
 //
 // As `copyToContainer` to the root of the volume, which no container uses
 // meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-// its own writes. What is there stays, but for files that the tar has as
+// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 // well. After an error what was written before stays.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19198,7 +19276,7 @@ func (c *ClientWithResponses) ImportVolumeWithBodyWithResponse(ctx context.Conte
 // it. While a program has a file of it open, or works in it, that fails with
 // `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
 // `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
-// at the machine's end), `container_changing`.
+// at the machine's end), `volume_is_raw`, `container_changing`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -19222,7 +19300,7 @@ func (c *ClientWithResponses) DetachVolumeWithResponse(ctx context.Context, volu
 // back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 // the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 // `path_conflict` (what is at the path is no directory), `container_changing`,
-// `sandbox_full`, `disk_full`.
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19246,7 +19324,7 @@ func (c *ClientWithResponses) AttachVolumeWithBodyWithResponse(ctx context.Conte
 // back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
 // the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
 // `path_conflict` (what is at the path is no directory), `container_changing`,
-// `sandbox_full`, `disk_full`.
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

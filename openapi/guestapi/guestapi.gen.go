@@ -744,6 +744,12 @@ type Volume struct {
 	// Example: /var/lib/postgresql
 	Path string `json:"path"`
 
+	// Raw The device itself: `path` is a block device, with mode 0660 and of the group
+	// disk (6), that the container may read, and unless `readOnly`, write. There
+	// is no file system, and so no `subpath`. It is there from the container's
+	// start.
+	Raw bool `json:"raw,omitempty,omitzero"`
+
 	// ReadOnly The container cannot write to it.
 	ReadOnly bool `json:"readOnly,omitempty,omitzero"`
 
