@@ -197,18 +197,33 @@ func (p *plane) stepAttach(c cardplane.Container) error {
 	if c.State != cardplane.Running || p.told(c.ID, cardplane.VolumeAttached) {
 		return nil
 	}
-	_, err := p.AttachVolume(p.w.ctx, c.ID, at("/data"))
+	err := again(func() error {
+		_, err := p.AttachVolume(p.w.ctx, c.ID, at("/data"))
+		return err
+	})
 	if apierr.Is(err, "invalid_volume_path") { // the control plane has finished it
 		return nil
 	}
 	return err
 }
 
+// again repeats what a host that is not reached yet leaves undone.
+func again(do func() error) error {
+	for {
+		if err := do(); !apierr.Is(err, "host_unavailable") {
+			return err
+		}
+	}
+}
+
 func (p *plane) stepDetach(c cardplane.Container) error {
 	if c.State != cardplane.Running || p.told(c.ID, cardplane.VolumeDetached) {
 		return nil
 	}
-	_, err := p.DetachVolume(p.w.ctx, c.ID, "data")
+	err := again(func() error {
+		_, err := p.DetachVolume(p.w.ctx, c.ID, "data")
+		return err
+	})
 	if apierr.Is(err, "volume_not_attached") {
 		return nil
 	}
