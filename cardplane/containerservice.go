@@ -16,6 +16,7 @@ type ContainerService interface {
 	StatsService
 	PortService
 	NICService
+	MountService
 
 	// Create records a container in state Created. Nothing is made on the
 	// compute host.

@@ -30,6 +30,9 @@ const (
 	SecretRemoved  EventType = "secret.remove"
 	SandboxCreated EventType = "sandbox.create"
 	SandboxRemoved EventType = "sandbox.remove"
+	// VolumeAttached and VolumeDetached are of containers: volume.
+	VolumeAttached EventType = "volume.attach"
+	VolumeDetached EventType = "volume.detach"
 	// NetworkConnected and NetworkDisconnected are of containers: network.
 	NetworkConnected    EventType = "network.connect"
 	NetworkDisconnected EventType = "network.disconnect"

@@ -1,12 +1,28 @@
 package cardplane
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
 )
 
-// Volume is a file system that outlives the containers that use it.
+// VolumeFormat is what a volume holds.
+type VolumeFormat string
+
+// The formats of volumes.
+const (
+	// FormatExt4: a file system, of which containers see a directory.
+	FormatExt4 VolumeFormat = "ext4"
+	// FormatRaw: nothing that Cardplane knows of. Containers see a block device.
+	FormatRaw VolumeFormat = "raw"
+)
+
+// Or is f, or FormatExt4 where nothing is recorded.
+func (f VolumeFormat) Or() VolumeFormat { return cmp.Or(f, FormatExt4) }
+
+// Volume is a file system, or a block device, that outlives the containers that use
+// it.
 type Volume struct {
 	// ID is 32 hexadecimal digits. A volume that is made anew under an old name
 	// has another.
@@ -14,6 +30,7 @@ type Volume struct {
 	// Name is unique among volumes.
 	Name      string
 	SizeBytes int64
+	Format    VolumeFormat `json:",omitempty"`
 	Labels    map[string]string
 	// SourceID is the id of the volume that it was made as a copy of, or empty.
 	SourceID  string `json:",omitempty"`
@@ -37,7 +54,9 @@ type VolumeSpec struct {
 	// SizeBytes is MinVolumeBytes to MaxVolumeBytes; 0 means DefaultVolumeBytes,
 	// or the size of the source.
 	SizeBytes int64
-	Labels    map[string]string
+	// Format is FormatExt4, or the source's, when it is empty.
+	Format VolumeFormat `json:",omitempty"`
+	Labels map[string]string
 	// Source is the name or id of a volume to copy; empty for none.
 	Source string `json:",omitempty"`
 }
@@ -47,13 +66,38 @@ type VolumeMount struct {
 	// Volume is the volume's name. Create makes one that does not exist, with
 	// the defaults.
 	Volume string
-	// Path is where it is mounted: absolute, clean and not "/".
+	// Path is where it is mounted: absolute, clean and not "/". A volume that is
+	// raw is a block device of this name.
 	Path string
 	// ReadOnly keeps the container from writing.
 	ReadOnly bool `json:",omitempty"`
 	// Subpath is a directory of the volume to mount in place of all of it. It
-	// must exist when the container starts.
+	// must exist when the container starts. One that is raw has none.
 	Subpath string `json:",omitempty"`
+}
+
+// MountService changes the volumes of a container, also while it runs.
+//
+// What a call has begun is done, or taken back, although the call was cancelled, the
+// control plane ends, or the compute host is away, which is host_unavailable. A
+// container that ends meanwhile has it at its next start.
+type MountService interface {
+	// AttachVolume mounts a volume that exists in the container. After another
+	// error than host_unavailable nothing has changed. Errors: volume_not_found,
+	// volume_in_use, invalid_volume_path (also where the container has a volume),
+	// invalid_volume_subpath, volume_is_raw while the container runs,
+	// too_many_volumes, container_changing, sandbox_full,
+	// and those of the host and the guest.
+	AttachVolume(ctx context.Context, ref string, m VolumeMount) (Container, error)
+
+	// DetachVolume unmounts a volume, which is given by name or id, from wherever
+	// the container has it, and frees it for others unless another container of
+	// the same machine uses it. Errors: volume_not_found, volume_not_attached;
+	// volume_busy while a program uses it, and nothing has changed; volume_is_raw
+	// while the container runs;
+	// volume_not_released where the guest keeps its disk, so that it is free at the
+	// machine's end; container_changing.
+	DetachVolume(ctx context.Context, ref, volume string) (Container, error)
 }
 
 // VolumeFilter selects volumes in List. All of its parts must match.
@@ -80,7 +124,10 @@ func (f VolumeFilter) Match(v Volume) bool {
 // its last writer was cut off; to put it in order is to write.
 //
 // At its first use a volume becomes a copy of what the image has at the mount's
-// path, with owner and mode, as Docker does it.
+// path, with owner and mode, as Docker does it. One that is raw begins with zeros,
+// and containers are given the device itself: of a raw volume there are no files to
+// export, import or mount a part of, and the device rules of a container that runs
+// are fixed, so that none can come or go. All that fails with volume_is_raw.
 //
 // Errors common to all methods: volume_not_found.
 //
@@ -91,7 +138,7 @@ type VolumeService interface {
 	// alone, and without anybody writing to the source meanwhile. A copy that
 	// fails leaves nothing. key makes it idempotent, as in ContainerService.
 	// Errors: volume_exists, invalid_name, invalid_volume_size,
-	// idempotency_key_reused; for copies volume_in_use, volume_cannot_shrink,
+	// invalid_volume_format, idempotency_key_reused; for copies volume_in_use, volume_cannot_shrink,
 	// host_unavailable and those of the host.
 	Create(ctx context.Context, spec VolumeSpec, key string) (Volume, error)
 
@@ -112,7 +159,7 @@ type VolumeService interface {
 	// Export returns all that is on a volume as a tar, whose names are relative
 	// to the volume's root. Only a tar that is read to io.EOF is whole. ctx is
 	// for the call; Close ends the export, until when nobody writes to the
-	// volume. No container need run. Errors: volume_in_use while one may write
+	// volume. No container need run. Errors: volume_is_raw, volume_in_use while one may write
 	// to it, host_unavailable and those of the host and the guest.
 	Export(ctx context.Context, ref string) (io.ReadCloser, error)
 

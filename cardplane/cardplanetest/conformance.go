@@ -98,6 +98,8 @@ func Conform(t *testing.T, start func(t *testing.T) Harness) {
 		"volumes":          (*suite).volumes,
 		"volume by name":   (*suite).volumeByName,
 		"volume copies":    (*suite).volumeCopies,
+		"volume mounts":    (*suite).volumeMounts,
+		"volume raw":       (*suite).volumeRaw,
 		"volume archives":  (*suite).volumeArchives,
 		"networks":         (*suite).networks,
 		"network of a run": (*suite).networkOfRun,

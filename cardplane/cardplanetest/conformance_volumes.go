@@ -98,6 +98,98 @@ func (s *suite) volumeCopies() {
 	}
 }
 
+// A volume comes to a container and leaves it, whether it runs or not, and is free
+// for others in between.
+func (s *suite) volumeMounts() {
+	name := "volume-" + newID(4)
+	data := cardplane.VolumeMount{Volume: name, Path: "/data"}
+	c := s.running(nil, "sleep", "1000")
+	_, err := s.Containers.AttachVolume(s.ctx, c.ID, data)
+	s.fails(err, apierr.NotFound, "volume_not_found")
+	made, err := s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Name: name}, "")
+	s.ok(err)
+	_, err = s.Containers.AttachVolume(s.ctx, "nonesuch", data)
+	s.fails(err, apierr.NotFound, "container_not_found")
+	_, err = s.Containers.DetachVolume(s.ctx, c.ID, name)
+	s.fails(err, apierr.FailedPrecondition, "volume_not_attached")
+	_, err = s.Containers.AttachVolume(s.ctx, c.ID, cardplane.VolumeMount{Volume: name, Path: "/"})
+	s.fails(err, apierr.InvalidArgument, "invalid_volume_path")
+
+	on, err := s.Containers.AttachVolume(s.ctx, c.ID, cardplane.VolumeMount{Volume: made.ID, Path: "/data"})
+	s.ok(err)
+	equal(s, "mounts", len(on.Spec.Volumes), 1)
+	equal(s, "mount", on.Spec.Volumes[0], data)
+	_, err = s.Containers.AttachVolume(s.ctx, c.ID, data)
+	s.fails(err, apierr.InvalidArgument, "invalid_volume_path")
+	on, err = s.Containers.AttachVolume(s.ctx, c.ID, cardplane.VolumeMount{Volume: name, Path: "/again", ReadOnly: true})
+	s.ok(err)
+	equal(s, "mounts of both", len(on.Spec.Volumes), 2)
+	s.fails(s.Volumes.Remove(s.ctx, name), apierr.FailedPrecondition, "volume_in_use")
+
+	other := s.running(nil, "sleep", "1000")
+	_, err = s.Containers.AttachVolume(s.ctx, other.ID, data)
+	s.fails(err, apierr.FailedPrecondition, "volume_in_use")
+	untouched, err := s.Containers.Get(s.ctx, other.ID)
+	s.ok(err)
+	equal(s, "mounts after a refusal", len(untouched.Spec.Volumes), 0)
+	off, err := s.Containers.DetachVolume(s.ctx, c.ID, name)
+	s.ok(err)
+	equal(s, "mounts after", len(off.Spec.Volumes), 0)
+	_, err = s.Containers.AttachVolume(s.ctx, other.ID, data)
+	s.ok(err)
+	s.ok(s.Containers.Remove(s.ctx, other.ID, true, ""))
+	s.ok(s.Containers.Remove(s.ctx, c.ID, true, ""))
+
+	idle := s.newContainer(nil, "true")
+	on, err = s.Containers.AttachVolume(s.ctx, idle.ID, data)
+	s.ok(err)
+	equal(s, "mounts of one that does not run", len(on.Spec.Volumes), 1)
+	s.fails(s.Volumes.Remove(s.ctx, name), apierr.FailedPrecondition, "volume_in_use")
+	_, err = s.Containers.DetachVolume(s.ctx, idle.ID, made.ID)
+	s.ok(err)
+	s.ok(s.Volumes.Remove(s.ctx, name))
+	s.ok(s.Containers.Remove(s.ctx, idle.ID, false, ""))
+}
+
+// A raw volume is copied, grown and mounted like another, and has no files.
+func (s *suite) volumeRaw() {
+	name, copied := "volume-"+newID(4), "volume-"+newID(4)
+	made, err := s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Name: name, Format: cardplane.FormatRaw}, "")
+	s.ok(err)
+	equal(s, "format", made.Format, cardplane.FormatRaw)
+	_, err = s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Source: name, Format: cardplane.FormatExt4}, "")
+	s.fails(err, apierr.InvalidArgument, "invalid_volume_format")
+	clone, err := s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Name: copied, Source: name}, "")
+	s.ok(err)
+	equal(s, "format of a copy", clone.Format, cardplane.FormatRaw)
+	s.ok(s.Volumes.Remove(s.ctx, copied))
+
+	disk := cardplane.VolumeMount{Volume: name, Path: "/dev/data"}
+	part := disk
+	part.Subpath = "dir"
+	_, err = s.Containers.Create(s.ctx, cardplane.ContainerSpec{Image: s.Image, Command: []string{"true"}, Volumes: []cardplane.VolumeMount{part}}, "")
+	s.fails(err, apierr.FailedPrecondition, "volume_is_raw")
+	_, err = s.Volumes.Export(s.ctx, name)
+	s.fails(err, apierr.FailedPrecondition, "volume_is_raw")
+	s.fails(s.Volumes.Import(s.ctx, name, strings.NewReader("")), apierr.FailedPrecondition, "volume_is_raw")
+
+	c := s.running(nil, "sleep", "1000")
+	_, err = s.Containers.AttachVolume(s.ctx, c.ID, disk)
+	s.fails(err, apierr.FailedPrecondition, "volume_is_raw")
+	s.ok(s.Containers.Remove(s.ctx, c.ID, true, ""))
+	idle := s.newContainer(nil, "sleep", "1000")
+	_, err = s.Containers.AttachVolume(s.ctx, idle.ID, disk)
+	s.ok(err)
+	_, err = s.Containers.Start(s.ctx, idle.ID)
+	s.ok(err)
+	_, err = s.Volumes.Resize(s.ctx, name, 2*cardplane.DefaultVolumeBytes)
+	s.ok(err)
+	_, err = s.Containers.DetachVolume(s.ctx, idle.ID, name)
+	s.fails(err, apierr.FailedPrecondition, "volume_is_raw")
+	s.ok(s.Containers.Remove(s.ctx, idle.ID, true, ""))
+	s.ok(s.Volumes.Remove(s.ctx, name))
+}
+
 // A volume that a container names is made with the container.
 func (s *suite) volumeByName() {
 	name := "volume-" + newID(4)

@@ -57,6 +57,9 @@ func (s *volumeService) open(ref string, write bool) (cardplane.Volume, *os.File
 	if err != nil {
 		return v, nil, err
 	}
+	if v.Format == cardplane.FormatRaw {
+		return v, nil, volumeIsRaw(v)
+	}
 	for _, c := range m.containers {
 		if writes, uses := volumeUse(c, v.Name); uses && c.State.Active() && (write || writes) {
 			return v, nil, apierr.New(apierr.FailedPrecondition, "volume_in_use", "the volume %q is in use by container %s", v.Name, c.Name)

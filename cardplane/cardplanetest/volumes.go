@@ -40,14 +40,17 @@ func (m *Memory) createVolumeLocked(spec cardplane.VolumeSpec) (cardplane.Volume
 	}
 	v := cardplane.Volume{
 		ID: newID(16), Name: cmp.Or(spec.Name, newID(8)), SizeBytes: cmp.Or(spec.SizeBytes, cardplane.DefaultVolumeBytes),
-		Labels: spec.Labels, CreatedAt: m.nowLocked(),
+		Format: spec.Format.Or(), Labels: spec.Labels, CreatedAt: m.nowLocked(),
 	}
 	if spec.Source != "" {
 		source, err := m.copiedLocked(spec)
 		if err != nil {
 			return cardplane.Volume{}, err
 		}
-		v.SourceID, v.SizeBytes = source.ID, cmp.Or(spec.SizeBytes, source.SizeBytes)
+		if spec.Format != "" && spec.Format != source.Format {
+			return cardplane.Volume{}, apierr.New(apierr.InvalidArgument, "invalid_volume_format", "its source is %s", source.Format).At("/format")
+		}
+		v.SourceID, v.SizeBytes, v.Format = source.ID, cmp.Or(spec.SizeBytes, source.SizeBytes), source.Format
 	}
 	if v.SizeBytes < cardplane.MinVolumeBytes || v.SizeBytes > cardplane.MaxVolumeBytes {
 		return cardplane.Volume{}, apierr.New(apierr.InvalidArgument, "invalid_volume_size", "%d bytes", v.SizeBytes).At("/sizeBytes")
@@ -179,7 +182,10 @@ func volumeUse(c *container, name string) (write, uses bool) {
 // makeVolumesLocked makes the volumes of spec that do not exist.
 func (m *Memory) makeVolumesLocked(spec cardplane.ContainerSpec) error {
 	for _, mount := range spec.Volumes {
-		if _, err := m.volumeLocked(mount.Volume); err == nil {
+		if v, err := m.volumeLocked(mount.Volume); err == nil {
+			if v.Format == cardplane.FormatRaw && mount.Subpath != "" {
+				return volumeIsRaw(v)
+			}
 			continue
 		}
 		if _, err := m.createVolumeLocked(cardplane.VolumeSpec{Name: mount.Volume}); err != nil {

@@ -49,7 +49,9 @@ var completers = map[string]completer{
 
 	"port-forward": first(containers(cardplane.Running)),
 
+	"volume attach":  volumeThenContainer(filesOf(containers())),
 	"volume clone":   first(volumes),
+	"volume detach":  volumeThenContainer(containers()),
 	"volume export":  first(volumes),
 	"volume import":  first(volumes),
 	"volume inspect": volumes,
@@ -244,6 +246,19 @@ func networkThenContainer(ctx context.Context, client *httpclient.Client, args [
 		return containers()(ctx, client, nil, last)
 	}
 	return nil, nil
+}
+
+// volumeThenContainer proposes a volume and then what words are for its container.
+func volumeThenContainer(words completer) completer {
+	return func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
+		switch len(args) {
+		case 0:
+			return volumes(ctx, client, args, last)
+		case 1:
+			return words(ctx, client, nil, last)
+		}
+		return nil, nil
+	}
 }
 
 // execs proposes execs that run: in the container that is named, or in any.

@@ -21,20 +21,20 @@ func (a *App) volumeCommand() *cobra.Command {
 		Example: "  cardctl volume create data",
 	}
 	cmd.AddCommand(a.volumeCreateCommand(), a.volumeCloneCommand(), a.volumeListCommand(), a.volumeInspectCommand(),
-		a.volumeResizeCommand(), a.volumeExportCommand(), a.volumeImportCommand(), a.volumeRemoveCommand(), a.volumePruneCommand())
+		a.volumeResizeCommand(), a.volumeAttachCommand(), a.volumeDetachCommand(), a.volumeExportCommand(), a.volumeImportCommand(), a.volumeRemoveCommand(), a.volumePruneCommand())
 	return cmd
 }
 
 func (a *App) volumeCreateCommand() *cobra.Command {
-	var size string
+	var size, format string
 	var labels []string
 	cmd := &cobra.Command{
 		Use:     "create [flags] [NAME]",
 		Short:   "Create a volume",
-		Example: "  cardctl volume create --size 20g data\n  cardctl run -v data:/var/lib/postgresql IMAGE",
+		Example: "  cardctl volume create --size 20g data\n  cardctl run -v data:/var/lib/postgresql IMAGE\n  cardctl volume create --format raw disk\n  cardctl run -v disk:/dev/data IMAGE",
 		Args:    needArgs(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec := cardplane.VolumeSpec{Labels: labelMap(labels)}
+			spec := cardplane.VolumeSpec{Format: cardplane.VolumeFormat(format), Labels: labelMap(labels)}
 			if len(args) == 1 {
 				spec.Name = args[0]
 			}
@@ -48,6 +48,8 @@ func (a *App) volumeCreateCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&size, "size", "", "what it can hold, such as 20g; it takes the space of what is written (default 10g)")
+	cmd.Flags().StringVar(&format, "format", "", "what it holds: ext4, or raw for a block device (default ext4)")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{string(cardplane.FormatExt4), string(cardplane.FormatRaw)}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringArrayVarP(&labels, "label", "l", nil, "set the label KEY or KEY=VALUE")
 	return cmd
 }
@@ -116,21 +118,21 @@ func (a *App) volumeListCommand() *cobra.Command {
 			})
 		},
 	}
-	f.register(cmd, ".ID .Name .Size .Created and .Labels")
+	f.register(cmd, ".ID .Name .Format .Size .Created and .Labels")
 	filters = addFilterFlag(cmd, "label", "name")
 	return cmd
 }
 
 // volumeView is a volume as a template sees it.
 type volumeView struct {
-	ID, Name, Size, Created string
-	Labels                  map[string]string
+	ID, Name, Format, Size, Created string
+	Labels                          map[string]string
 }
 
 func printVolumes(w io.Writer, all []cardplane.Volume, f listFlags, now time.Time) error {
 	var rows []row
 	for _, v := range all {
-		view := volumeView{ID: f.id(v.ID), Name: v.Name, Size: humanSize(v.SizeBytes), Created: ago(v.CreatedAt, now), Labels: v.Labels}
+		view := volumeView{ID: f.id(v.ID), Name: v.Name, Format: string(v.Format), Size: humanSize(v.SizeBytes), Created: ago(v.CreatedAt, now), Labels: v.Labels}
 		rows = append(rows, row{id: v.Name, cells: []string{view.Name, view.Size, view.Created}, view: view, api: apimodel.VolumeToAPI(v)})
 	}
 	return f.print(w, "NAME\tSIZE\tCREATED", rows)

@@ -98,7 +98,7 @@ func (r *run) powerOff(sb *sandbox.Sandbox, c cardplane.Container, end *ending) 
 	if end.exit != nil && r.sb != nil {
 		r.drainExecs()
 	}
-	keep := len(c.Spec.Volumes) > 0 || r.keepsDisk(c)
+	keep := len(mountsOf(r.e.record())) > 0 || r.keepsDisk(c)
 	if end.exit == nil || !keep || r.ctx.Err() != nil {
 		return
 	}
@@ -176,7 +176,7 @@ func (r *run) untilDone(ctx context.Context, try func() error) bool {
 // starts again to a pause. An update that the guest has not followed counts from
 // the next start on.
 func (r *run) recordEnd(end *ending, gone []store.Change) {
-	with := append(gone, r.e.tellsUpdate(), r.e.tellsLostExecs())
+	with := append(gone, r.e.tellsUpdate(), r.e.tellsMounting(), r.e.tellsLostExecs())
 	if end.exit == nil {
 		with = append(with, r.e.tellsFailure(end.err))
 	}
@@ -196,6 +196,7 @@ func noteEnd(rec *store.Record, end *ending) {
 	c := &rec.Container
 	c.FinishedAt = time.Now().UTC()
 	rec.Run.KillAt, rec.Run.Before = time.Time{}, nil
+	settleMounting(rec)
 	if end.exit != nil {
 		c.State = cardplane.Exited
 		noteExit(c, end.exit)

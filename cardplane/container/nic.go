@@ -123,7 +123,7 @@ func (s *Service) changeNetworks(ctx context.Context, e *entry, n cardplane.Netw
 		return err
 	}
 	defer unlock()
-	r, err := e.changeableRun(ctx)
+	r, err := e.changeableRun(ctx, "networks")
 	if err != nil {
 		return err
 	}
@@ -185,14 +185,18 @@ func (e *entry) restoreNetworks(old cardplane.Container, n cardplane.Network, to
 }
 
 // changeableRun returns the run of a container that runs, and nil for one
-// without. One that is just coming or going cannot be changed.
-func (e *entry) changeableRun(ctx context.Context) (*run, error) {
+// without. One that is just coming or going cannot be changed. what is to be.
+func (e *entry) changeableRun(ctx context.Context, what string) (*run, error) {
 	c, _ := e.active()
 	switch {
 	case c.State == cardplane.Starting || c.State == cardplane.Stopping:
-		return nil, apierr.New(apierr.FailedPrecondition, "container_changing", "container %s is %s; change its networks when it runs, or has ended", c.Name, c.State)
+		return nil, changing(c, what)
 	case !c.State.Active():
 		return nil, nil
 	}
 	return e.runningRun(ctx)
+}
+
+func changing(c cardplane.Container, what string) error {
+	return apierr.New(apierr.FailedPrecondition, "container_changing", "container %s is %s; change its %s when it runs, or has ended", c.Name, c.State, what)
 }

@@ -63,6 +63,7 @@ type run struct {
 
 	files *delivery // of configs and secrets
 
+	mounting *task          // the latest change of mounts; guarded by e.mu
 	pruned   []string       // execs that the guest has yet to forget; guarded by e.mu
 	helpers  sync.WaitGroup // watchers of execs, and freezes
 	over     bool           // no more helpers; guarded by e.mu
@@ -97,6 +98,7 @@ func (r *run) main() {
 		r.resumeExecs()
 		r.resumeFreeze()
 		r.resumeLimits()
+		r.resumeMounting()
 		close(r.up)
 		end = r.supervise(sb)
 	} else {

@@ -70,8 +70,9 @@ func (s *Service) sandboxWrites(sandbox, volume string) bool {
 	if sandbox == "" {
 		return false
 	}
-	for _, c := range s.containersIn(sandbox) {
-		if volumeUses(c.Spec)[volume] {
+	for _, e := range s.all() {
+		rec := e.record()
+		if rec.Container.Spec.Sandbox == sandbox && usesOf(mountsOf(rec))[volume] {
 			return true
 		}
 	}

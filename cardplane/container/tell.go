@@ -59,6 +59,24 @@ func (e *entry) tellsUpdate() store.Change {
 	}
 }
 
+// tellsMounting is tells for a change of mounts that is settled, where there is one.
+func (e *entry) tellsMounting() store.Change {
+	return func(tx *bbolt.Tx) error {
+		if change := e.rec.Run.Mounting; change != nil && !change.Refused {
+			return e.tellsMount(*change)(tx)
+		}
+		return nil
+	}
+}
+
+func (e *entry) tellsMount(change store.Mounting) store.Change {
+	t := cardplane.VolumeAttached
+	if change.Detach {
+		t = cardplane.VolumeDetached
+	}
+	return e.tells(t, map[string]string{"volume": change.Mount.Volume})
+}
+
 // tellsFailure is tells for the end of a run without an exit, which has err.
 func (e *entry) tellsFailure(err error) store.Change {
 	return func(tx *bbolt.Tx) error {

@@ -29,6 +29,10 @@ func TestKilledAtEveryEvent(t *testing.T) {
 			cardplane.ContainerCreated, cardplane.ContainerStarted, cardplane.ExecStarted, cardplane.ExecExited,
 			cardplane.ContainerFailed, cardplane.ContainerRemoved,
 		}},
+		"mount": {(*plane).liveMount, []cardplane.EventType{
+			cardplane.ContainerCreated, cardplane.ContainerStarted, cardplane.VolumeAttached, cardplane.VolumeDetached,
+			cardplane.ContainerExited, cardplane.ContainerRemoved,
+		}},
 		"volume": {(*plane).liveVolume, []cardplane.EventType{
 			cardplane.VolumeCreated, cardplane.VolumeUpdated, cardplane.VolumeRemoved,
 		}},

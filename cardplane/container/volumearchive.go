@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
 )
 
@@ -64,6 +65,9 @@ func (v *volumes) hire(ctx context.Context, ref string, write bool) (*porter, er
 	volume, err := v.Get(ctx, ref)
 	if err != nil {
 		return nil, err
+	}
+	if volume.Format == cardplane.FormatRaw {
+		return nil, isRaw(volume, "has no files that a tar could hold; copy its content through a container, or the volume with `cardctl volume clone`")
 	}
 	return v.svc.hire(ctx, volume, write)
 }

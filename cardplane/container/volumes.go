@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"slices"
 
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/sandbox"
@@ -58,7 +57,7 @@ func (s *Service) volumeDisk(v cardplane.Volume) store.Resource {
 
 // volumeContent is the volume's disk as the host is to make it.
 func (s *Service) volumeContent(v cardplane.Volume) sandbox.Disk {
-	d := sandbox.Disk{ID: s.volumeDisk(v).ID, SizeBytes: v.SizeBytes}
+	d := sandbox.Disk{ID: s.volumeDisk(v).ID, SizeBytes: v.SizeBytes, Raw: v.Format == cardplane.FormatRaw}
 	if v.SourceID != "" {
 		d.CopyOf = s.volumeDisk(cardplane.Volume{ID: v.SourceID}).ID
 	}
@@ -75,9 +74,8 @@ func (s *Service) volumeDevice(v cardplane.Volume, writable bool) sandbox.Volume
 // volumeUser returns the name of a container that names the volume, or "".
 func (s *Service) volumeUser(name string) string {
 	for _, e := range s.all() {
-		c := e.snapshot()
-		if slices.ContainsFunc(c.Spec.Volumes, func(m cardplane.VolumeMount) bool { return m.Volume == name }) {
-			return c.Name
+		if rec := e.record(); namesVolume(rec, name) {
+			return rec.Container.Name
 		}
 	}
 	return ""
@@ -93,17 +91,26 @@ func checkVolumes(spec cardplane.ContainerSpec) error {
 		if err := volume.CheckName(field+"/volume", m.Volume); err != nil {
 			return err
 		}
-		switch {
-		case !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path || m.Path == "/":
-			return invalid(field+"/path", "invalid_volume_path", "a volume cannot be mounted at %q; give an absolute path below / without '..', such as /data", m.Path)
-		case taken[m.Path]:
+		if err := checkMount(field, m); err != nil {
+			return err
+		}
+		if taken[m.Path] {
 			return invalid(field+"/path", "invalid_volume_path", "two volumes are to be mounted at %q; choose another path for one", m.Path)
-		case m.Subpath != "" && !filepath.IsLocal(m.Subpath):
-			return invalid(field+"/subpath", "invalid_volume_subpath", "the subpath %q leads out of the volume; give a relative path without '..'", m.Subpath)
 		}
 		taken[m.Path] = true
 	}
 	return nil
+}
+
+// checkMount refuses a mount that no container can have.
+func checkMount(field string, m cardplane.VolumeMount) error {
+	switch {
+	case !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path || m.Path == "/":
+		return invalid(field+"/path", "invalid_volume_path", "a volume cannot be mounted at %q; give an absolute path below / without '..', such as /data", m.Path)
+	case m.Subpath != "" && !filepath.IsLocal(m.Subpath):
+		return invalid(field+"/subpath", "invalid_volume_subpath", "the subpath %q leads out of the volume; give a relative path without '..'", m.Subpath)
+	}
+	return checkStrings(field+"/path", []string{m.Path, m.Subpath})
 }
 
 // makeVolumes makes those that the spec names and that do not exist. undo
@@ -118,8 +125,11 @@ func (s *Service) makeVolumes(ctx context.Context, spec cardplane.ContainerSpec)
 		}
 		return failed
 	}
-	for _, m := range spec.Volumes {
-		_, err := service.Get(ctx, m.Volume)
+	for i, m := range spec.Volumes {
+		v, err := service.Get(ctx, m.Volume)
+		if err == nil {
+			err = checkRaw(fmt.Sprintf("/volumes/%d", i), m, v)
+		}
 		if apierr.ClassOf(err) == apierr.NotFound {
 			_, err = service.Create(ctx, cardplane.VolumeSpec{Name: m.Volume}, "")
 			if err == nil {
@@ -161,6 +171,10 @@ func (s *Service) claimVolumes(c cardplane.Container) ([]store.Change, error) {
 // leaseVolumes makes the container's machine a user of its volumes, as which it
 // is known until it is gone. It returns which of them the machine may write to.
 func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
+	if r.seat != nil { // not while another container frees one of them
+		r.seat.plugging.Lock()
+		defer r.seat.plugging.Unlock()
+	}
 	var leases []store.Change
 	owner := r.svc.machineOwner(c)
 	for name, write := range volumeUses(c.Spec) {
@@ -174,9 +188,11 @@ func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
 
 // volumeUses returns the names of the volumes, each with whether it is to be
 // written to.
-func volumeUses(spec cardplane.ContainerSpec) map[string]bool {
+func volumeUses(spec cardplane.ContainerSpec) map[string]bool { return usesOf(spec.Volumes) }
+
+func usesOf(mounts []cardplane.VolumeMount) map[string]bool {
 	uses := make(map[string]bool)
-	for _, m := range spec.Volumes {
+	for _, m := range mounts {
 		uses[m.Volume] = uses[m.Volume] || !m.ReadOnly
 	}
 	return uses
@@ -189,22 +205,43 @@ func (r *run) planVolumes(c cardplane.Container, p *plan) error {
 	if err != nil {
 		return err
 	}
-	serials := make(map[string]string)
-	for _, m := range c.Spec.Volumes {
+	planned := make(map[string]bool)
+	for i, m := range c.Spec.Volumes {
 		v, err := r.svc.volumes.Get(r.ctx, m.Volume)
+		if err == nil {
+			err = checkRaw(fmt.Sprintf("/volumes/%d", i), m, v)
+		}
 		if err != nil {
 			return err
 		}
-		if serials[v.Name] == "" {
+		if !planned[v.Name] {
+			planned[v.Name] = true
 			device := r.svc.volumeDevice(v, writable[v.Name])
-			serials[v.Name] = device.Serial
 			p.sandbox.Volumes = append(p.sandbox.Volumes, device)
 			p.devices = append(p.devices, device.Device())
 		}
-		p.config.Volumes = append(p.config.Volumes, guestapi.Volume{
-			Device: serials[v.Name], Path: m.Path, Subpath: m.Subpath,
-			ReadOnly: m.ReadOnly, ReadOnlyDevice: !writable[v.Name],
-		})
+		p.config.Volumes = append(p.config.Volumes, guestVolume(m, v, writable[v.Name]))
 	}
 	return nil
+}
+
+// guestVolume is a mount of v as the guest is told of it.
+func guestVolume(m cardplane.VolumeMount, v cardplane.Volume, writable bool) guestapi.Volume {
+	return guestapi.Volume{
+		Device: sandbox.VolumeSerial(v.ID), Raw: v.Format == cardplane.FormatRaw,
+		Path: m.Path, Subpath: m.Subpath, ReadOnly: m.ReadOnly, ReadOnlyDevice: !writable,
+	}
+}
+
+// checkRaw refuses a mount of a directory of v where it has none.
+func checkRaw(field string, m cardplane.VolumeMount, v cardplane.Volume) error {
+	if m.Subpath == "" || v.Format != cardplane.FormatRaw {
+		return nil
+	}
+	return isRaw(v, "has no directories, so that none can be mounted; leave the subpath out").At(field + "/subpath")
+}
+
+// isRaw is the error about what cannot be done with v because it is raw.
+func isRaw(v cardplane.Volume, why string) *apierr.Error {
+	return apierr.New(apierr.FailedPrecondition, "volume_is_raw", "the volume %q is a raw block device, which %s", v.Name, why)
 }

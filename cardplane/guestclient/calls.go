@@ -57,6 +57,23 @@ func (c *Client) GrowVolume(ctx context.Context, device string, size int64) erro
 	return err
 }
 
+// AttachVolume mounts a volume in a running container. It is idempotent.
+func (c *Client) AttachVolume(ctx context.Context, id string, v guestapi.Volume) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err := finish[struct{}](c.api.AttachVolume(ctx, id, &guestapi.AttachVolumeParams{CardplaneEpoch: c.epoch}, v))
+	return err
+}
+
+// DetachVolume unmounts all that a running container has of a volume. It is
+// idempotent.
+func (c *Client) DetachVolume(ctx context.Context, id, device string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err := finish[struct{}](c.api.DetachVolume(ctx, id, device, &guestapi.DetachVolumeParams{CardplaneEpoch: c.epoch}))
+	return err
+}
+
 // PutContainer creates and starts a container. It is idempotent.
 func (c *Client) PutContainer(ctx context.Context, id string, config guestapi.ContainerConfig) (guestapi.Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)

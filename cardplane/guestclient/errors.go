@@ -31,7 +31,7 @@ var knownCodes = map[string]bool{
 	"exec_not_found": true, "exec_exists": true, "exec_running": true,
 	"invalid_config": true, "not_a_terminal": true,
 	"interface_not_found": true, "network_failed": true,
-	"device_not_found": true, "mount_failed": true,
+	"device_not_found": true, "mount_failed": true, "grow_failed": true, "volume_subpath_invalid": true, "volume_busy": true,
 	"command_not_found": true, "command_not_executable": true, "start_failed": true, "invalid_sysctl": true,
 	"too_many": true, "stream_not_found": true, "offset_out_of_range": true,
 	"stream_ended": true, "shutting_down": true,

@@ -42,7 +42,7 @@ var defaultLimits = limits{
 var briefOperations = map[string]bool{
 	"getOpenAPI": true, "getVersion": true, "getDoctor": true, "getDiskUsage": true,
 	"listImages": true, "getImage": true, "getImageHistory": true, "tagImage": true, "untagImage": true, "deleteImage": true,
-	"listVolumes": true, "getVolume": true, "updateVolume": true, "deleteVolume": true,
+	"listVolumes": true, "getVolume": true, "updateVolume": true, "deleteVolume": true, "attachVolume": true, "detachVolume": true,
 	"listConfigs": true, "createConfig": true, "getConfig": true, "updateConfig": true, "deleteConfig": true,
 	"listSecrets": true, "createSecret": true, "getSecret": true, "updateSecret": true, "deleteSecret": true,
 	"listSandboxes": true, "createSandbox": true, "getSandbox": true,

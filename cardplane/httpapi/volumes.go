@@ -62,6 +62,22 @@ func (s *server) DeleteVolume(ctx context.Context, r cardapi.DeleteVolumeRequest
 	return cardapi.DeleteVolume204Response{}, nil
 }
 
+func (s *server) AttachVolume(ctx context.Context, r cardapi.AttachVolumeRequestObject) (cardapi.AttachVolumeResponseObject, error) {
+	c, err := s.Containers.AttachVolume(ctx, r.Container, apimodel.MountFromAPI(r.Volume, *r.Body))
+	if err != nil {
+		return nil, err
+	}
+	return cardapi.AttachVolume200JSONResponse(apimodel.ContainerToAPI(c)), nil
+}
+
+func (s *server) DetachVolume(ctx context.Context, r cardapi.DetachVolumeRequestObject) (cardapi.DetachVolumeResponseObject, error) {
+	c, err := s.Containers.DetachVolume(ctx, r.Container, r.Volume)
+	if err != nil {
+		return nil, err
+	}
+	return cardapi.DetachVolume200JSONResponse(apimodel.ContainerToAPI(c)), nil
+}
+
 func (s *server) ExportVolume(ctx context.Context, r cardapi.ExportVolumeRequestObject) (cardapi.ExportVolumeResponseObject, error) {
 	archive, err := s.Volumes.Export(ctx, r.Volume)
 	if err != nil {

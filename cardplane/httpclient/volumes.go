@@ -2,6 +2,7 @@ package httpclient
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/cardplane/cardplane/cardplane"
@@ -75,6 +76,24 @@ func (c *volumes) Remove(ctx context.Context, ref string) error {
 	}
 	resp, err := c.api.DeleteVolume(ctx, ref)
 	return done(ctx, c.Client, resp, err)
+}
+
+// AttachVolume implements cardplane.MountService.
+func (c *containers) AttachVolume(ctx context.Context, ref string, m cardplane.VolumeMount) (cardplane.Container, error) {
+	if err := errors.Join(sdk.CheckRef(ref), sdk.CheckRef(m.Volume)); err != nil {
+		return cardplane.Container{}, err
+	}
+	resp, err := c.api.AttachVolume(ctx, m.Volume, ref, apimodel.MountOptionsToAPI(m))
+	return connection(decode[cardapi.Container](ctx, c.Client, resp, err))
+}
+
+// DetachVolume implements cardplane.MountService.
+func (c *containers) DetachVolume(ctx context.Context, ref, volume string) (cardplane.Container, error) {
+	if err := errors.Join(sdk.CheckRef(ref), sdk.CheckRef(volume)); err != nil {
+		return cardplane.Container{}, err
+	}
+	resp, err := c.api.DetachVolume(ctx, volume, ref)
+	return connection(decode[cardapi.Container](ctx, c.Client, resp, err))
 }
 
 func (c *volumes) Export(ctx context.Context, ref string) (io.ReadCloser, error) {

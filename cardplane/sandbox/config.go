@@ -90,8 +90,9 @@ type Disk struct {
 	// SizeBytes is rounded up to whole blocks.
 	SizeBytes int64
 	// CopyOf is the id of the disk that it was made as a copy of; empty for one
-	// that has begun as an empty file system.
+	// that has begun as an empty file system, or with zeros where it is raw.
 	CopyOf string
+	Raw    bool
 }
 
 // blobs lists what the host must have before the disk and the VM are made.
@@ -114,6 +115,9 @@ func (a *Artefacts) diskSpec(d Disk) hostapi.DiskSpec {
 	size := (max(d.SizeBytes, a.m.Scratch.Size) + diskBlock - 1) / diskBlock * diskBlock
 	if d.CopyOf != "" {
 		return hostapi.DiskSpec{FromDisk: &d.CopyOf, SizeBytes: size}
+	}
+	if d.Raw {
+		return hostapi.DiskSpec{SizeBytes: size}
 	}
 	return hostapi.DiskSpec{FromBlob: &template, SizeBytes: size}
 }

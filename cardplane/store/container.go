@@ -50,6 +50,9 @@ type Run struct {
 	// Before is the specification before an update that the guest has not
 	// followed yet. Nil when it has.
 	Before *cardplane.ContainerSpec `json:"before,omitempty"`
+	// Mounting is a change of the container's mounts that its machine has not
+	// followed yet. Nil when it has.
+	Mounting *Mounting `json:"mounting,omitempty"`
 	// HealthChanges is how many changes of its health, as the guest counts
 	// them, are known.
 	HealthChanges int64 `json:"healthChanges,omitempty"`
@@ -59,6 +62,17 @@ type Run struct {
 	RestartAt time.Time `json:"restartAt,omitzero"`
 	// Streak is how many runs in a row were short.
 	Streak int `json:"streak,omitempty"`
+}
+
+// Mounting is a change of the mounts of a container that runs.
+type Mounting struct {
+	// Mount is what is to come. Of what is to go, it has the volume's name alone.
+	Mount cardplane.VolumeMount `json:"mount"`
+	// Detach tells that all mounts of the volume are to go.
+	Detach bool `json:"detach,omitempty"`
+	// Refused tells that the mount could not be made, and that what was done for
+	// it is taken back.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // Exit is how a program ended.

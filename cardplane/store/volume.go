@@ -123,7 +123,8 @@ func (s *Store) RemoveVolume(name string, changes ...Change) error {
 
 // Lease lets the machines of an owner, a container's id or that of OwnerSandbox,
 // use a volume from now on: as its only user where write is set, or beside
-// other readers. A reader of a volume that is not clean becomes a writer.
+// other readers. A reader of a volume whose file system is not clean becomes a
+// writer, and a writer remains one.
 //
 // Errors: volume_not_found, volume_in_use.
 func Lease(name, owner string, write bool) Change {
@@ -132,7 +133,10 @@ func Lease(name, owner string, write bool) Change {
 		if err != nil {
 			return err
 		}
-		mine := lease{owner, name, write || !v.Clean}
+		mine := lease{owner, name, write || !v.Clean && v.Volume.Format != cardplane.FormatRaw}
+		if mine.write, err = stillWrites(tx, mine); err != nil {
+			return err
+		}
 		if err := checkLeases(tx, mine); err != nil {
 			return err
 		}
@@ -142,6 +146,15 @@ func Lease(name, owner string, write bool) Change {
 		v.Clean = false
 		return put(tx.Bucket(bucketVolumes), name, v)
 	}
+}
+
+// stillWrites reports whether a lease is to write, or is already.
+func stillWrites(tx *bbolt.Tx, mine lease) (bool, error) {
+	all, err := leases(tx, mine.owner)
+	for _, l := range all {
+		mine.write = mine.write || l.volume == mine.volume && l.write
+	}
+	return mine.write, err
 }
 
 // VolumeNotFound is the error about a volume that does not exist.
@@ -244,6 +257,22 @@ func EndLeases(owner string, unmounted bool) Change {
 		for _, l := range all {
 			if err := endLease(tx, l, unmounted); err != nil {
 				return err
+			}
+		}
+		return nil
+	}
+}
+
+// EndLease ends the owner's use of one volume, likewise.
+func EndLease(owner, volume string, unmounted bool) Change {
+	return func(tx *bbolt.Tx) error {
+		all, err := leases(tx, owner)
+		if err != nil {
+			return err
+		}
+		for _, l := range all {
+			if l.volume == volume {
+				return endLease(tx, l, unmounted)
 			}
 		}
 		return nil

@@ -15,7 +15,10 @@ import (
 func (s *Service) Plan(spec cardplane.VolumeSpec, source cardplane.Volume) (v cardplane.Volume, release func(), err error) {
 	spec.SizeBytes = cmp.Or(spec.SizeBytes, source.SizeBytes)
 	v = described(spec)
-	v.SourceID = source.ID
+	v.SourceID, v.Format = source.ID, source.Format
+	if f := source.Format.Or(); spec.Format != "" && spec.Format != f {
+		return v, nil, invalidFormat("the volume %q is %s, and a copy of it cannot be %s; leave the format out", source.Name, f, spec.Format)
+	}
 	if err := check(v); err != nil {
 		return v, nil, err
 	}

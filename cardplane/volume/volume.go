@@ -104,7 +104,7 @@ func (s *Service) creation(v cardplane.Volume, spec cardplane.VolumeSpec, key st
 func described(spec cardplane.VolumeSpec) cardplane.Volume {
 	return cardplane.Volume{
 		ID: random(idBytes), Name: cmp.Or(spec.Name, random(madeUpBytes)), SizeBytes: cmp.Or(spec.SizeBytes, cardplane.DefaultVolumeBytes),
-		Labels: spec.Labels, CreatedAt: time.Now().UTC(),
+		Format: spec.Format, Labels: spec.Labels, CreatedAt: time.Now().UTC(),
 	}
 }
 
@@ -121,7 +121,14 @@ func check(v cardplane.Volume) error {
 	if err := CheckName("/name", v.Name); err != nil {
 		return err
 	}
+	if f := v.Format.Or(); f != cardplane.FormatExt4 && f != cardplane.FormatRaw {
+		return invalidFormat("the format %q is unknown; use ext4 or raw", f)
+	}
 	return checkSize(v.SizeBytes)
+}
+
+func invalidFormat(format string, args ...any) error {
+	return apierr.New(apierr.InvalidArgument, "invalid_volume_format", format, args...).At("/format")
 }
 
 func checkSize(size int64) error {

@@ -24,6 +24,7 @@ REFERENCE = "a reference has a grammar"
 SIGNAL = "a signal is a name or a number"
 
 NARROWER = {
+    "attachVolume": "a path is clean and below /, and a subpath within the volume",
     "copyFromContainer": PATH,
     "copyToContainer": f"{ARCHIVE}, and {PATH}",
     "createContainer": f"{IMAGE}, and one field may depend on another",

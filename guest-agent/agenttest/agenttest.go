@@ -40,6 +40,7 @@ type Agent struct {
 	// Network is the agent's, whose resolver can be asked.
 	Network *network.Network
 
+	mounts     *mounts
 	links      links
 	mux        *portMux
 	cancel     context.CancelFunc
@@ -70,8 +71,8 @@ func StartWithVolumes(tb testing.TB, volumes string) *Agent {
 	if err := makeParameters(dir); err != nil {
 		tb.Fatal(err)
 	}
-	a := &Agent{Socket: filepath.Join(dir, "vsock"), done: make(chan error, 1), off: make(chan struct{})}
-	a.Containers = container.NewManager(log, func() guestapi.Machine { return identity }, newRuntime(dir), roots{dir: dir, volumes: cmp.Or(volumes, filepath.Join(dir, "volumes"))}, sysctl.Dir(dir))
+	a := &Agent{mounts: newMounts(), Socket: filepath.Join(dir, "vsock"), done: make(chan error, 1), off: make(chan struct{})}
+	a.Containers = container.NewManager(log, func() guestapi.Machine { return identity }, newRuntime(dir), roots{dir: dir, volumes: cmp.Or(volumes, filepath.Join(dir, "volumes")), mounts: a.mounts}, sysctl.Dir(dir))
 	if a.mux, err = listenMux(a.Socket); err != nil {
 		tb.Fatal(err)
 	}

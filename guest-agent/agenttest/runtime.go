@@ -214,6 +214,11 @@ func (p *process) Done() <-chan struct{} { return p.done }
 // although the process sees that of the machine.
 func (p *process) OpenRoot() (*os.File, error) { return os.Open(rootPath(p.runtime.dir, p.id)) }
 
+// OpenMounts implements container.Process with nothing: no mount is made here.
+func (p *process) OpenMounts() (namespace, list *os.File, err error) {
+	return nil, nil, errors.ErrUnsupported
+}
+
 // Exit implements container.Process.
 func (p *process) Exit() container.Exit { return p.exit }
 
@@ -221,9 +226,33 @@ func (p *process) Exit() container.Exit { return p.exit }
 func (p *process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
 
 // roots implements container.Roots with empty directories.
-type roots struct{ dir, volumes string }
+type roots struct {
+	dir, volumes string
+	*mounts
+}
 
 var _ container.Roots = roots{}
+
+// notMountable is what a container has at this path.
+const notMountable = "/file"
+
+// Attach implements container.Roots by remembering.
+func (r roots) Attach(_ context.Context, id string, _ container.Process, v guestapi.Volume) error {
+	if v.Path == notMountable {
+		return apierr.New(apierr.FailedPrecondition, "path_conflict", "%q is no directory", v.Path)
+	}
+	r.set(id, v.Device, append(r.of(id, v.Device), v))
+	return nil
+}
+
+// Detach implements container.Roots likewise.
+func (r roots) Detach(_ context.Context, id string, _ container.Process, device string, _ []guestapi.Volume) error {
+	if r.isBusy(device) {
+		return apierr.New(apierr.FailedPrecondition, "volume_busy", "a program uses the volume")
+	}
+	r.set(id, device, nil)
+	return nil
+}
 
 // GrowVolume implements container.Roots. There are no volumes to grow.
 func (r roots) GrowVolume(context.Context, string, int64) error { return nil }
@@ -244,6 +273,9 @@ func (r roots) OpenVolume(_ context.Context, v guestapi.Volume) (*os.File, func(
 func (r roots) Prepare(_ context.Context, id string, config *guestapi.ContainerConfig) (container.Root, error) {
 	path := rootPath(r.dir, id)
 	err := os.MkdirAll(path, 0o700)
+	for _, v := range config.Volumes {
+		r.set(id, v.Device, append(r.of(id, v.Device), v))
+	}
 	for _, link := range config.Links {
 		err = errors.Join(err, livedir.Link(path, link.Path, link.Target))
 	}
@@ -260,6 +292,7 @@ func (r roots) PutFile(id string, f *guestapi.LiveFile) error {
 
 // Release implements container.Roots.
 func (r roots) Release(_ context.Context, id string) error {
+	r.forget(id)
 	return os.RemoveAll(rootPath(r.dir, id))
 }
 

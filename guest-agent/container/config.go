@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -163,16 +164,25 @@ func checkVolumes(volumes []guestapi.Volume) error {
 		return invalid("/volumes", "%d volumes are too many; there may be %d", len(volumes), maxVolumes)
 	}
 	for i, v := range volumes {
-		field := fmt.Sprintf("/volumes/%d", i)
-		if err := checkSerial(field+"/device", v.Device); err != nil {
+		if err := checkVolume(fmt.Sprintf("/volumes/%d", i), v); err != nil {
 			return err
 		}
-		if err := checkPath(field+"/path", v.Path); err != nil {
-			return err
-		}
-		if v.Subpath != "" && !filepath.IsLocal(v.Subpath) {
-			return invalid(field+"/subpath", "%q is not a path within a volume", v.Subpath)
-		}
+	}
+	return nil
+}
+
+func checkVolume(field string, v guestapi.Volume) error {
+	if err := checkSerial(field+"/device", v.Device); err != nil {
+		return err
+	}
+	if err := checkPath(field+"/path", v.Path); err != nil {
+		return err
+	}
+	if v.Subpath != "" && !filepath.IsLocal(v.Subpath) {
+		return invalid(field+"/subpath", "%q is not a path within a volume", v.Subpath)
+	}
+	if v.Subpath != "" && v.Raw {
+		return invalid(field+"/subpath", "a raw volume has no directory %q; leave it out", v.Subpath)
 	}
 	return nil
 }
@@ -235,12 +245,26 @@ func runtimeSpec(id string, config *guestapi.ContainerConfig, root Root) *specs.
 		linux = *config.Spec.Linux
 	}
 	linux.CgroupsPath = "/containers/" + id
+	linux.Resources = withDevices(linux.Resources, root.Devices)
 	spec.Linux = &linux
 	spec.Process = consoleSize(*config.Spec.Process, config.Terminal)
 	if config.Init {
 		underInit(&spec)
 	}
 	return &spec
+}
+
+// withDevices returns resources with further rules for devices.
+func withDevices(resources *specs.LinuxResources, rules []specs.LinuxDeviceCgroup) *specs.LinuxResources {
+	if len(rules) == 0 {
+		return resources
+	}
+	var out specs.LinuxResources
+	if resources != nil {
+		out = *resources
+	}
+	out.Devices = slices.Concat(out.Devices, rules)
+	return &out
 }
 
 const (

@@ -88,6 +88,9 @@ type Process interface {
 	// OpenRoot opens its root directory, with all mounts as it sees them. After
 	// the end it fails.
 	OpenRoot() (*os.File, error)
+	// OpenMounts opens its mount namespace, and the list of the mounts in it
+	// (proc_pid_mountinfo(5)). After the end it fails.
+	OpenMounts() (namespace, list *os.File, err error)
 	// Signal sends sig, never to another process. After the end it fails.
 	Signal(sig syscall.Signal) error
 }
@@ -113,6 +116,14 @@ type Roots interface {
 	PutFile(id string, f *guestapi.LiveFile) error
 	// Release undoes Prepare and PutFile. It may be repeated.
 	Release(ctx context.Context, id string) error
+	// Attach mounts a volume in the container id, which p is the first process of
+	// and runs. After an error nothing has changed. Errors: device_not_found,
+	// mount_failed, volume_subpath_invalid, path_conflict, read_only, disk_full.
+	Attach(ctx context.Context, id string, p Process, v guestapi.Volume) error
+	// Detach unmounts a volume from the container id wherever it is mounted in it.
+	// mounts are those that the container was given of it. After an error they are
+	// there. Errors: volume_busy.
+	Detach(ctx context.Context, id string, p Process, device string, mounts []guestapi.Volume) error
 	// GrowVolume grows the file system of a volume that is mounted to write to
 	// its disk, which is about to have at least size bytes. device is the
 	// disk's serial. It may be repeated. Errors: device_not_found, grow_failed.
@@ -137,6 +148,8 @@ type Root struct {
 	Path string
 	// Mounts are to be added to the container's mounts, after its own.
 	Mounts []specs.Mount
+	// Devices are further rules for the devices that the container may use.
+	Devices []specs.LinuxDeviceCgroup
 	// Started, unless nil, is called once the program runs, and sets going
 	// what was put off until then. It returns at once.
 	Started func()

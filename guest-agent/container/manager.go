@@ -58,6 +58,9 @@ type container struct {
 	// is replaced.
 	directories []string
 	replacing   sync.Mutex
+	// mounting is held while volumes are mounted and unmounted.
+	mounting sync.Mutex
+	volumes  []guestapi.Volume // that it has; guarded by mounting
 
 	// These are under the Manager's lock.
 	execs  map[string]*process

@@ -32,7 +32,10 @@ func (p *fakeProcess) Pid() int                    { return 42 }
 func (p *fakeProcess) Done() <-chan struct{}       { return p.done }
 func (p *fakeProcess) Exit() container.Exit        { return p.exit }
 func (p *fakeProcess) OpenRoot() (*os.File, error) { return nil, os.ErrNotExist }
-func (p *fakeProcess) end(exit container.Exit)     { p.once.Do(func() { p.exit = exit; close(p.done) }) }
+func (p *fakeProcess) OpenMounts() (namespace, list *os.File, err error) {
+	return nil, nil, os.ErrNotExist
+}
+func (p *fakeProcess) end(exit container.Exit) { p.once.Do(func() { p.exit = exit; close(p.done) }) }
 func (p *fakeProcess) Signal(sig syscall.Signal) error {
 	p.end(container.Exit{Code: 128 + int(sig), Signal: int(sig)})
 	return nil
@@ -40,21 +43,22 @@ func (p *fakeProcess) Signal(sig syscall.Signal) error {
 
 // fakeWorld is a Runtime and Roots whose calls fail where told.
 type fakeWorld struct {
-	mu        sync.Mutex
-	fail      map[string]error
-	spec      *specs.Spec
-	processes []*fakeProcess
-	prepared  map[string]bool
-	put       []string // for which containers files were put
-	released  []string
-	deleted   int
-	oom       bool
-	frozen    bool
-	limits    guestapi.Limits
-	volume    string            // the directory of every volume
-	opened    []guestapi.Volume // and not released
-	begun     chan struct{}     // Run signals it, if set,
-	goOn      chan struct{}     // and waits for this
+	mu                 sync.Mutex
+	fail               map[string]error
+	spec               *specs.Spec
+	processes          []*fakeProcess
+	prepared           map[string]bool
+	put                []string // for which containers files were put
+	released           []string
+	deleted            int
+	oom                bool
+	frozen             bool
+	limits             guestapi.Limits
+	mounted, unmounted []guestapi.Volume
+	volume             string            // the directory of every volume
+	opened             []guestapi.Volume // and not released
+	begun              chan struct{}     // Run signals it, if set,
+	goOn               chan struct{}     // and waits for this
 }
 
 func newWorld() *fakeWorld {
@@ -123,6 +127,19 @@ func (w *fakeWorld) OOMKilled(string) (killed, atLimit bool) { return w.oom, w.o
 func (w *fakeWorld) Delete(context.Context, string) error {
 	w.deleted++
 	return w.fail["delete"]
+}
+
+func (w *fakeWorld) Attach(_ context.Context, _ string, p container.Process, v guestapi.Volume) error {
+	w.mounted = append(w.mounted, v)
+	if w.fail["attach"] != nil {
+		p.(*fakeProcess).end(container.Exit{})
+	}
+	return w.fail["attach"]
+}
+
+func (w *fakeWorld) Detach(_ context.Context, _ string, _ container.Process, _ string, mounts []guestapi.Volume) error {
+	w.unmounted = append(w.unmounted, mounts...)
+	return w.fail["detach"]
 }
 
 func (w *fakeWorld) GrowVolume(context.Context, string, int64) error { return nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/cardplane/cardplane/guest-agent/stdio"
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -57,7 +58,7 @@ func (m *Manager) claim(id string, config *guestapi.ContainerConfig) (*container
 	if err != nil {
 		return nil, false, err
 	}
-	c := &container{process: newProcess(name, config, streams, news), id: id, execs: map[string]*process{}, directories: config.Directories}
+	c := &container{process: newProcess(name, config, streams, news), id: id, execs: map[string]*process{}, directories: config.Directories, volumes: slices.Clone(config.Volumes)}
 	c.health = m.healthOf(c, config)
 	m.containers[id] = c
 	return c, true, nil

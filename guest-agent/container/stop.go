@@ -33,7 +33,7 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 	if err := c.beginDelete(); err != nil {
 		return err
 	}
-	c.awaitReplaced()
+	c.awaitChanged()
 	if err := m.remove(ctx, c); err != nil {
 		c.abortDelete()
 		return err
@@ -42,11 +42,13 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 	return nil
 }
 
-// awaitReplaced returns once no file is replaced any more. A delete has begun, so
-// that none will be.
-func (c *container) awaitReplaced() {
+// awaitChanged returns once no file is replaced and no volume mounted any more. A
+// delete has begun, so that none will be.
+func (c *container) awaitChanged() {
 	c.replacing.Lock()
 	defer c.replacing.Unlock()
+	c.mounting.Lock()
+	defer c.mounting.Unlock()
 }
 
 // remove undoes what start has done.

@@ -1,6 +1,7 @@
 package crun
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,19 +18,33 @@ type process struct{ *reap.Child }
 
 var _ container.Process = process{}
 
-// OpenRoot implements container.Process. A process that has ended while its
-// directory was opened may have left its id to another one.
-func (p process) OpenRoot() (*os.File, error) {
-	root, err := os.OpenFile(filepath.Join("/proc", strconv.Itoa(p.Pid()), "root"), unix.O_PATH|unix.O_DIRECTORY, 0)
+// OpenRoot implements container.Process.
+func (p process) OpenRoot() (*os.File, error) { return p.open("root", unix.O_PATH|unix.O_DIRECTORY) }
+
+// OpenMounts implements container.Process.
+func (p process) OpenMounts() (namespace, list *os.File, err error) {
+	if namespace, err = p.open("ns/mnt", os.O_RDONLY); err != nil {
+		return nil, nil, err
+	}
+	if list, err = p.open("mountinfo", os.O_RDONLY); err != nil {
+		return nil, nil, errors.Join(err, namespace.Close())
+	}
+	return namespace, list, nil
+}
+
+// open opens what procfs has of the process. A process that has ended meanwhile
+// may have left its id to another one.
+func (p process) open(name string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join("/proc", strconv.Itoa(p.Pid()), name), flags, 0)
 	if err != nil {
-		return nil, fmt.Errorf("root directory: %w", err)
+		return nil, fmt.Errorf("%s of a process: %w", name, err)
 	}
 	select {
 	case <-p.Done():
-		_ = root.Close()
-		return nil, fmt.Errorf("root directory of process %d: %w", p.Pid(), os.ErrProcessDone)
+		_ = f.Close()
+		return nil, fmt.Errorf("%s of process %d: %w", name, p.Pid(), os.ErrProcessDone)
 	default:
-		return root, nil
+		return f, nil
 	}
 }
 

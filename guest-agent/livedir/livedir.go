@@ -91,7 +91,7 @@ func writeSpare(path string, f File) error {
 // place of another file. Links on the way are followed within root, and
 // directories that are missing are made. Errors: path_conflict.
 func Link(root, at, target string) error {
-	dir, err := openDir(root, filepath.Dir(at))
+	dir, err := OpenDir(root, filepath.Dir(at))
 	if err != nil {
 		return explain(at, err)
 	}
@@ -116,8 +116,9 @@ func Link(root, at, target string) error {
 	return nil
 }
 
-// openDir opens a directory of the file system root, and makes what it lacks.
-func openDir(root, path string) (*os.File, error) {
+// OpenDir opens a directory of the file system root, and makes what it lacks. Links
+// on the way are followed within root.
+func OpenDir(root, path string) (*os.File, error) {
 	base, err := os.Open(root)
 	if err != nil {
 		return nil, err

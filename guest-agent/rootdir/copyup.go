@@ -32,6 +32,11 @@ func openIn(root, path string, resolve uint64) (*os.File, error) {
 		return nil, err
 	}
 	defer func() { _ = base.Close() }()
+	return openAt(base, path, resolve)
+}
+
+// openAt is openIn below a directory that is open.
+func openAt(base *os.File, path string, resolve uint64) (*os.File, error) {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: resolve | unix.RESOLVE_NO_MAGICLINKS}
 	fd, err := unix.Openat2(int(base.Fd()), filepath.Join(".", path), &how)
 	if err != nil {

@@ -4,7 +4,7 @@
 //
 //	<dir>/images/<serial>             the image's mount
 //	<dir>/volumes/<serial>            a volume's mount: data/ is what containers see
-//	<dir>/containers/<id>/volumes/<n> what of its n-th volume the container sees
+//	<dir>/containers/<id>/volumes/<serial>/<n> what of its n-th volume the container was started with
 //	<dir>/containers/<id>/layer       the writable file system: upper/ and work/
 //	<dir>/containers/<id>/root        the overlay, the container's root
 //	<dir>/containers/<id>/files       small files to be bind-mounted

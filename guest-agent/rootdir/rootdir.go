@@ -93,6 +93,10 @@ func (r *Roots) Prepare(ctx context.Context, id string, config *guestapi.Contain
 	if err != nil {
 		return container.Root{}, err
 	}
+	raw, rules, err := r.bindRaw(ctx, config.Volumes)
+	if err != nil {
+		return container.Root{}, err
+	}
 	files, err := writeFiles(filepath.Join(r.containerDir(id), "files"), config.Files)
 	if err != nil {
 		return container.Root{}, err
@@ -101,7 +105,7 @@ func (r *Roots) Prepare(ctx context.Context, id string, config *guestapi.Contain
 	if err != nil {
 		return container.Root{}, err
 	}
-	return container.Root{Path: root, Mounts: slices.Concat(mounts, files, live), Started: func() { r.grow(id) }}, nil
+	return container.Root{Path: root, Mounts: slices.Concat(mounts, raw, files, live), Devices: rules, Started: func() { r.grow(id) }}, nil
 }
 
 // Release implements container.Roots.
@@ -238,6 +242,7 @@ func (r *Roots) mountDisk(ctx context.Context, id, field, target, serial string)
 type growth struct {
 	target string
 	blocks uint64
+	begin  sync.Once
 	work   sync.WaitGroup
 }
 
@@ -253,10 +258,12 @@ func (r *Roots) grow(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, g := range r.growths[id] {
-		g.work.Go(func() {
-			if err := r.system.ResizeExt4(g.target, g.blocks); err != nil {
-				r.log.WithField("container", id).WithError(err).Error("a disk's file system keeps less than its full size")
-			}
+		g.begin.Do(func() {
+			g.work.Go(func() {
+				if err := r.system.ResizeExt4(g.target, g.blocks); err != nil {
+					r.log.WithField("container", id).WithError(err).Error("a disk's file system keeps less than its full size")
+				}
+			})
 		})
 	}
 }

@@ -29,6 +29,7 @@ type fakeSystem struct {
 	resized []string
 	fail    map[string]error // by file system, "unmount" or "resize"
 	busy    int              // so many growths fail with EBUSY
+	grafts  []string         // in other namespaces, and prunes
 }
 
 var _ System = (*fakeSystem)(nil)
@@ -71,6 +72,36 @@ func (f *fakeSystem) ResizeExt4(path string, blocks uint64) error {
 		return unix.EBUSY
 	}
 	return f.fail["resize"]
+}
+
+func (f *fakeSystem) Graft(_, source, target *os.File, readOnly bool) error {
+	if err := f.fail["graft"]; err != nil {
+		return err
+	}
+	access := "rw"
+	if readOnly {
+		access = "ro"
+	}
+	at, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", target.Fd()))
+	f.grafts = append(f.grafts, fmt.Sprintf("graft %s on %s %s", source.Name(), strings.TrimPrefix(at, filepath.Dir(f.dir)), access))
+	return err
+}
+
+func (f *fakeSystem) Prune(_, _ *os.File, points []string) error {
+	f.grafts = append(f.grafts, "prune "+strings.Join(points, " "))
+	return f.fail["prune"]
+}
+
+func (f *fakeSystem) Share(node string) (uint64, error) {
+	if err := f.fail["share"]; err != nil {
+		return 0, err
+	}
+	return unix.Mkdev(254, uint32(filepath.Base(node)[2]-'a')), nil
+}
+
+func (f *fakeSystem) Unused(node string) error {
+	f.grafts = append(f.grafts, "unused "+filepath.Base(node))
+	return f.fail["unused"]
 }
 
 // ext4Super returns the beginning of an ext4 file system.

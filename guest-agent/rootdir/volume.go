@@ -46,12 +46,15 @@ type mounted struct {
 func (r *Roots) bindVolumes(ctx context.Context, id, image string, list []guestapi.Volume) ([]specs.Mount, error) {
 	var mounts []specs.Mount
 	for i, v := range list {
+		if v.Raw {
+			continue
+		}
 		field := fmt.Sprintf("/volumes/%d", i)
 		m, err := r.acquireVolume(ctx, id, field, v, func(m *mounted) error { return m.fill(image, v.Path) })
 		if err != nil {
 			return nil, err
 		}
-		source := r.volumePoint(id, i)
+		source := filepath.Join(r.volumePoints(id, v.Device), strconv.Itoa(i))
 		if err := r.bindVolume(m, v.Subpath, source, field); err != nil {
 			return nil, err
 		}
@@ -60,8 +63,10 @@ func (r *Roots) bindVolumes(ctx context.Context, id, image string, list []guesta
 	return mounts, nil
 }
 
-func (r *Roots) volumePoint(id string, i int) string {
-	return filepath.Join(r.containerDir(id), "volumes", strconv.Itoa(i))
+// volumePoints is where the mount points of a volume are that the container was
+// started with.
+func (r *Roots) volumePoints(id, device string) string {
+	return filepath.Join(r.containerDir(id), "volumes", url.PathEscape(device))
 }
 
 func volumeMount(source string, v guestapi.Volume) specs.Mount {
@@ -109,13 +114,22 @@ func (r *Roots) mountVolume(ctx context.Context, id, field string, m *mounted) e
 	return nil
 }
 
+// open opens the volume's directory subpath.
+func (m *mounted) open(subpath, field string) (*os.File, error) {
+	dir, err := openIn(filepath.Join(m.path, volumeData), subpath, unix.RESOLVE_BENEATH)
+	if err != nil {
+		return nil, apierr.New(apierr.InvalidArgument, "volume_subpath_invalid",
+			"the volume has no directory %q: %w; name one that exists in it, with no link that leads out of it", subpath, err).At(field + "/subpath")
+	}
+	return dir, nil
+}
+
 // bindVolume mounts the volume's directory subpath on target. The descriptor
 // keeps what was checked and what is mounted the same.
 func (r *Roots) bindVolume(m *mounted, subpath, target, field string) error {
-	dir, err := openIn(filepath.Join(m.path, volumeData), subpath, unix.RESOLVE_BENEATH)
+	dir, err := m.open(subpath, field)
 	if err != nil {
-		return apierr.New(apierr.InvalidArgument, "volume_subpath_invalid",
-			"the volume has no directory %q: %w; name one that exists in it, with no link that leads out of it", subpath, err).At(field + "/subpath")
+		return err
 	}
 	defer func() { _ = dir.Close() }()
 	return r.mount(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()), target, "", unix.MS_BIND, "")
@@ -138,14 +152,8 @@ func (m *mounted) fill(image, path string) error {
 
 // releaseVolumes ends the container's use of its volumes.
 func (r *Roots) releaseVolumes(id string) error {
-	points, err := filepath.Glob(filepath.Join(r.containerDir(id), "volumes", "*"))
-	if err != nil {
+	if err := r.unmountPoints(id, filepath.Join(r.containerDir(id), "volumes", "*")); err != nil {
 		return err
-	}
-	for _, point := range points {
-		if err := r.system.Unmount(point, 0); err != nil {
-			return fmt.Errorf("unmount a volume of container %q: %w", id, err)
-		}
 	}
 	r.volumes.mu.Lock()
 	defer r.volumes.mu.Unlock()
@@ -156,6 +164,20 @@ func (r *Roots) releaseVolumes(id string) error {
 		r.volumes.used[id] = r.volumes.used[id][1:]
 	}
 	delete(r.volumes.used, id)
+	return nil
+}
+
+// unmountPoints unmounts the mount points in the directories that fit a pattern.
+func (r *Roots) unmountPoints(id, dirs string) error {
+	points, err := filepath.Glob(filepath.Join(dirs, "*"))
+	if err != nil {
+		return err
+	}
+	for _, point := range points {
+		if err := r.system.Unmount(point, 0); err != nil {
+			return fmt.Errorf("unmount a volume of container %q: %w", id, err)
+		}
+	}
 	return nil
 }
 

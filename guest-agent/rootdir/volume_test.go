@@ -146,6 +146,33 @@ func TestVolumeErrors(t *testing.T) {
 	}
 }
 
+// A raw volume is its device, whose rules say who may write. No file system is
+// looked for on it.
+func TestRawVolume(t *testing.T) {
+	f := newVolumeFixture(t)
+	f.plug(t, "vde", "raw", 1<<30, nil)
+	root, err := f.Prepare(t.Context(), "c1", withVolumes(
+		guestapi.Volume{Device: "raw", Path: "/dev/data", Raw: true}, guestapi.Volume{Device: "raw", Path: "/dev/look", Raw: true, ReadOnly: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(root.Mounts) != 2 || root.Mounts[0].Destination != "/dev/data" || filepath.Base(root.Mounts[0].Source) != "vde" {
+		t.Errorf("mounts %+v", root.Mounts)
+	}
+	if d := root.Devices; len(d) != 2 || d[0].Access != "rw" || d[1].Access != "r" || *d[0].Major != 254 || *d[0].Minor != 4 || d[0].Type != "b" || !d[0].Allow {
+		t.Errorf("rules %+v", d)
+	}
+	if err := f.Release(t.Context(), "c1"); err != nil {
+		t.Fatal(err)
+	}
+	f.clean(t)
+	f.system.fail["share"] = errors.New("no")
+	if _, err := f.Prepare(t.Context(), "c1", withVolumes(guestapi.Volume{Device: "raw", Path: "/dev/data", Raw: true})); err == nil {
+		t.Error("a node that cannot be shared is no error")
+	}
+	f.clean(t)
+}
+
 // A volume that is mounted to write follows its disk, also while something else
 // grows it.
 func TestGrowVolume(t *testing.T) {

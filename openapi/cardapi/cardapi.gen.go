@@ -210,7 +210,9 @@ const (
 	EventTypeSecretCreate          EventType = "secret.create"
 	EventTypeSecretRemove          EventType = "secret.remove"
 	EventTypeSecretUpdate          EventType = "secret.update"
+	EventTypeVolumeAttach          EventType = "volume.attach"
 	EventTypeVolumeCreate          EventType = "volume.create"
+	EventTypeVolumeDetach          EventType = "volume.detach"
 	EventTypeVolumeRemove          EventType = "volume.remove"
 	EventTypeVolumeUpdate          EventType = "volume.update"
 )
@@ -278,7 +280,11 @@ func (e EventType) Valid() bool {
 		return true
 	case EventTypeSecretUpdate:
 		return true
+	case EventTypeVolumeAttach:
+		return true
 	case EventTypeVolumeCreate:
+		return true
+	case EventTypeVolumeDetach:
 		return true
 	case EventTypeVolumeRemove:
 		return true
@@ -628,6 +634,24 @@ func (e UlimitName) Valid() bool {
 	case UlimitSigpending:
 		return true
 	case UlimitStack:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolumeFormat.
+const (
+	FormatExt4 VolumeFormat = "ext4"
+	FormatRaw  VolumeFormat = "raw"
+)
+
+// Valid indicates whether the value is a known member of the VolumeFormat enum.
+func (e VolumeFormat) Valid() bool {
+	switch e {
+	case FormatExt4:
+		return true
+	case FormatRaw:
 		return true
 	default:
 		return false
@@ -1547,6 +1571,18 @@ type MemoryStats struct {
 	LimitBytes int64 `json:"limitBytes"`
 }
 
+// MountOptions defines model for MountOptions.
+type MountOptions struct {
+	// Path Where it is mounted.
+	Path string `json:"path"`
+
+	// ReadOnly The container cannot write to it. A container whose mounts of a volume are all read-only shares it with others.
+	ReadOnly *bool `json:"readOnly,omitempty"`
+
+	// Subpath A directory of the volume to mount in place of all of it; it must exist.
+	Subpath *string `json:"subpath,omitempty"`
+}
+
 // Network Example: {"createdAt":"2026-01-02T15:04:05Z","id":"5d1c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","internal":true,"isolated":false,"labels":{"tier":"db"},"mtu":1500,"name":"back","subnets":[{"gateway":"10.5.0.1","prefix":"10.5.0.0/24"}]}
 type Network struct {
 	CreatedAt time.Time `json:"createdAt"`
@@ -2052,9 +2088,12 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// Volume Example: {"createdAt":"2026-01-02T15:04:05Z","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}
+// Volume Example: {"createdAt":"2026-01-02T15:04:05Z","format":"ext4","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}
 type Volume struct {
 	CreatedAt time.Time `json:"createdAt"`
+
+	// Format ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
+	Format VolumeFormat `json:"format"`
 
 	// Id Another for every volume that is made under a name.
 	Id     string             `json:"id"`
@@ -2067,6 +2106,9 @@ type Volume struct {
 	// SourceId Id of the volume that it was made as a copy of.
 	SourceId *string `json:"sourceId,omitempty"`
 }
+
+// VolumeFormat ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
+type VolumeFormat string
 
 // VolumeList Example: {"items":[{"createdAt":"2026-01-02T15:04:05Z","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}]}
 type VolumeList struct {
@@ -2115,6 +2157,8 @@ type VolumeSource struct {
 
 // VolumeSpec defines model for VolumeSpec.
 type VolumeSpec struct {
+	// Format ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
+	Format *VolumeFormat      `json:"format,omitempty"`
 	Labels *map[string]string `json:"labels,omitempty"`
 
 	// Name Made up when it is left out.
@@ -2630,6 +2674,9 @@ type PruneVolumesJSONRequestBody = VolumePrune
 
 // UpdateVolumeJSONRequestBody defines body for UpdateVolume for application/json ContentType.
 type UpdateVolumeJSONRequestBody = VolumeUpdate
+
+// AttachVolumeJSONRequestBody defines body for AttachVolume for application/json ContentType.
+type AttachVolumeJSONRequestBody = MountOptions
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -3309,7 +3356,7 @@ type ClientInterface interface {
 	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
-	// volume is the VM's until its end.
+	// volume is the VM's until its end, or until it is detached.
 	//
 	// The end of one container leaves the others. The end of the VM is the end
 	// of all, and those that are started again share a new one. A VM has up to
@@ -3336,7 +3383,7 @@ type ClientInterface interface {
 	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
-	// volume is the VM's until its end.
+	// volume is the VM's until its end, or until it is detached.
 	//
 	// The end of one container leaves the others. The end of the VM is the end
 	// of all, and those that are started again share a new one. A VM has up to
@@ -3473,6 +3520,12 @@ type ClientInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -3482,7 +3535,7 @@ type ClientInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type.
@@ -3496,6 +3549,12 @@ type ClientInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -3505,7 +3564,7 @@ type ClientInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3573,7 +3632,8 @@ type ClientInterface interface {
 	// tar is as that of `copyFromContainer`. No container need run: a virtual
 	// machine of its own reads the volume, which nobody writes to meanwhile.
 	// While a container may write to it the answer is `volume_in_use`; its
-	// files can be copied through that container.
+	// files can be copied through that container. A raw volume has no files
+	// (`volume_is_raw`).
 	//
 	// Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
 	ExportVolume(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3582,13 +3642,62 @@ type ClientInterface interface {
 	//
 	// As `copyToContainer` to the root of the volume, which no container uses
 	// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-	// its own writes. What is there stays, but for files that the tar has as
+	// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 	// well. After an error what was written before stays.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/volumes/{volume}/archive (the `ImportVolume` operationId).
 	ImportVolumeWithBody(ctx context.Context, volume VolumeRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DetachVolume Unmount a volume from a container, also while it runs.
+	//
+	// All mounts of the volume in the container go, also those of its creation. In
+	// one that runs it is unmounted, and where no other container of its machine
+	// uses it, written out and unplugged before the answer, so that others may have
+	// it. While a program has a file of it open, or works in it, that fails with
+	// `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
+	// `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
+	// at the machine's end), `volume_is_raw`, `container_changing`.
+	//
+	// Corresponds with DELETE /v1/volumes/{volume}/containers/{container} (the `DetachVolume` operationId).
+	DetachVolume(ctx context.Context, volume VolumeRef, container ContainerRef, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AttachVolumeWithBody Mount a volume in a container, also while it runs.
+	//
+	// The body is a mount as in `volumes` at a container's creation, without its
+	// `volume`, which must exist. The container has it at its next starts too. In
+	// one that runs, its disk is plugged in and mounted before the answer; a
+	// directory that is missing is made, and symbolic links are followed within
+	// the container's root. After an error nothing has changed, unless the code is
+	// `host_unavailable`: then it is done, or taken back, when the compute host is
+	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+	// `path_conflict` (what is at the path is no directory), `container_changing`,
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+	AttachVolumeWithBody(ctx context.Context, volume VolumeRef, container ContainerRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AttachVolume Mount a volume in a container, also while it runs.
+	//
+	// The body is a mount as in `volumes` at a container's creation, without its
+	// `volume`, which must exist. The container has it at its next starts too. In
+	// one that runs, its disk is plugged in and mounted before the answer; a
+	// directory that is missing is made, and symbolic links are followed within
+	// the container's root. After an error nothing has changed, unless the code is
+	// `host_unavailable`: then it is done, or taken back, when the compute host is
+	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+	// `path_conflict` (what is at the path is no directory), `container_changing`,
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+	AttachVolume(ctx context.Context, volume VolumeRef, container ContainerRef, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetOpenAPI This document.
@@ -4915,7 +5024,7 @@ func (c *Client) ListSandboxes(ctx context.Context, params *ListSandboxesParams,
 // /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
-// volume is the VM's until its end.
+// volume is the VM's until its end, or until it is detached.
 //
 // The end of one container leaves the others. The end of the VM is the end
 // of all, and those that are started again share a new one. A VM has up to
@@ -4952,7 +5061,7 @@ func (c *Client) CreateSandboxWithBody(ctx context.Context, params *CreateSandbo
 // /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
-// volume is the VM's until its end.
+// volume is the VM's until its end, or until it is detached.
 //
 // The end of one container leaves the others. The end of the VM is the end
 // of all, and those that are started again share a new one. A VM has up to
@@ -5249,6 +5358,12 @@ func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, req
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -5258,7 +5373,7 @@ func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, req
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type.
@@ -5282,6 +5397,12 @@ func (c *Client) CreateVolumeWithBody(ctx context.Context, params *CreateVolumeP
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -5291,7 +5412,7 @@ func (c *Client) CreateVolumeWithBody(ctx context.Context, params *CreateVolumeP
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type.
@@ -5429,7 +5550,8 @@ func (c *Client) UpdateVolume(ctx context.Context, volume VolumeRef, body Update
 // tar is as that of `copyFromContainer`. No container need run: a virtual
 // machine of its own reads the volume, which nobody writes to meanwhile.
 // While a container may write to it the answer is `volume_in_use`; its
-// files can be copied through that container.
+// files can be copied through that container. A raw volume has no files
+// (`volume_is_raw`).
 //
 // Corresponds with GET /v1/volumes/{volume}/archive (the `ExportVolume` operationId).
 func (c *Client) ExportVolume(ctx context.Context, volume VolumeRef, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5448,7 +5570,7 @@ func (c *Client) ExportVolume(ctx context.Context, volume VolumeRef, reqEditors 
 //
 // As `copyToContainer` to the root of the volume, which no container uses
 // meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-// its own writes. What is there stays, but for files that the tar has as
+// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 // well. After an error what was written before stays.
 //
 // Takes any type of body and a specified content type.
@@ -5456,6 +5578,85 @@ func (c *Client) ExportVolume(ctx context.Context, volume VolumeRef, reqEditors 
 // Corresponds with PUT /v1/volumes/{volume}/archive (the `ImportVolume` operationId).
 func (c *Client) ImportVolumeWithBody(ctx context.Context, volume VolumeRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewImportVolumeRequestWithBody(c.Server, volume, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DetachVolume Unmount a volume from a container, also while it runs.
+//
+// All mounts of the volume in the container go, also those of its creation. In
+// one that runs it is unmounted, and where no other container of its machine
+// uses it, written out and unplugged before the answer, so that others may have
+// it. While a program has a file of it open, or works in it, that fails with
+// `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
+// `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
+// at the machine's end), `volume_is_raw`, `container_changing`.
+//
+// Corresponds with DELETE /v1/volumes/{volume}/containers/{container} (the `DetachVolume` operationId).
+func (c *Client) DetachVolume(ctx context.Context, volume VolumeRef, container ContainerRef, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDetachVolumeRequest(c.Server, volume, container)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AttachVolumeWithBody Mount a volume in a container, also while it runs.
+//
+// The body is a mount as in `volumes` at a container's creation, without its
+// `volume`, which must exist. The container has it at its next starts too. In
+// one that runs, its disk is plugged in and mounted before the answer; a
+// directory that is missing is made, and symbolic links are followed within
+// the container's root. After an error nothing has changed, unless the code is
+// `host_unavailable`: then it is done, or taken back, when the compute host is
+// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+// `path_conflict` (what is at the path is no directory), `container_changing`,
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+func (c *Client) AttachVolumeWithBody(ctx context.Context, volume VolumeRef, container ContainerRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAttachVolumeRequestWithBody(c.Server, volume, container, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AttachVolume Mount a volume in a container, also while it runs.
+//
+// The body is a mount as in `volumes` at a container's creation, without its
+// `volume`, which must exist. The container has it at its next starts too. In
+// one that runs, its disk is plugged in and mounted before the answer; a
+// directory that is missing is made, and symbolic links are followed within
+// the container's root. After an error nothing has changed, unless the code is
+// `host_unavailable`: then it is done, or taken back, when the compute host is
+// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+// `path_conflict` (what is at the path is no directory), `container_changing`,
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+func (c *Client) AttachVolume(ctx context.Context, volume VolumeRef, container ContainerRef, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAttachVolumeRequest(c.Server, volume, container, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9329,6 +9530,101 @@ func NewImportVolumeRequestWithBody(server string, volume VolumeRef, contentType
 	return req, nil
 }
 
+// NewDetachVolumeRequest constructs an http.Request for the DetachVolume method
+func NewDetachVolumeRequest(server string, volume VolumeRef, container ContainerRef) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "container", container, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/volumes/%s/containers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAttachVolumeRequest calls the generic AttachVolume builder with application/json body
+func NewAttachVolumeRequest(server string, volume VolumeRef, container ContainerRef, body AttachVolumeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAttachVolumeRequestWithBody(server, volume, container, "application/json", bodyReader)
+}
+
+// NewAttachVolumeRequestWithBody constructs an http.Request for the AttachVolume method, with any body, and a specified content type
+func NewAttachVolumeRequestWithBody(server string, volume VolumeRef, container ContainerRef, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "container", container, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/volumes/%s/containers/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -10041,7 +10337,7 @@ type ClientWithResponsesInterface interface {
 	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
-	// volume is the VM's until its end.
+	// volume is the VM's until its end, or until it is detached.
 	//
 	// The end of one container leaves the others. The end of the VM is the end
 	// of all, and those that are started again share a new one. A VM has up to
@@ -10068,7 +10364,7 @@ type ClientWithResponsesInterface interface {
 	// /dev/shm. Root file systems, process ids and limits
 	// are each container's own. Kernel parameters are the VM's: the last one
 	// who sets one sets it for all. They may write to the same volume; the
-	// volume is the VM's until its end.
+	// volume is the VM's until its end, or until it is detached.
 	//
 	// The end of one container leaves the others. The end of the VM is the end
 	// of all, and those that are started again share a new one. A VM has up to
@@ -10219,6 +10515,12 @@ type ClientWithResponsesInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -10228,7 +10530,7 @@ type ClientWithResponsesInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -10242,6 +10544,12 @@ type ClientWithResponsesInterface interface {
 	// It is sparse, and its disk is made on the compute host at its first use,
 	// as a copy of what the image has at the path where it is mounted.
 	//
+	// With `format: raw` it is a block device, which begins with zeros and which
+	// nobody formats. It can be copied and grown. What needs files is refused with
+	// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+	// coming to a container that runs, or leaving it, as the device rules of that
+	// are fixed.
+	//
 	// While containers run, a volume has either one that may write to it, or
 	// any number that only read.
 	//
@@ -10251,7 +10559,7 @@ type ClientWithResponsesInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -10323,7 +10631,8 @@ type ClientWithResponsesInterface interface {
 	// tar is as that of `copyFromContainer`. No container need run: a virtual
 	// machine of its own reads the volume, which nobody writes to meanwhile.
 	// While a container may write to it the answer is `volume_in_use`; its
-	// files can be copied through that container.
+	// files can be copied through that container. A raw volume has no files
+	// (`volume_is_raw`).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10334,13 +10643,64 @@ type ClientWithResponsesInterface interface {
 	//
 	// As `copyToContainer` to the root of the volume, which no container uses
 	// meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-	// its own writes. What is there stays, but for files that the tar has as
+	// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 	// well. After an error what was written before stays.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/volumes/{volume}/archive (the `ImportVolume` operationId).
 	ImportVolumeWithBodyWithResponse(ctx context.Context, volume VolumeRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportVolumeResponse, error)
+
+	// DetachVolumeWithResponse Unmount a volume from a container, also while it runs.
+	//
+	// All mounts of the volume in the container go, also those of its creation. In
+	// one that runs it is unmounted, and where no other container of its machine
+	// uses it, written out and unplugged before the answer, so that others may have
+	// it. While a program has a file of it open, or works in it, that fails with
+	// `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
+	// `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
+	// at the machine's end), `volume_is_raw`, `container_changing`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/volumes/{volume}/containers/{container} (the `DetachVolume` operationId).
+	DetachVolumeWithResponse(ctx context.Context, volume VolumeRef, container ContainerRef, reqEditors ...RequestEditorFn) (*DetachVolumeResponse, error)
+
+	// AttachVolumeWithBodyWithResponse Mount a volume in a container, also while it runs.
+	//
+	// The body is a mount as in `volumes` at a container's creation, without its
+	// `volume`, which must exist. The container has it at its next starts too. In
+	// one that runs, its disk is plugged in and mounted before the answer; a
+	// directory that is missing is made, and symbolic links are followed within
+	// the container's root. After an error nothing has changed, unless the code is
+	// `host_unavailable`: then it is done, or taken back, when the compute host is
+	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+	// `path_conflict` (what is at the path is no directory), `container_changing`,
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+	AttachVolumeWithBodyWithResponse(ctx context.Context, volume VolumeRef, container ContainerRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error)
+
+	// AttachVolumeWithResponse Mount a volume in a container, also while it runs.
+	//
+	// The body is a mount as in `volumes` at a container's creation, without its
+	// `volume`, which must exist. The container has it at its next starts too. In
+	// one that runs, its disk is plugged in and mounted before the answer; a
+	// directory that is missing is made, and symbolic links are followed within
+	// the container's root. After an error nothing has changed, unless the code is
+	// `host_unavailable`: then it is done, or taken back, when the compute host is
+	// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+	// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+	// `path_conflict` (what is at the path is no directory), `container_changing`,
+	// `volume_is_raw`, `sandbox_full`, `disk_full`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+	AttachVolumeWithResponse(ctx context.Context, volume VolumeRef, container ContainerRef, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error)
 }
 
 // GetOpenAPIResponse429Headers the declared response headers of an HTTP 429 response for GetOpenAPI
@@ -17117,6 +17477,221 @@ func (r ImportVolumeResponse) ContentType() string {
 	return ""
 }
 
+// DetachVolumeResponse429Headers the declared response headers of an HTTP 429 response for DetachVolume
+type DetachVolumeResponse429Headers struct {
+	RetryAfter int
+}
+
+type DetachVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Container
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *InternalError
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// ApplicationproblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationproblemJSON507 *InsufficientStorage
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DetachVolumeResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DetachVolumeResponse) GetJSON200() *Container {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSON500() *InternalError {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetApplicationproblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSON507() *InsufficientStorage {
+	return r.ApplicationproblemJSON507
+}
+
+// GetBody returns the raw response body bytes
+func (r DetachVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DetachVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DetachVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DetachVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AttachVolumeResponse429Headers the declared response headers of an HTTP 429 response for AttachVolume
+type AttachVolumeResponse429Headers struct {
+	RetryAfter int
+}
+
+type AttachVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Container
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *BadRequest
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *NotFound
+	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationproblemJSON408 *RequestTimeout
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Conflict
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *ContentTooLarge
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *UnsupportedMediaType
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *TooManyRequests
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *InternalError
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Unavailable
+	// ApplicationproblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationproblemJSON507 *InsufficientStorage
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AttachVolumeResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AttachVolumeResponse) GetJSON200() *Container {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON400() *BadRequest {
+	return r.ApplicationproblemJSON400
+}
+
+// GetApplicationproblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON404() *NotFound {
+	return r.ApplicationproblemJSON404
+}
+
+// GetApplicationproblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON408() *RequestTimeout {
+	return r.ApplicationproblemJSON408
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON409() *Conflict {
+	return r.ApplicationproblemJSON409
+}
+
+// GetApplicationproblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON413() *ContentTooLarge {
+	return r.ApplicationproblemJSON413
+}
+
+// GetApplicationproblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON415() *UnsupportedMediaType {
+	return r.ApplicationproblemJSON415
+}
+
+// GetApplicationproblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON429() *TooManyRequests {
+	return r.ApplicationproblemJSON429
+}
+
+// GetApplicationproblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON500() *InternalError {
+	return r.ApplicationproblemJSON500
+}
+
+// GetApplicationproblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON503() *Unavailable {
+	return r.ApplicationproblemJSON503
+}
+
+// GetApplicationproblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSON507() *InsufficientStorage {
+	return r.ApplicationproblemJSON507
+}
+
+// GetBody returns the raw response body bytes
+func (r AttachVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AttachVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AttachVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AttachVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetOpenAPIWithResponse This document.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -18217,7 +18792,7 @@ func (c *ClientWithResponses) ListSandboxesWithResponse(ctx context.Context, par
 // /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
-// volume is the VM's until its end.
+// volume is the VM's until its end, or until it is detached.
 //
 // The end of one container leaves the others. The end of the VM is the end
 // of all, and those that are started again share a new one. A VM has up to
@@ -18250,7 +18825,7 @@ func (c *ClientWithResponses) CreateSandboxWithBodyWithResponse(ctx context.Cont
 // /dev/shm. Root file systems, process ids and limits
 // are each container's own. Kernel parameters are the VM's: the last one
 // who sets one sets it for all. They may write to the same volume; the
-// volume is the VM's until its end.
+// volume is the VM's until its end, or until it is detached.
 //
 // The end of one container leaves the others. The end of the VM is the end
 // of all, and those that are started again share a new one. A VM has up to
@@ -18497,6 +19072,12 @@ func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, param
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -18506,7 +19087,7 @@ func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, param
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -18526,6 +19107,12 @@ func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Conte
 // It is sparse, and its disk is made on the compute host at its first use,
 // as a copy of what the image has at the path where it is mounted.
 //
+// With `format: raw` it is a block device, which begins with zeros and which
+// nobody formats. It can be copied and grown. What needs files is refused with
+// `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+// coming to a container that runs, or leaving it, as the device rules of that
+// are fixed.
+//
 // While containers run, a volume has either one that may write to it, or
 // any number that only read.
 //
@@ -18535,7 +19122,7 @@ func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Conte
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -18649,7 +19236,8 @@ func (c *ClientWithResponses) UpdateVolumeWithResponse(ctx context.Context, volu
 // tar is as that of `copyFromContainer`. No container need run: a virtual
 // machine of its own reads the volume, which nobody writes to meanwhile.
 // While a container may write to it the answer is `volume_in_use`; its
-// files can be copied through that container.
+// files can be copied through that container. A raw volume has no files
+// (`volume_is_raw`).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -18666,7 +19254,7 @@ func (c *ClientWithResponses) ExportVolumeWithResponse(ctx context.Context, volu
 //
 // As `copyToContainer` to the root of the volume, which no container uses
 // meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-// its own writes. What is there stays, but for files that the tar has as
+// its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
 // well. After an error what was written before stays.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -18678,6 +19266,75 @@ func (c *ClientWithResponses) ImportVolumeWithBodyWithResponse(ctx context.Conte
 		return nil, err
 	}
 	return ParseImportVolumeResponse(rsp)
+}
+
+// DetachVolumeWithResponse Unmount a volume from a container, also while it runs.
+//
+// All mounts of the volume in the container go, also those of its creation. In
+// one that runs it is unmounted, and where no other container of its machine
+// uses it, written out and unplugged before the answer, so that others may have
+// it. While a program has a file of it open, or works in it, that fails with
+// `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
+// `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
+// at the machine's end), `volume_is_raw`, `container_changing`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/volumes/{volume}/containers/{container} (the `DetachVolume` operationId).
+func (c *ClientWithResponses) DetachVolumeWithResponse(ctx context.Context, volume VolumeRef, container ContainerRef, reqEditors ...RequestEditorFn) (*DetachVolumeResponse, error) {
+	rsp, err := c.DetachVolume(ctx, volume, container, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDetachVolumeResponse(rsp)
+}
+
+// AttachVolumeWithBodyWithResponse Mount a volume in a container, also while it runs.
+//
+// The body is a mount as in `volumes` at a container's creation, without its
+// `volume`, which must exist. The container has it at its next starts too. In
+// one that runs, its disk is plugged in and mounted before the answer; a
+// directory that is missing is made, and symbolic links are followed within
+// the container's root. After an error nothing has changed, unless the code is
+// `host_unavailable`: then it is done, or taken back, when the compute host is
+// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+// `path_conflict` (what is at the path is no directory), `container_changing`,
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+func (c *ClientWithResponses) AttachVolumeWithBodyWithResponse(ctx context.Context, volume VolumeRef, container ContainerRef, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error) {
+	rsp, err := c.AttachVolumeWithBody(ctx, volume, container, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAttachVolumeResponse(rsp)
+}
+
+// AttachVolumeWithResponse Mount a volume in a container, also while it runs.
+//
+// The body is a mount as in `volumes` at a container's creation, without its
+// `volume`, which must exist. The container has it at its next starts too. In
+// one that runs, its disk is plugged in and mounted before the answer; a
+// directory that is missing is made, and symbolic links are followed within
+// the container's root. After an error nothing has changed, unless the code is
+// `host_unavailable`: then it is done, or taken back, when the compute host is
+// back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+// the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+// `path_conflict` (what is at the path is no directory), `container_changing`,
+// `volume_is_raw`, `sandbox_full`, `disk_full`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/volumes/{volume}/containers/{container} (the `AttachVolume` operationId).
+func (c *ClientWithResponses) AttachVolumeWithResponse(ctx context.Context, volume VolumeRef, container ContainerRef, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error) {
+	rsp, err := c.AttachVolume(ctx, volume, container, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAttachVolumeResponse(rsp)
 }
 
 // ParseGetOpenAPIResponse parses an HTTP response from a GetOpenAPIWithResponse call
@@ -24863,6 +25520,203 @@ func ParseImportVolumeResponse(rsp *http.Response) (*ImportVolumeResponse, error
 	return response, nil
 }
 
+// ParseDetachVolumeResponse parses an HTTP response from a DetachVolumeWithResponse call
+func ParseDetachVolumeResponse(rsp *http.Response) (*DetachVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DetachVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Container
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest InsufficientStorage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON507 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers DetachVolumeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAttachVolumeResponse parses an HTTP response from a AttachVolumeWithResponse call
+func ParseAttachVolumeResponse(rsp *http.Response) (*AttachVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AttachVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Container
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest RequestTimeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest InsufficientStorage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON507 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers AttachVolumeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetOpenAPI This document.
@@ -25081,6 +25935,12 @@ type ServerInterface interface {
 	// ImportVolume Write the files of a tar to a volume.
 	// (PUT /v1/volumes/{volume}/archive)
 	ImportVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef)
+	// DetachVolume Unmount a volume from a container, also while it runs.
+	// (DELETE /v1/volumes/{volume}/containers/{container})
+	DetachVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef, container ContainerRef)
+	// AttachVolume Mount a volume in a container, also while it runs.
+	// (PUT /v1/volumes/{volume}/containers/{container})
+	AttachVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef, container ContainerRef)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -27878,6 +28738,76 @@ func (siw *ServerInterfaceWrapper) ImportVolume(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// DetachVolume operation middleware
+func (siw *ServerInterfaceWrapper) DetachVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeRef
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", r.PathValue("volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "container" -------------
+	var container ContainerRef
+
+	err = runtime.BindStyledParameterWithOptions("simple", "container", r.PathValue("container"), &container, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "container", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DetachVolume(w, r, volume, container)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AttachVolume operation middleware
+func (siw *ServerInterfaceWrapper) AttachVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeRef
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", r.PathValue("volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "container" -------------
+	var container ContainerRef
+
+	err = runtime.BindStyledParameterWithOptions("simple", "container", r.PathValue("container"), &container, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "container", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AttachVolume(w, r, volume, container)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -28025,6 +28955,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/volumes/{volume}", wrapper.DeleteVolume)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/volumes/{volume}", wrapper.GetVolume)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/v1/volumes/{volume}", wrapper.UpdateVolume)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/volumes/{volume}/containers/{container}", wrapper.DetachVolume)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/volumes/{volume}/containers/{container}", wrapper.AttachVolume)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/volumes/{volume}/archive", wrapper.ExportVolume)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/volumes/{volume}/archive", wrapper.ImportVolume)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/configs", wrapper.ListConfigs)
@@ -37750,6 +38682,327 @@ func (response ImportVolume507ApplicationProblemPlusJSONResponse) VisitImportVol
 	return err
 }
 
+type DetachVolumeRequestObject struct {
+	Volume    VolumeRef    `json:"volume"`
+	Container ContainerRef `json:"container"`
+}
+
+type DetachVolumeResponseObject interface {
+	VisitDetachVolumeResponse(w http.ResponseWriter) error
+}
+
+type DetachVolume200JSONResponse Container
+
+func (response DetachVolume200JSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolume400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DetachVolume400ApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DetachVolume404ApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolume409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DetachVolume409ApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolume429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DetachVolume429ApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolume500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DetachVolume500ApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolume503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DetachVolume503ApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolume507ApplicationProblemPlusJSONResponse struct {
+	InsufficientStorageApplicationProblemPlusJSONResponse
+}
+
+func (response DetachVolume507ApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolumeRequestObject struct {
+	Volume    VolumeRef    `json:"volume"`
+	Container ContainerRef `json:"container"`
+	Body      *AttachVolumeJSONRequestBody
+}
+
+type AttachVolumeResponseObject interface {
+	VisitAttachVolumeResponse(w http.ResponseWriter) error
+}
+
+type AttachVolume200JSONResponse Container
+
+func (response AttachVolume200JSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume400ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume404ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume408ApplicationProblemPlusJSONResponse struct {
+	RequestTimeoutApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume408ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume409ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume413ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume415ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume429ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume500ApplicationProblemPlusJSONResponse struct {
+	InternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume500ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume503ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachVolume507ApplicationProblemPlusJSONResponse struct {
+	InsufficientStorageApplicationProblemPlusJSONResponse
+}
+
+func (response AttachVolume507ApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetOpenAPI This document.
@@ -37968,6 +39221,12 @@ type StrictServerInterface interface {
 	// ImportVolume Write the files of a tar to a volume.
 	// (PUT /v1/volumes/{volume}/archive)
 	ImportVolume(ctx context.Context, request ImportVolumeRequestObject) (ImportVolumeResponseObject, error)
+	// DetachVolume Unmount a volume from a container, also while it runs.
+	// (DELETE /v1/volumes/{volume}/containers/{container})
+	DetachVolume(ctx context.Context, request DetachVolumeRequestObject) (DetachVolumeResponseObject, error)
+	// AttachVolume Mount a volume in a container, also while it runs.
+	// (PUT /v1/volumes/{volume}/containers/{container})
+	AttachVolume(ctx context.Context, request AttachVolumeRequestObject) (AttachVolumeResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -40095,6 +41354,67 @@ func (sh *strictHandler) ImportVolume(w http.ResponseWriter, r *http.Request, vo
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ImportVolumeResponseObject); ok {
 		if err := validResponse.VisitImportVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DetachVolume operation middleware
+func (sh *strictHandler) DetachVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef, container ContainerRef) {
+	var request DetachVolumeRequestObject
+
+	request.Volume = volume
+	request.Container = container
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DetachVolume(ctx, request.(DetachVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DetachVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DetachVolumeResponseObject); ok {
+		if err := validResponse.VisitDetachVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AttachVolume operation middleware
+func (sh *strictHandler) AttachVolume(w http.ResponseWriter, r *http.Request, volume VolumeRef, container ContainerRef) {
+	var request AttachVolumeRequestObject
+
+	request.Volume = volume
+	request.Container = container
+
+	var body AttachVolumeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AttachVolume(ctx, request.(AttachVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AttachVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AttachVolumeResponseObject); ok {
+		if err := validResponse.VisitAttachVolumeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

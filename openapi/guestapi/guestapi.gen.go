@@ -744,6 +744,12 @@ type Volume struct {
 	// Example: /var/lib/postgresql
 	Path string `json:"path"`
 
+	// Raw The device itself: `path` is a block device, with mode 0660 and of the group
+	// disk (6), that the container may read, and unless `readOnly`, write. There
+	// is no file system, and so no `subpath`. It is there from the container's
+	// start.
+	Raw bool `json:"raw,omitempty,omitzero"`
+
 	// ReadOnly The container cannot write to it.
 	ReadOnly bool `json:"readOnly,omitempty,omitzero"`
 
@@ -927,6 +933,18 @@ type UnpauseContainerParams struct {
 	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
 }
 
+// AttachVolumeParams defines parameters for AttachVolume.
+type AttachVolumeParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
+// DetachVolumeParams defines parameters for DetachVolume.
+type DetachVolumeParams struct {
+	// CardplaneEpoch The controller's epoch.
+	CardplaneEpoch Epoch `json:"Cardplane-Epoch"`
+}
+
 // WaitContainerParams defines parameters for WaitContainer.
 type WaitContainerParams struct {
 	// TimeoutSeconds How long to wait, in seconds.
@@ -992,6 +1010,9 @@ type PutLimitsJSONRequestBody = Limits
 
 // ResizeContainerJSONRequestBody defines body for ResizeContainer for application/json ContentType.
 type ResizeContainerJSONRequestBody = TerminalSize
+
+// AttachVolumeJSONRequestBody defines body for AttachVolume for application/json ContentType.
+type AttachVolumeJSONRequestBody = Volume
 
 // PutNetworkJSONRequestBody defines body for PutNetwork for application/json ContentType.
 type PutNetworkJSONRequestBody = Network
@@ -1353,6 +1374,52 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/containers/{containerId}/unpause (the `UnpauseContainer` operationId).
 	UnpauseContainer(ctx context.Context, containerId ContainerId, params *UnpauseContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AttachVolumeWithBody Mount a volume in a running container
+	//
+	// As those of its configuration are at its start: what its first process sees
+	// at `path` is the volume from then on. A directory that is missing there is
+	// made, and symbolic links are followed within the container's root. A mount
+	// that is there already is left alone. After an error nothing has changed.
+	//
+	// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+	// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+	// `path_conflict` (something else is mounted there, or is no directory),
+	// `read_only`, `disk_full`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+	AttachVolumeWithBody(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AttachVolume Mount a volume in a running container
+	//
+	// As those of its configuration are at its start: what its first process sees
+	// at `path` is the volume from then on. A directory that is missing there is
+	// made, and symbolic links are followed within the container's root. A mount
+	// that is there already is left alone. After an error nothing has changed.
+	//
+	// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+	// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+	// `path_conflict` (something else is mounted there, or is no directory),
+	// `read_only`, `disk_full`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+	AttachVolume(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DetachVolume Unmount a volume from a running container
+	//
+	// Wherever the container has it mounted, also from its start on. The directories
+	// stay. Where no other container uses the volume it is written out, and its
+	// device can be plugged out. A volume that is not mounted is left alone. After
+	// an error nothing has changed.
+	//
+	// Errors: `container_not_found`, `container_not_running`, `volume_busy`.
+	//
+	// Corresponds with DELETE /v1/containers/{containerId}/volumes/{device} (the `DetachVolume` operationId).
+	DetachVolume(ctx context.Context, containerId ContainerId, device Serial, params *DetachVolumeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WaitContainer Wait until a container has exited
 	//
@@ -2097,6 +2164,82 @@ func (c *Client) GetStats(ctx context.Context, containerId ContainerId, reqEdito
 // Corresponds with POST /v1/containers/{containerId}/unpause (the `UnpauseContainer` operationId).
 func (c *Client) UnpauseContainer(ctx context.Context, containerId ContainerId, params *UnpauseContainerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUnpauseContainerRequest(c.Server, containerId, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AttachVolumeWithBody Mount a volume in a running container
+//
+// As those of its configuration are at its start: what its first process sees
+// at `path` is the volume from then on. A directory that is missing there is
+// made, and symbolic links are followed within the container's root. A mount
+// that is there already is left alone. After an error nothing has changed.
+//
+// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+// `path_conflict` (something else is mounted there, or is no directory),
+// `read_only`, `disk_full`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+func (c *Client) AttachVolumeWithBody(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAttachVolumeRequestWithBody(c.Server, containerId, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AttachVolume Mount a volume in a running container
+//
+// As those of its configuration are at its start: what its first process sees
+// at `path` is the volume from then on. A directory that is missing there is
+// made, and symbolic links are followed within the container's root. A mount
+// that is there already is left alone. After an error nothing has changed.
+//
+// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+// `path_conflict` (something else is mounted there, or is no directory),
+// `read_only`, `disk_full`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+func (c *Client) AttachVolume(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAttachVolumeRequest(c.Server, containerId, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DetachVolume Unmount a volume from a running container
+//
+// Wherever the container has it mounted, also from its start on. The directories
+// stay. Where no other container uses the volume it is written out, and its
+// device can be plugged out. A volume that is not mounted is left alone. After
+// an error nothing has changed.
+//
+// Errors: `container_not_found`, `container_not_running`, `volume_busy`.
+//
+// Corresponds with DELETE /v1/containers/{containerId}/volumes/{device} (the `DetachVolume` operationId).
+func (c *Client) DetachVolume(ctx context.Context, containerId ContainerId, device Serial, params *DetachVolumeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDetachVolumeRequest(c.Server, containerId, device, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3729,6 +3872,120 @@ func NewUnpauseContainerRequest(server string, containerId ContainerId, params *
 	return req, nil
 }
 
+// NewAttachVolumeRequest calls the generic AttachVolume builder with application/json body
+func NewAttachVolumeRequest(server string, containerId ContainerId, params *AttachVolumeParams, body AttachVolumeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAttachVolumeRequestWithBody(server, containerId, params, "application/json", bodyReader)
+}
+
+// NewAttachVolumeRequestWithBody constructs an http.Request for the AttachVolume method, with any body, and a specified content type
+func NewAttachVolumeRequestWithBody(server string, containerId ContainerId, params *AttachVolumeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/volumes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewDetachVolumeRequest constructs an http.Request for the DetachVolume method
+func NewDetachVolumeRequest(server string, containerId ContainerId, device Serial, params *DetachVolumeParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "containerId", containerId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "device", device, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/containers/%s/volumes/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Cardplane-Epoch", params.CardplaneEpoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Cardplane-Epoch", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewWaitContainerRequest constructs an http.Request for the WaitContainer method
 func NewWaitContainerRequest(server string, containerId ContainerId, params *WaitContainerParams) (*http.Request, error) {
 	var err error
@@ -4513,6 +4770,54 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/containers/{containerId}/unpause (the `UnpauseContainer` operationId).
 	UnpauseContainerWithResponse(ctx context.Context, containerId ContainerId, params *UnpauseContainerParams, reqEditors ...RequestEditorFn) (*UnpauseContainerResponse, error)
+
+	// AttachVolumeWithBodyWithResponse Mount a volume in a running container
+	//
+	// As those of its configuration are at its start: what its first process sees
+	// at `path` is the volume from then on. A directory that is missing there is
+	// made, and symbolic links are followed within the container's root. A mount
+	// that is there already is left alone. After an error nothing has changed.
+	//
+	// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+	// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+	// `path_conflict` (something else is mounted there, or is no directory),
+	// `read_only`, `disk_full`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+	AttachVolumeWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error)
+
+	// AttachVolumeWithResponse Mount a volume in a running container
+	//
+	// As those of its configuration are at its start: what its first process sees
+	// at `path` is the volume from then on. A directory that is missing there is
+	// made, and symbolic links are followed within the container's root. A mount
+	// that is there already is left alone. After an error nothing has changed.
+	//
+	// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+	// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+	// `path_conflict` (something else is mounted there, or is no directory),
+	// `read_only`, `disk_full`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+	AttachVolumeWithResponse(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error)
+
+	// DetachVolumeWithResponse Unmount a volume from a running container
+	//
+	// Wherever the container has it mounted, also from its start on. The directories
+	// stay. Where no other container uses the volume it is written out, and its
+	// device can be plugged out. A volume that is not mounted is left alone. After
+	// an error nothing has changed.
+	//
+	// Errors: `container_not_found`, `container_not_running`, `volume_busy`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/containers/{containerId}/volumes/{device} (the `DetachVolume` operationId).
+	DetachVolumeWithResponse(ctx context.Context, containerId ContainerId, device Serial, params *DetachVolumeParams, reqEditors ...RequestEditorFn) (*DetachVolumeResponse, error)
 
 	// WaitContainerWithResponse Wait until a container has exited
 	//
@@ -5741,6 +6046,88 @@ func (r UnpauseContainerResponse) ContentType() string {
 	return ""
 }
 
+type AttachVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AttachVolumeResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AttachVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AttachVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AttachVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AttachVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DetachVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DetachVolumeResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DetachVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DetachVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DetachVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DetachVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type WaitContainerResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -6626,6 +7013,72 @@ func (c *ClientWithResponses) UnpauseContainerWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseUnpauseContainerResponse(rsp)
+}
+
+// AttachVolumeWithBodyWithResponse Mount a volume in a running container
+//
+// As those of its configuration are at its start: what its first process sees
+// at `path` is the volume from then on. A directory that is missing there is
+// made, and symbolic links are followed within the container's root. A mount
+// that is there already is left alone. After an error nothing has changed.
+//
+// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+// `path_conflict` (something else is mounted there, or is no directory),
+// `read_only`, `disk_full`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+func (c *ClientWithResponses) AttachVolumeWithBodyWithResponse(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error) {
+	rsp, err := c.AttachVolumeWithBody(ctx, containerId, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAttachVolumeResponse(rsp)
+}
+
+// AttachVolumeWithResponse Mount a volume in a running container
+//
+// As those of its configuration are at its start: what its first process sees
+// at `path` is the volume from then on. A directory that is missing there is
+// made, and symbolic links are followed within the container's root. A mount
+// that is there already is left alone. After an error nothing has changed.
+//
+// Errors: `container_not_found`, `container_not_running`, `invalid_config`,
+// `device_not_found`, `mount_failed`, `volume_subpath_invalid`,
+// `path_conflict` (something else is mounted there, or is no directory),
+// `read_only`, `disk_full`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/containers/{containerId}/volumes (the `AttachVolume` operationId).
+func (c *ClientWithResponses) AttachVolumeWithResponse(ctx context.Context, containerId ContainerId, params *AttachVolumeParams, body AttachVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*AttachVolumeResponse, error) {
+	rsp, err := c.AttachVolume(ctx, containerId, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAttachVolumeResponse(rsp)
+}
+
+// DetachVolumeWithResponse Unmount a volume from a running container
+//
+// Wherever the container has it mounted, also from its start on. The directories
+// stay. Where no other container uses the volume it is written out, and its
+// device can be plugged out. A volume that is not mounted is left alone. After
+// an error nothing has changed.
+//
+// Errors: `container_not_found`, `container_not_running`, `volume_busy`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/containers/{containerId}/volumes/{device} (the `DetachVolume` operationId).
+func (c *ClientWithResponses) DetachVolumeWithResponse(ctx context.Context, containerId ContainerId, device Serial, params *DetachVolumeParams, reqEditors ...RequestEditorFn) (*DetachVolumeResponse, error) {
+	rsp, err := c.DetachVolume(ctx, containerId, device, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDetachVolumeResponse(rsp)
 }
 
 // WaitContainerWithResponse Wait until a container has exited
@@ -7608,6 +8061,64 @@ func ParseUnpauseContainerResponse(rsp *http.Response) (*UnpauseContainerRespons
 	return response, nil
 }
 
+// ParseAttachVolumeResponse parses an HTTP response from a AttachVolumeWithResponse call
+func ParseAttachVolumeResponse(rsp *http.Response) (*AttachVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AttachVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDetachVolumeResponse parses an HTTP response from a DetachVolumeWithResponse call
+func ParseDetachVolumeResponse(rsp *http.Response) (*DetachVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DetachVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseWaitContainerResponse parses an HTTP response from a WaitContainerWithResponse call
 func ParseWaitContainerResponse(rsp *http.Response) (*WaitContainerResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7952,6 +8463,12 @@ type ServerInterface interface {
 	// UnpauseContainer Let the processes of a container go on
 	// (POST /v1/containers/{containerId}/unpause)
 	UnpauseContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params UnpauseContainerParams)
+	// AttachVolume Mount a volume in a running container
+	// (PUT /v1/containers/{containerId}/volumes)
+	AttachVolume(w http.ResponseWriter, r *http.Request, containerId ContainerId, params AttachVolumeParams)
+	// DetachVolume Unmount a volume from a running container
+	// (DELETE /v1/containers/{containerId}/volumes/{device})
+	DetachVolume(w http.ResponseWriter, r *http.Request, containerId ContainerId, device Serial, params DetachVolumeParams)
 	// WaitContainer Wait until a container has exited
 	// (GET /v1/containers/{containerId}/wait)
 	WaitContainer(w http.ResponseWriter, r *http.Request, containerId ContainerId, params WaitContainerParams)
@@ -9177,6 +9694,123 @@ func (siw *ServerInterfaceWrapper) UnpauseContainer(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// AttachVolume operation middleware
+func (siw *ServerInterfaceWrapper) AttachVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AttachVolumeParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AttachVolume(w, r, containerId, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DetachVolume operation middleware
+func (siw *ServerInterfaceWrapper) DetachVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "containerId" -------------
+	var containerId ContainerId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "containerId", r.PathValue("containerId"), &containerId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "containerId", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "device" -------------
+	var device Serial
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device", r.PathValue("device"), &device, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DetachVolumeParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Cardplane-Epoch" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Cardplane-Epoch")]; found {
+		var CardplaneEpoch Epoch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Cardplane-Epoch", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Cardplane-Epoch", valueList[0], &CardplaneEpoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Cardplane-Epoch", Err: err})
+			return
+		}
+
+		params.CardplaneEpoch = CardplaneEpoch
+
+	} else {
+		err := fmt.Errorf("Header parameter Cardplane-Epoch is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Cardplane-Epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DetachVolume(w, r, containerId, device, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // WaitContainer operation middleware
 func (siw *ServerInterfaceWrapper) WaitContainer(w http.ResponseWriter, r *http.Request) {
 
@@ -9676,6 +10310,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/containers/{containerId}/pause", wrapper.PauseContainer)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/containers/{containerId}/unpause", wrapper.UnpauseContainer)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/containers/{containerId}/limits", wrapper.PutLimits)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v1/containers/{containerId}/volumes", wrapper.AttachVolume)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}/volumes/{device}", wrapper.DetachVolume)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/containers/{containerId}/resize", wrapper.ResizeContainer)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v1/containers/{containerId}/execs", wrapper.ForgetExecs)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/containers/{containerId}/execs", wrapper.ListExecs)
@@ -10679,6 +11315,76 @@ func (response UnpauseContainerdefaultApplicationProblemPlusJSONResponse) VisitU
 	return err
 }
 
+type AttachVolumeRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Params      AttachVolumeParams
+	Body        *AttachVolumeJSONRequestBody
+}
+
+type AttachVolumeResponseObject interface {
+	VisitAttachVolumeResponse(w http.ResponseWriter) error
+}
+
+type AttachVolume204Response struct {
+}
+
+func (response AttachVolume204Response) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type AttachVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AttachVolumedefaultApplicationProblemPlusJSONResponse) VisitAttachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachVolumeRequestObject struct {
+	ContainerId ContainerId `json:"containerId"`
+	Device      Serial      `json:"device"`
+	Params      DetachVolumeParams
+}
+
+type DetachVolumeResponseObject interface {
+	VisitDetachVolumeResponse(w http.ResponseWriter) error
+}
+
+type DetachVolume204Response struct {
+}
+
+func (response DetachVolume204Response) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DetachVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DetachVolumedefaultApplicationProblemPlusJSONResponse) VisitDetachVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type WaitContainerRequestObject struct {
 	ContainerId ContainerId `json:"containerId"`
 	Params      WaitContainerParams
@@ -11087,6 +11793,12 @@ type StrictServerInterface interface {
 	// UnpauseContainer Let the processes of a container go on
 	// (POST /v1/containers/{containerId}/unpause)
 	UnpauseContainer(ctx context.Context, request UnpauseContainerRequestObject) (UnpauseContainerResponseObject, error)
+	// AttachVolume Mount a volume in a running container
+	// (PUT /v1/containers/{containerId}/volumes)
+	AttachVolume(ctx context.Context, request AttachVolumeRequestObject) (AttachVolumeResponseObject, error)
+	// DetachVolume Unmount a volume from a running container
+	// (DELETE /v1/containers/{containerId}/volumes/{device})
+	DetachVolume(ctx context.Context, request DetachVolumeRequestObject) (DetachVolumeResponseObject, error)
 	// WaitContainer Wait until a container has exited
 	// (GET /v1/containers/{containerId}/wait)
 	WaitContainer(ctx context.Context, request WaitContainerRequestObject) (WaitContainerResponseObject, error)
@@ -11852,6 +12564,68 @@ func (sh *strictHandler) UnpauseContainer(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UnpauseContainerResponseObject); ok {
 		if err := validResponse.VisitUnpauseContainerResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AttachVolume operation middleware
+func (sh *strictHandler) AttachVolume(w http.ResponseWriter, r *http.Request, containerId ContainerId, params AttachVolumeParams) {
+	var request AttachVolumeRequestObject
+
+	request.ContainerId = containerId
+	request.Params = params
+
+	var body AttachVolumeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AttachVolume(ctx, request.(AttachVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AttachVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AttachVolumeResponseObject); ok {
+		if err := validResponse.VisitAttachVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DetachVolume operation middleware
+func (sh *strictHandler) DetachVolume(w http.ResponseWriter, r *http.Request, containerId ContainerId, device Serial, params DetachVolumeParams) {
+	var request DetachVolumeRequestObject
+
+	request.ContainerId = containerId
+	request.Device = device
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DetachVolume(ctx, request.(DetachVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DetachVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DetachVolumeResponseObject); ok {
+		if err := validResponse.VisitDetachVolumeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -676,6 +676,9 @@ type VM struct {
 	// Uid User and group id that the VMM runs as on the host, of this VM alone where the host permits that; for people.
 	Uid int `json:"uid"`
 
+	// Unplugged Names of its specification's disks that were taken away.
+	Unplugged *[]string `json:"unplugged,omitempty"`
+
 	// Usage What the VMM and all that it starts have taken. Only in answers about
 	// one VM; what the host does not count is missing.
 	//
@@ -1418,12 +1421,13 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/vms/{id} (the `PutVM` operationId).
 	PutVM(ctx context.Context, id VMID, body PutVMJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteAttachment Take away what a VM was given by a PUT
+	// DeleteAttachment Take away what a VM was given by a PUT, or a disk of its start
 	//
 	// To be asked once the VMM has closed the file (the event
 	// `device-removed`): from then on another VM may have it. Taking away
-	// what is not there succeeds, also from a VM that does not exist.
-	// Errors: `attachment_in_use` for one of the VM's specification.
+	// what is not there succeeds, also from a VM that does not exist. The VM's
+	// specification does not change; a disk of it that was taken away is in
+	// `unplugged`. Errors: `attachment_in_use` for a blob of the specification.
 	//
 	// Corresponds with DELETE /v1/vms/{id}/attachments/{name} (the `DeleteAttachment` operationId).
 	DeleteAttachment(ctx context.Context, id VMID, name AttachmentName, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1433,11 +1437,10 @@ type ClientInterface interface {
 	// Answers with the VM, whose `paths.attachments` then has the path for
 	// `vm.add-disk`. The VM's specification does not change; what was added
 	// is in `plugged`. An attachment that is there with the same
-	// specification is answered as it is.
+	// specification, also from the VM's start, is answered as it is.
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+	// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes any type of body and a specified content type.
@@ -1450,11 +1453,10 @@ type ClientInterface interface {
 	// Answers with the VM, whose `paths.attachments` then has the path for
 	// `vm.add-disk`. The VM's specification does not change; what was added
 	// is in `plugged`. An attachment that is there with the same
-	// specification is answered as it is.
+	// specification, also from the VM's start, is answered as it is.
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+	// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -2208,12 +2210,13 @@ func (c *Client) PutVM(ctx context.Context, id VMID, body PutVMJSONRequestBody, 
 	return c.Client.Do(req)
 }
 
-// DeleteAttachment Take away what a VM was given by a PUT
+// DeleteAttachment Take away what a VM was given by a PUT, or a disk of its start
 //
 // To be asked once the VMM has closed the file (the event
 // `device-removed`): from then on another VM may have it. Taking away
-// what is not there succeeds, also from a VM that does not exist.
-// Errors: `attachment_in_use` for one of the VM's specification.
+// what is not there succeeds, also from a VM that does not exist. The VM's
+// specification does not change; a disk of it that was taken away is in
+// `unplugged`. Errors: `attachment_in_use` for a blob of the specification.
 //
 // Corresponds with DELETE /v1/vms/{id}/attachments/{name} (the `DeleteAttachment` operationId).
 func (c *Client) DeleteAttachment(ctx context.Context, id VMID, name AttachmentName, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2233,11 +2236,10 @@ func (c *Client) DeleteAttachment(ctx context.Context, id VMID, name AttachmentN
 // Answers with the VM, whose `paths.attachments` then has the path for
 // `vm.add-disk`. The VM's specification does not change; what was added
 // is in `plugged`. An attachment that is there with the same
-// specification is answered as it is.
+// specification, also from the VM's start, is answered as it is.
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-// (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes any type of body and a specified content type.
@@ -2260,11 +2262,10 @@ func (c *Client) PutAttachmentWithBody(ctx context.Context, id VMID, name Attach
 // Answers with the VM, whose `paths.attachments` then has the path for
 // `vm.add-disk`. The VM's specification does not change; what was added
 // is in `plugged`. An attachment that is there with the same
-// specification is answered as it is.
+// specification, also from the VM's start, is answered as it is.
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-// (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes a body of the `application/json` content type.
@@ -4285,12 +4286,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/vms/{id} (the `PutVM` operationId).
 	PutVMWithResponse(ctx context.Context, id VMID, body PutVMJSONRequestBody, reqEditors ...RequestEditorFn) (*PutVMResponse, error)
 
-	// DeleteAttachmentWithResponse Take away what a VM was given by a PUT
+	// DeleteAttachmentWithResponse Take away what a VM was given by a PUT, or a disk of its start
 	//
 	// To be asked once the VMM has closed the file (the event
 	// `device-removed`): from then on another VM may have it. Taking away
-	// what is not there succeeds, also from a VM that does not exist.
-	// Errors: `attachment_in_use` for one of the VM's specification.
+	// what is not there succeeds, also from a VM that does not exist. The VM's
+	// specification does not change; a disk of it that was taken away is in
+	// `unplugged`. Errors: `attachment_in_use` for a blob of the specification.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4302,11 +4304,10 @@ type ClientWithResponsesInterface interface {
 	// Answers with the VM, whose `paths.attachments` then has the path for
 	// `vm.add-disk`. The VM's specification does not change; what was added
 	// is in `plugged`. An attachment that is there with the same
-	// specification is answered as it is.
+	// specification, also from the VM's start, is answered as it is.
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+	// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4319,11 +4320,10 @@ type ClientWithResponsesInterface interface {
 	// Answers with the VM, whose `paths.attachments` then has the path for
 	// `vm.add-disk`. The VM's specification does not change; what was added
 	// is in `plugged`. An attachment that is there with the same
-	// specification is answered as it is.
+	// specification, also from the VM's start, is answered as it is.
 	//
 	// Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-	// (with another specification, or one of the VM's own), `blob_not_found`,
-	// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+	// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 	// `invalid_attachment`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -6505,12 +6505,13 @@ func (c *ClientWithResponses) PutVMWithResponse(ctx context.Context, id VMID, bo
 	return ParsePutVMResponse(rsp)
 }
 
-// DeleteAttachmentWithResponse Take away what a VM was given by a PUT
+// DeleteAttachmentWithResponse Take away what a VM was given by a PUT, or a disk of its start
 //
 // To be asked once the VMM has closed the file (the event
 // `device-removed`): from then on another VM may have it. Taking away
-// what is not there succeeds, also from a VM that does not exist.
-// Errors: `attachment_in_use` for one of the VM's specification.
+// what is not there succeeds, also from a VM that does not exist. The VM's
+// specification does not change; a disk of it that was taken away is in
+// `unplugged`. Errors: `attachment_in_use` for a blob of the specification.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -6528,11 +6529,10 @@ func (c *ClientWithResponses) DeleteAttachmentWithResponse(ctx context.Context, 
 // Answers with the VM, whose `paths.attachments` then has the path for
 // `vm.add-disk`. The VM's specification does not change; what was added
 // is in `plugged`. An attachment that is there with the same
-// specification is answered as it is.
+// specification, also from the VM's start, is answered as it is.
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-// (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6551,11 +6551,10 @@ func (c *ClientWithResponses) PutAttachmentWithBodyWithResponse(ctx context.Cont
 // Answers with the VM, whose `paths.attachments` then has the path for
 // `vm.add-disk`. The VM's specification does not change; what was added
 // is in `plugged`. An attachment that is there with the same
-// specification is answered as it is.
+// specification, also from the VM's start, is answered as it is.
 //
 // Errors: `vm_not_found`, `vm_exited`, `vm_deleted`, `attachment_exists`
-// (with another specification, or one of the VM's own), `blob_not_found`,
-// `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
+// (with another specification), `blob_not_found`, `blob_incomplete`, `disk_not_found`, `disk_attached`, `disk_busy`,
 // `invalid_attachment`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -7808,7 +7807,7 @@ type ServerInterface interface {
 	// PutVM Start a VMM process
 	// (PUT /v1/vms/{id})
 	PutVM(w http.ResponseWriter, r *http.Request, id VMID)
-	// DeleteAttachment Take away what a VM was given by a PUT
+	// DeleteAttachment Take away what a VM was given by a PUT, or a disk of its start
 	// (DELETE /v1/vms/{id}/attachments/{name})
 	DeleteAttachment(w http.ResponseWriter, r *http.Request, id VMID, name AttachmentName)
 	// PutAttachment Give a VM that exists a further file
@@ -10322,7 +10321,7 @@ type StrictServerInterface interface {
 	// PutVM Start a VMM process
 	// (PUT /v1/vms/{id})
 	PutVM(ctx context.Context, request PutVMRequestObject) (PutVMResponseObject, error)
-	// DeleteAttachment Take away what a VM was given by a PUT
+	// DeleteAttachment Take away what a VM was given by a PUT, or a disk of its start
 	// (DELETE /v1/vms/{id}/attachments/{name})
 	DeleteAttachment(ctx context.Context, request DeleteAttachmentRequestObject) (DeleteAttachmentResponseObject, error)
 	// PutAttachment Give a VM that exists a further file

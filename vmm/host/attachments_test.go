@@ -68,7 +68,62 @@ func TestGivenAttachments(t *testing.T) {
 	if _, err := b.link.PutVM(b.ctx, "b", other); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, b.link.DeleteAttachment(b.ctx, "b", "d"), "attachment_in_use")
+	wantCode(t, b.link.DeleteDisk(b.ctx, "d"), "disk_in_use")
+}
+
+// A disk of a VM's start can be taken from it and given back, and is another's in
+// between. What else it was started with it keeps.
+func TestOwnDiskTakenAway(t *testing.T) {
+	b := newBed(t)
+	blob := b.upload([]byte("kernel"))
+	b.disk("d")
+	spec := emptySpec
+	spec.Attachments = []hostapi.Attachment{{Name: "d", Disk: ptr("d")}, {Name: "kernel", Blob: &blob, Readonly: true}}
+	made, err := b.link.PutVM(b.ctx, "a", spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := hostapi.AttachmentSpec{Disk: ptr("d")}
+	if _, err := b.link.PutAttachment(b.ctx, "a", "d", own); err != nil {
+		t.Errorf("what it has: %v", err)
+	}
+	wantCode(t, b.link.DeleteAttachment(b.ctx, "a", "kernel"), "attachment_in_use")
+	for range 2 {
+		if err := b.link.DeleteAttachment(b.ctx, "a", "d"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(made.Paths.Attachments["d"]); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the link is left: %v", err)
+	}
+	b.host.Stop()
+	b.host.Start()
+	vm, err := b.link.PutVM(b.ctx, "a", spec) // its specification is what it was
+	if err != nil || vm.Pid != made.Pid || vm.Unplugged == nil || len(*vm.Unplugged) != 1 {
+		t.Fatalf("after a restart: %+v, %v", vm, err)
+	}
+	b.start("b")
+	if _, err := b.link.PutAttachment(b.ctx, "b", "d", own); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.link.PutAttachment(b.ctx, "a", "d", own)
+	wantCode(t, err, "disk_attached")
+	if err := b.link.DeleteAttachment(b.ctx, "b", "d"); err != nil {
+		t.Fatal(err)
+	}
+	if vm, err = b.link.PutAttachment(b.ctx, "a", "d", own); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(vm.Paths.Attachments["d"]); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, b.link.DeleteDisk(b.ctx, "d"), "disk_in_use")
+	if err := b.link.DeleteAttachment(b.ctx, "a", "d"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.link.DeleteDisk(b.ctx, "d"); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestBadAttachment(t *testing.T) {

@@ -22,7 +22,7 @@ const (
 	fetchBytes, fetchRounds = 64 << 20, 3
 	// servePort is where servers listen.
 	servePort = 7000
-	// attachRounds is how often an interface is plugged in.
+	// attachRounds is how often an interface, or a volume, is plugged in.
 	attachRounds = 5
 )
 

@@ -7,6 +7,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/ci/diskbench"
 	"github.com/cardplane/cardplane/ci/harness"
 )
@@ -16,7 +17,7 @@ import (
 const diskBytes, diskRounds = 128 << 20, 3
 
 // volumes compares a file on a volume, in a guest, with one beside the volume on
-// the host.
+// the host, and times the attachment of a volume.
 func volumes(ctx context.Context, s *harness.Stack) error {
 	program, remove, err := buildProbe(ctx)
 	if err != nil {
@@ -53,6 +54,31 @@ func volumes(ctx context.Context, s *harness.Stack) error {
 		host, volume := times[0][k], times[1][k]
 		fmt.Printf("%-28s %.0f on a volume, %.0f on the host\n  ratio                      %v\n", what, 1/volume.median().Seconds(), 1/host.median().Seconds(), paired(host, volume))
 	}
+	if err := mountTimes(ctx, s); err != nil {
+		return err
+	}
 	_, err = output(s.Cardctl(ctx, "volume", "rm", "bench"))
+	return err
+}
+
+// mountTimes times the coming and going of a volume of a container that runs.
+func mountTimes(ctx context.Context, s *harness.Stack) error {
+	_, err := withContainer(ctx, s, probe("forever"), func(id string) (struct{}, error) {
+		var on, off sample
+		for range attachRounds {
+			begun := time.Now()
+			if _, err := s.Client.Containers().AttachVolume(ctx, id, cardplane.VolumeMount{Volume: "bench", Path: "/data"}); err != nil {
+				return struct{}{}, err
+			}
+			on = append(on, time.Since(begun))
+			begun = time.Now()
+			if _, err := s.Client.Containers().DetachVolume(ctx, id, "bench"); err != nil {
+				return struct{}{}, err
+			}
+			off = append(off, time.Since(begun))
+		}
+		fmt.Printf("attach a volume              %v\ndetach it                    %v\n", on, off)
+		return struct{}{}, nil
+	})
 	return err
 }

@@ -15,15 +15,21 @@ import (
 	"github.com/cardplane/cardplane/openapi/hostapi"
 )
 
-// A VM that runs can be given further files. Their links are in its directory,
-// where its VMM was let in at its start. The record has a file before the link
-// is made and until it is gone, so that nothing removes what a VMM may open.
+// A VM that runs can be given further files, and disks can be taken from it. Links
+// are in its directory, where its VMM was let in at its start. The record has a file
+// before the link is made and until it is gone, so that nothing removes what a VMM
+// may open.
 
 // maxPlugged bounds the attachments of a VM, those of its start included.
 const maxPlugged = 64
 
 // all returns what the VM refers to.
-func (r record) all() []hostapi.Attachment { return slices.Concat(r.Spec.Attachments, r.Plugged) }
+func (r record) all() []hostapi.Attachment {
+	own := slices.DeleteFunc(slices.Clone(r.Spec.Attachments), func(a hostapi.Attachment) bool {
+		return slices.Contains(r.Unplugged, a.Name)
+	})
+	return append(own, r.Plugged...)
+}
 
 // Plug gives the VM id a further file and returns the VM. One that it has
 // already is linked again. a must have been validated. Errors: vm_not_found,
@@ -95,22 +101,23 @@ func checkPlug(v *vm, a hostapi.Attachment) (known bool, err error) {
 		return false, apierr.New(apierr.FailedPrecondition, "vm_exited",
 			"VM %q has exited and can be given nothing; delete it and make another", rec.ID)
 	}
-	if i := slices.IndexFunc(rec.Plugged, named(a.Name)); i >= 0 && reflect.DeepEqual(rec.Plugged[i], a) {
-		return true, nil
-	}
+	all := rec.all()
+	i := slices.IndexFunc(all, named(a.Name))
 	switch {
-	case slices.ContainsFunc(rec.all(), named(a.Name)):
+	case i >= 0 && reflect.DeepEqual(all[i], a):
+		return true, nil
+	case i >= 0:
 		return false, apierr.New(apierr.AlreadyExists, "attachment_exists",
 			"VM %q has another attachment %q; take that away or choose another name", rec.ID, a.Name)
-	case len(rec.all()) >= maxPlugged:
+	case len(all) >= maxPlugged:
 		return false, apierr.New(apierr.InvalidArgument, "invalid_attachment",
 			"VM %q has %d attachments, which is the most; take one away first", rec.ID, maxPlugged)
 	}
 	return false, nil
 }
 
-// Unplug takes away what Plug has given the VM id. What is not there is taken
-// away. Errors: attachment_in_use.
+// Unplug takes away what Plug has given the VM id, or a disk that it was started
+// with. What is not there is taken away. Errors: attachment_in_use.
 func (m *Manager) Unplug(id, name string) error {
 	v, err := m.find(id)
 	if err != nil {
@@ -119,14 +126,15 @@ func (m *Manager) Unplug(id, name string) error {
 	v.erasing.Lock()
 	defer v.erasing.Unlock()
 	rec := v.snapshot()
+	all := rec.all()
+	i := slices.IndexFunc(all, named(name))
+	given := slices.ContainsFunc(rec.Plugged, named(name))
 	switch {
-	case isClosed(v.gone):
+	case isClosed(v.gone), i < 0:
 		return nil
-	case slices.ContainsFunc(rec.Spec.Attachments, named(name)):
+	case !given && all[i].Disk == nil:
 		return apierr.New(apierr.FailedPrecondition, "attachment_in_use",
 			"VM %q was started with the attachment %q and keeps it; delete the VM to free it", id, name)
-	case !slices.ContainsFunc(rec.Plugged, named(name)):
-		return nil
 	}
 	if err := m.cfg.Step(OpUnplug); err != nil {
 		return err
@@ -138,7 +146,11 @@ func (m *Manager) Unplug(id, name string) error {
 		return err
 	}
 	return v.update(func(r *record) {
-		r.Plugged = slices.DeleteFunc(slices.Clone(r.Plugged), named(name))
+		if given {
+			r.Plugged = slices.DeleteFunc(slices.Clone(r.Plugged), named(name))
+		} else {
+			r.Unplugged = append(slices.Clip(r.Unplugged), name)
+		}
 		r.Attachments = maps.Clone(r.Attachments)
 		delete(r.Attachments, name)
 	})

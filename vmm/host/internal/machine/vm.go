@@ -26,6 +26,8 @@ type record struct {
 	Attachments map[string]string `json:"attachments"`
 	// Plugged is what it was given after its start, beyond the Spec's.
 	Plugged []hostapi.Attachment `json:"plugged,omitempty"`
+	// Unplugged names those of the Spec's disks that were taken away.
+	Unplugged []string `json:"unplugged,omitempty"`
 	// SaveDir and RestoreDir are the directories of its snapshots, "" where
 	// the spec wants none.
 	SaveDir    string `json:"saveDir,omitempty"`
@@ -158,6 +160,9 @@ func (v *vm) view() hostapi.VM {
 	}
 	if len(rec.Plugged) > 0 {
 		out.Plugged = &rec.Plugged
+	}
+	if len(rec.Unplugged) > 0 {
+		out.Unplugged = &rec.Unplugged
 	}
 	if rec.UID == 0 {
 		out.Uid = os.Geteuid()
