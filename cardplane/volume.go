@@ -138,8 +138,9 @@ type VolumeService interface {
 	// alone, and without anybody writing to the source meanwhile. A copy that
 	// fails leaves nothing. key makes it idempotent, as in ContainerService.
 	// Errors: volume_exists, invalid_name, invalid_volume_size,
-	// invalid_volume_format, idempotency_key_reused; for copies volume_in_use, volume_cannot_shrink,
-	// host_unavailable and those of the host.
+	// invalid_volume_format, idempotency_key_reused; for copies volume_in_use,
+	// volume_cannot_shrink, volume_format_differs, host_unavailable and those of
+	// the host.
 	Create(ctx context.Context, spec VolumeSpec, key string) (Volume, error)
 
 	// Get returns one volume.

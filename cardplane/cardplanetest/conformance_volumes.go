@@ -158,7 +158,7 @@ func (s *suite) volumeRaw() {
 	s.ok(err)
 	equal(s, "format", made.Format, cardplane.FormatRaw)
 	_, err = s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Source: name, Format: cardplane.FormatExt4}, "")
-	s.fails(err, apierr.InvalidArgument, "invalid_volume_format")
+	s.fails(err, apierr.FailedPrecondition, "volume_format_differs")
 	clone, err := s.Volumes.Create(s.ctx, cardplane.VolumeSpec{Name: copied, Source: name}, "")
 	s.ok(err)
 	equal(s, "format of a copy", clone.Format, cardplane.FormatRaw)

@@ -48,7 +48,7 @@ func (m *Memory) createVolumeLocked(spec cardplane.VolumeSpec) (cardplane.Volume
 			return cardplane.Volume{}, err
 		}
 		if spec.Format != "" && spec.Format != source.Format {
-			return cardplane.Volume{}, apierr.New(apierr.InvalidArgument, "invalid_volume_format", "its source is %s", source.Format).At("/format")
+			return cardplane.Volume{}, apierr.New(apierr.FailedPrecondition, "volume_format_differs", "its source is %s", source.Format).At("/format")
 		}
 		v.SourceID, v.SizeBytes, v.Format = source.ID, cmp.Or(spec.SizeBytes, source.SizeBytes), source.Format
 	}

@@ -11,13 +11,14 @@ import (
 // Plan describes the copy of source that spec asks for, and keeps its name and
 // its id for it until release.
 //
-// Errors: those of Create, and volume_cannot_shrink.
+// Errors: those of Create, volume_cannot_shrink and volume_format_differs.
 func (s *Service) Plan(spec cardplane.VolumeSpec, source cardplane.Volume) (v cardplane.Volume, release func(), err error) {
 	spec.SizeBytes = cmp.Or(spec.SizeBytes, source.SizeBytes)
 	v = described(spec)
 	v.SourceID, v.Format = source.ID, source.Format
 	if f := source.Format.Or(); spec.Format != "" && spec.Format != f {
-		return v, nil, invalidFormat("the volume %q is %s, and a copy of it cannot be %s; leave the format out", source.Name, f, spec.Format)
+		return v, nil, apierr.New(apierr.FailedPrecondition, "volume_format_differs",
+			"the volume %q is %s, and a copy of it cannot be %s; leave the format out", source.Name, f, spec.Format).At("/format")
 	}
 	if err := check(v); err != nil {
 		return v, nil, err

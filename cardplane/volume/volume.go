@@ -122,13 +122,9 @@ func check(v cardplane.Volume) error {
 		return err
 	}
 	if f := v.Format.Or(); f != cardplane.FormatExt4 && f != cardplane.FormatRaw {
-		return invalidFormat("the format %q is unknown; use ext4 or raw", f)
+		return apierr.New(apierr.InvalidArgument, "invalid_volume_format", "the format %q is unknown; use ext4 or raw", f).At("/format")
 	}
 	return checkSize(v.SizeBytes)
-}
-
-func invalidFormat(format string, args ...any) error {
-	return apierr.New(apierr.InvalidArgument, "invalid_volume_format", format, args...).At("/format")
 }
 
 func checkSize(size int64) error {

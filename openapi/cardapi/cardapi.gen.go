@@ -3535,7 +3535,7 @@ type ClientInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type.
@@ -3564,7 +3564,7 @@ type ClientInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -5373,7 +5373,7 @@ func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, req
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type.
@@ -5412,7 +5412,7 @@ func (c *Client) CreateVolumeWithBody(ctx context.Context, params *CreateVolumeP
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type.
@@ -10530,7 +10530,7 @@ type ClientWithResponsesInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -10559,7 +10559,7 @@ type ClientWithResponsesInterface interface {
 	// fails with `volume_in_use`, as a copy of a volume does that a container
 	// writes to. The copy may be larger and not smaller
 	// (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+	// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 	// `volume_not_found`, `disk_full`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -19087,7 +19087,7 @@ func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, param
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -19122,7 +19122,7 @@ func (c *ClientWithResponses) CreateVolumeWithBodyWithResponse(ctx context.Conte
 // fails with `volume_in_use`, as a copy of a volume does that a container
 // writes to. The copy may be larger and not smaller
 // (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-// `volume_exists`, `invalid_name`, `invalid_volume_size`, `invalid_volume_format`,
+// `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
 // `volume_not_found`, `disk_full`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
