@@ -384,6 +384,12 @@ export interface paths {
          *     It is sparse, and its disk is made on the compute host at its first use,
          *     as a copy of what the image has at the path where it is mounted.
          *
+         *     With `format: raw` it is a block device, which begins with zeros and which
+         *     nobody formats. It can be copied and grown. What needs files is refused with
+         *     `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+         *     coming to a container that runs, or leaving it, as the device rules of that
+         *     are fixed.
+         *
          *     While containers run, a volume has either one that may write to it, or
          *     any number that only read.
          *
@@ -393,7 +399,7 @@ export interface paths {
          *     fails with `volume_in_use`, as a copy of a volume does that a container
          *     writes to. The copy may be larger and not smaller
          *     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-         *     `volume_exists`, `invalid_name`, `invalid_volume_size`,
+         *     `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
          *     `volume_not_found`, `disk_full`.
          */
         post: operations["createVolume"];
@@ -456,6 +462,56 @@ export interface paths {
         patch: operations["updateVolume"];
         trace?: never;
     };
+    "/v1/volumes/{volume}/containers/{container}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example web-1
+                 */
+                container: components["parameters"]["ContainerRef"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Mount a volume in a container, also while it runs.
+         * @description The body is a mount as in `volumes` at a container's creation, without its
+         *     `volume`, which must exist. The container has it at its next starts too. In
+         *     one that runs, its disk is plugged in and mounted before the answer; a
+         *     directory that is missing is made, and symbolic links are followed within
+         *     the container's root. After an error nothing has changed, unless the code is
+         *     `host_unavailable`: then it is done, or taken back, when the compute host is
+         *     back. Codes: `volume_in_use`, `invalid_volume_path` (also for a path at which
+         *     the container has a volume), `invalid_volume_subpath`, `too_many_volumes`,
+         *     `path_conflict` (what is at the path is no directory), `container_changing`,
+         *     `volume_is_raw`, `sandbox_full`, `disk_full`.
+         */
+        put: operations["attachVolume"];
+        post?: never;
+        /**
+         * Unmount a volume from a container, also while it runs.
+         * @description All mounts of the volume in the container go, also those of its creation. In
+         *     one that runs it is unmounted, and where no other container of its machine
+         *     uses it, written out and unplugged before the answer, so that others may have
+         *     it. While a program has a file of it open, or works in it, that fails with
+         *     `volume_busy`, and nothing has changed. Codes: `volume_not_attached`,
+         *     `volume_busy`, `volume_not_released` (the guest keeps its disk, which is free
+         *     at the machine's end), `volume_is_raw`, `container_changing`.
+         */
+        delete: operations["detachVolume"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/volumes/{volume}/archive": {
         parameters: {
             query?: never;
@@ -475,14 +531,15 @@ export interface paths {
          *     tar is as that of `copyFromContainer`. No container need run: a virtual
          *     machine of its own reads the volume, which nobody writes to meanwhile.
          *     While a container may write to it the answer is `volume_in_use`; its
-         *     files can be copied through that container.
+         *     files can be copied through that container. A raw volume has no files
+         *     (`volume_is_raw`).
          */
         get: operations["exportVolume"];
         /**
          * Write the files of a tar to a volume.
          * @description As `copyToContainer` to the root of the volume, which no container uses
          *     meanwhile (`volume_in_use`) and none need have used: a virtual machine of
-         *     its own writes. What is there stays, but for files that the tar has as
+         *     its own writes. It cannot be raw (`volume_is_raw`). What is there stays, but for files that the tar has as
          *     well. After an error what was written before stays.
          */
         put: operations["importVolume"];
@@ -671,7 +728,7 @@ export interface paths {
          *     /dev/shm. Root file systems, process ids and limits
          *     are each container's own. Kernel parameters are the VM's: the last one
          *     who sets one sets it for all. They may write to the same volume; the
-         *     volume is the VM's until its end.
+         *     volume is the VM's until its end, or until it is detached.
          *
          *     The end of one container leaves the others. The end of the VM is the end
          *     of all, and those that are started again share a new one. A VM has up to
@@ -1746,6 +1803,7 @@ export interface components {
          *           "id": "0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
          *           "name": "data",
          *           "sizeBytes": 10737418240,
+         *           "format": "ext4",
          *           "labels": {
          *             "tier": "db"
          *           },
@@ -1763,6 +1821,7 @@ export interface components {
          *       "id": "0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
          *       "name": "data",
          *       "sizeBytes": 10737418240,
+         *       "format": "ext4",
          *       "labels": {
          *         "tier": "db"
          *       },
@@ -1778,6 +1837,7 @@ export interface components {
              * @description What can be written to it; it takes the space of what was.
              */
             sizeBytes: number;
+            format: components["schemas"]["VolumeFormat"];
             labels?: {
                 [key: string]: string;
             };
@@ -1794,11 +1854,17 @@ export interface components {
              * @description 10 GiB when it is left out, or the source's size.
              */
             sizeBytes?: number;
+            format?: components["schemas"]["VolumeFormat"];
             labels?: {
                 [key: string]: string;
             };
             source?: components["schemas"]["VolumeSource"];
         };
+        /**
+         * @description ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
+         * @enum {string}
+         */
+        VolumeFormat: "ext4" | "raw";
         /** @description What a volume is to hold at first. */
         VolumeSource: {
             /** @description Name or id of the volume to copy. */
@@ -2131,6 +2197,17 @@ export interface components {
             /** @description Where it is mounted. */
             path: string;
             /** @description A directory of the volume to mount in place of all of it; it must exist when the container starts. */
+            subpath?: string;
+            /**
+             * @description The container cannot write to it. A container whose mounts of a volume are all read-only shares it with others.
+             * @default false
+             */
+            readOnly?: boolean;
+        };
+        MountOptions: {
+            /** @description Where it is mounted. */
+            path: string;
+            /** @description A directory of the volume to mount in place of all of it; it must exist. */
             subpath?: string;
             /**
              * @description The container cannot write to it. A container whose mounts of a volume are all read-only shares it with others.
@@ -3192,7 +3269,7 @@ export interface components {
              * @description What happened.
              * @enum {string}
              */
-            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "network.create" | "network.remove" | "network.connect" | "network.disconnect" | "config.create" | "config.update" | "config.remove" | "secret.create" | "secret.update" | "secret.remove" | "sandbox.create" | "sandbox.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
+            type: "image.load" | "image.pull" | "image.tag" | "image.untag" | "image.remove" | "volume.create" | "volume.update" | "volume.remove" | "volume.attach" | "volume.detach" | "network.create" | "network.remove" | "network.connect" | "network.disconnect" | "config.create" | "config.update" | "config.remove" | "secret.create" | "secret.update" | "secret.remove" | "sandbox.create" | "sandbox.remove" | "container.create" | "container.start" | "container.restart" | "container.pause" | "container.unpause" | "container.rename" | "container.update" | "container.exit" | "container.fail" | "container.remove" | "container.health_status" | "exec.start" | "exec.exit";
             /** @description Id of the object. */
             subject: string;
             /** @description Its name. */
@@ -3581,6 +3658,7 @@ export type NetworkMode = components['schemas']['NetworkMode'];
 export type VolumeList = components['schemas']['VolumeList'];
 export type Volume = components['schemas']['Volume'];
 export type VolumeSpec = components['schemas']['VolumeSpec'];
+export type VolumeFormat = components['schemas']['VolumeFormat'];
 export type VolumeSource = components['schemas']['VolumeSource'];
 export type VolumeUpdate = components['schemas']['VolumeUpdate'];
 export type VolumePrune = components['schemas']['VolumePrune'];
@@ -3602,6 +3680,7 @@ export type SandboxSpec = components['schemas']['SandboxSpec'];
 export type SandboxPrune = components['schemas']['SandboxPrune'];
 export type SandboxPruned = components['schemas']['SandboxPruned'];
 export type VolumeMount = components['schemas']['VolumeMount'];
+export type MountOptions = components['schemas']['MountOptions'];
 export type ContentMount = components['schemas']['ContentMount'];
 export type ImageList = components['schemas']['ImageList'];
 export type Image = components['schemas']['Image'];
@@ -4781,6 +4860,95 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    attachVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example web-1
+                 */
+                container: components["parameters"]["ContainerRef"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "path": "/srv/data",
+                 *       "readOnly": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["MountOptions"];
+            };
+        };
+        responses: {
+            /** @description The container. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Container"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    detachVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Name or id.
+                 * @example data
+                 */
+                volume: components["parameters"]["VolumeRef"];
+                /**
+                 * @description Id, unique prefix of an id, or name.
+                 * @example web-1
+                 */
+                container: components["parameters"]["ContainerRef"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The container. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Container"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];

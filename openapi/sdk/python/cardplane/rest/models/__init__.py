@@ -75,6 +75,7 @@ from .log_record import LogRecord
 from .log_record_stream import LogRecordStream
 from .machine_stats import MachineStats
 from .memory_stats import MemoryStats
+from .mount_options import MountOptions
 from .network import Network
 from .network_labels import NetworkLabels
 from .network_list import NetworkList
@@ -124,6 +125,7 @@ from .ulimit import Ulimit
 from .ulimit_name import UlimitName
 from .version import Version
 from .volume import Volume
+from .volume_format import VolumeFormat
 from .volume_labels import VolumeLabels
 from .volume_list import VolumeList
 from .volume_mount import VolumeMount
@@ -211,6 +213,7 @@ __all__ = (
     "LogRecordStream",
     "MachineStats",
     "MemoryStats",
+    "MountOptions",
     "Network",
     "NetworkLabels",
     "NetworkList",
@@ -260,6 +263,7 @@ __all__ = (
     "UlimitName",
     "Version",
     "Volume",
+    "VolumeFormat",
     "VolumeLabels",
     "VolumeList",
     "VolumeMount",

@@ -32,7 +32,9 @@ class EventType(StrEnum):
     SECRET_CREATE = "secret.create"
     SECRET_REMOVE = "secret.remove"
     SECRET_UPDATE = "secret.update"
+    VOLUME_ATTACH = "volume.attach"
     VOLUME_CREATE = "volume.create"
+    VOLUME_DETACH = "volume.detach"
     VOLUME_REMOVE = "volume.remove"
     VOLUME_UPDATE = "volume.update"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.volume_format import VolumeFormat
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -20,13 +21,16 @@ T = TypeVar("T", bound="Volume")
 class Volume:
     """
     Example:
-        {'id': '0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f', 'name': 'data', 'sizeBytes': 10737418240, 'labels': {'tier': 'db'},
-            'createdAt': '2026-01-02T15:04:05Z'}
+        {'id': '0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f', 'name': 'data', 'sizeBytes': 10737418240, 'format': 'ext4', 'labels':
+            {'tier': 'db'}, 'createdAt': '2026-01-02T15:04:05Z'}
 
     Attributes:
         id (str): Another for every volume that is made under a name.
         name (str):
         size_bytes (int): What can be written to it; it takes the space of what was.
+        format_ (VolumeFormat): ext4, which is meant when it is left out: a file system, of which containers see a
+            directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660.
+            A copy has the format of its source.
         created_at (datetime.datetime):
         labels (VolumeLabels | Unset):
         source_id (str | Unset): Id of the volume that it was made as a copy of.
@@ -35,6 +39,7 @@ class Volume:
     id: str
     name: str
     size_bytes: int
+    format_: VolumeFormat
     created_at: datetime.datetime
     labels: VolumeLabels | Unset = UNSET
     source_id: str | Unset = UNSET
@@ -46,6 +51,8 @@ class Volume:
         name = self.name
 
         size_bytes = self.size_bytes
+
+        format_ = self.format_.value
 
         created_at = self.created_at.isoformat()
 
@@ -62,6 +69,7 @@ class Volume:
                 "id": id,
                 "name": name,
                 "sizeBytes": size_bytes,
+                "format": format_,
                 "createdAt": created_at,
             }
         )
@@ -83,6 +91,8 @@ class Volume:
 
         size_bytes = d.pop("sizeBytes")
 
+        format_ = VolumeFormat(d.pop("format"))
+
         created_at = datetime.datetime.fromisoformat(d.pop("createdAt"))
 
         _labels = d.pop("labels", UNSET)
@@ -98,6 +108,7 @@ class Volume:
             id=id,
             name=name,
             size_bytes=size_bytes,
+            format_=format_,
             created_at=created_at,
             labels=labels,
             source_id=source_id,

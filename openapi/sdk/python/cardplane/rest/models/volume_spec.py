@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.volume_format import VolumeFormat
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -22,12 +23,16 @@ class VolumeSpec:
     Attributes:
         name (str | Unset): Made up when it is left out.
         size_bytes (int | Unset): 10 GiB when it is left out, or the source's size.
+        format_ (VolumeFormat | Unset): ext4, which is meant when it is left out: a file system, of which containers see
+            a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode
+            0660. A copy has the format of its source.
         labels (VolumeSpecLabels | Unset):
         source (VolumeSource | Unset): What a volume is to hold at first.
     """
 
     name: str | Unset = UNSET
     size_bytes: int | Unset = UNSET
+    format_: VolumeFormat | Unset = UNSET
     labels: VolumeSpecLabels | Unset = UNSET
     source: VolumeSource | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -36,6 +41,10 @@ class VolumeSpec:
         name = self.name
 
         size_bytes = self.size_bytes
+
+        format_: str | Unset = UNSET
+        if not isinstance(self.format_, Unset):
+            format_ = self.format_.value
 
         labels: dict[str, Any] | Unset = UNSET
         if not isinstance(self.labels, Unset):
@@ -52,6 +61,8 @@ class VolumeSpec:
             field_dict["name"] = name
         if size_bytes is not UNSET:
             field_dict["sizeBytes"] = size_bytes
+        if format_ is not UNSET:
+            field_dict["format"] = format_
         if labels is not UNSET:
             field_dict["labels"] = labels
         if source is not UNSET:
@@ -68,6 +79,13 @@ class VolumeSpec:
         name = d.pop("name", UNSET)
 
         size_bytes = d.pop("sizeBytes", UNSET)
+
+        _format_ = d.pop("format", UNSET)
+        format_: VolumeFormat | Unset
+        if isinstance(_format_, Unset):
+            format_ = UNSET
+        else:
+            format_ = VolumeFormat(_format_)
 
         _labels = d.pop("labels", UNSET)
         labels: VolumeSpecLabels | Unset
@@ -86,6 +104,7 @@ class VolumeSpec:
         volume_spec = cls(
             name=name,
             size_bytes=size_bytes,
+            format_=format_,
             labels=labels,
             source=source,
         )

@@ -72,7 +72,7 @@ def sync_detailed(
     /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
-    volume is the VM's until its end.
+    volume is the VM's until its end, or until it is detached.
 
     The end of one container leaves the others. The end of the VM is the end
     of all, and those that are started again share a new one. A VM has up to
@@ -124,7 +124,7 @@ def sync(
     /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
-    volume is the VM's until its end.
+    volume is the VM's until its end, or until it is detached.
 
     The end of one container leaves the others. The end of the VM is the end
     of all, and those that are started again share a new one. A VM has up to
@@ -171,7 +171,7 @@ async def asyncio_detailed(
     /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
-    volume is the VM's until its end.
+    volume is the VM's until its end, or until it is detached.
 
     The end of one container leaves the others. The end of the VM is the end
     of all, and those that are started again share a new one. A VM has up to
@@ -221,7 +221,7 @@ async def asyncio(
     /dev/shm. Root file systems, process ids and limits
     are each container's own. Kernel parameters are the VM's: the last one
     who sets one sets it for all. They may write to the same volume; the
-    volume is the VM's until its end.
+    volume is the VM's until its end, or until it is detached.
 
     The end of one container leaves the others. The end of the VM is the end
     of all, and those that are started again share a new one. A VM has up to

@@ -65,6 +65,12 @@ def sync_detailed(
     It is sparse, and its disk is made on the compute host at its first use,
     as a copy of what the image has at the path where it is mounted.
 
+    With `format: raw` it is a block device, which begins with zeros and which
+    nobody formats. It can be copied and grown. What needs files is refused with
+    `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+    coming to a container that runs, or leaving it, as the device rules of that
+    are fixed.
+
     While containers run, a volume has either one that may write to it, or
     any number that only read.
 
@@ -74,7 +80,7 @@ def sync_detailed(
     fails with `volume_in_use`, as a copy of a volume does that a container
     writes to. The copy may be larger and not smaller
     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
     `volume_not_found`, `disk_full`.
 
     Args:
@@ -113,6 +119,12 @@ def sync(
     It is sparse, and its disk is made on the compute host at its first use,
     as a copy of what the image has at the path where it is mounted.
 
+    With `format: raw` it is a block device, which begins with zeros and which
+    nobody formats. It can be copied and grown. What needs files is refused with
+    `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+    coming to a container that runs, or leaving it, as the device rules of that
+    are fixed.
+
     While containers run, a volume has either one that may write to it, or
     any number that only read.
 
@@ -122,7 +134,7 @@ def sync(
     fails with `volume_in_use`, as a copy of a volume does that a container
     writes to. The copy may be larger and not smaller
     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
     `volume_not_found`, `disk_full`.
 
     Args:
@@ -156,6 +168,12 @@ async def asyncio_detailed(
     It is sparse, and its disk is made on the compute host at its first use,
     as a copy of what the image has at the path where it is mounted.
 
+    With `format: raw` it is a block device, which begins with zeros and which
+    nobody formats. It can be copied and grown. What needs files is refused with
+    `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+    coming to a container that runs, or leaving it, as the device rules of that
+    are fixed.
+
     While containers run, a volume has either one that may write to it, or
     any number that only read.
 
@@ -165,7 +183,7 @@ async def asyncio_detailed(
     fails with `volume_in_use`, as a copy of a volume does that a container
     writes to. The copy may be larger and not smaller
     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
     `volume_not_found`, `disk_full`.
 
     Args:
@@ -202,6 +220,12 @@ async def asyncio(
     It is sparse, and its disk is made on the compute host at its first use,
     as a copy of what the image has at the path where it is mounted.
 
+    With `format: raw` it is a block device, which begins with zeros and which
+    nobody formats. It can be copied and grown. What needs files is refused with
+    `volume_is_raw`: exports, imports and mounts of a `subpath`; and so is its
+    coming to a container that runs, or leaving it, as the device rules of that
+    are fixed.
+
     While containers run, a volume has either one that may write to it, or
     any number that only read.
 
@@ -211,7 +235,7 @@ async def asyncio(
     fails with `volume_in_use`, as a copy of a volume does that a container
     writes to. The copy may be larger and not smaller
     (`volume_cannot_shrink`); its file system grows at its first use. Codes:
-    `volume_exists`, `invalid_name`, `invalid_volume_size`,
+    `volume_exists`, `invalid_name`, `invalid_volume_size`, `volume_format_differs`,
     `volume_not_found`, `disk_full`.
 
     Args:
