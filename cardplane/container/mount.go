@@ -54,8 +54,10 @@ func (s *Service) changeMounts(ctx context.Context, e *entry, v cardplane.Volume
 		return e.snapshot(), err
 	}
 	if r == nil {
-		err = s.remount(ctx, e, change)
-		return e.snapshot().WithRevision(), err
+		if err := s.remount(ctx, e, change); err != nil {
+			return e.snapshot(), err
+		}
+		return e.snapshot().WithRevision(), nil
 	}
 	if v.Format == cardplane.FormatRaw {
 		return e.snapshot(), isRaw(v, "the device rules of a container that runs cannot be told of; stop the container first, and start it again")
@@ -73,8 +75,12 @@ func (s *Service) changeMounts(ctx context.Context, e *entry, v cardplane.Volume
 	return e.snapshot().WithRevision(), begun.err
 }
 
-// remount changes the mounts of a container that does not run.
+// remount changes the mounts of a container that does not run, once the machine of
+// its last run is gone.
 func (s *Service) remount(ctx context.Context, e *entry, change store.Mounting) error {
+	if err := e.awaitEnd(ctx); err != nil {
+		return err
+	}
 	before := e.record().Container.Spec.Volumes
 	if err := e.remount(change); err != nil {
 		return err

@@ -107,6 +107,16 @@ func TestResponsesFitTheDocument(t *testing.T) {
 	send("GET", "/v1/volumes", "", 200)
 	send("GET", "/v1/volumes/data", "", 200)
 	send("GET", "/v1/volumes/nope", "", 404)
+	if body := send("PUT", "/v1/volumes/data/containers/"+on, `{"path":"/data","subpath":"a","readOnly":true}`, 200); !strings.Contains(body, `"subpath":"a"`) {
+		t.Errorf("a container with a volume is %s", body)
+	}
+	send("PUT", "/v1/volumes/data/containers/"+on, `{"path":"/data"}`, 400)
+	send("PUT", "/v1/volumes/nope/containers/"+on, `{"path":"/data"}`, 404)
+	send("DELETE", "/v1/volumes/data/containers/"+on, "", 200)
+	send("DELETE", "/v1/volumes/data/containers/"+on, "", 409)
+	if body := send("POST", "/v1/volumes", `{"name":"disk","format":"raw"}`, 201); !strings.Contains(body, `"format":"raw"`) {
+		t.Errorf("a raw volume is %s", body)
+	}
 	send("POST", "/v1/volumes", `{"name":"copy","source":{"volume":"data"}}`, 201)
 	send("POST", "/v1/volumes", `{"source":{"volume":"nope"}}`, 404)
 	send("PATCH", "/v1/volumes/data", `{"sizeBytes":21474836480}`, 200)

@@ -2110,7 +2110,7 @@ type Volume struct {
 // VolumeFormat ext4, which is meant when it is left out: a file system, of which containers see a directory. raw: a block device; containers that mount it have a device node at the mount's path, with mode 0660. A copy has the format of its source.
 type VolumeFormat string
 
-// VolumeList Example: {"items":[{"createdAt":"2026-01-02T15:04:05Z","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}]}
+// VolumeList Example: {"items":[{"createdAt":"2026-01-02T15:04:05Z","format":"ext4","id":"0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f","labels":{"tier":"db"},"name":"data","sizeBytes":10737418240}]}
 type VolumeList struct {
 	Items      []Volume `json:"items"`
 	NextCursor *string  `json:"nextCursor,omitempty"`

@@ -1803,6 +1803,7 @@ export interface components {
          *           "id": "0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f",
          *           "name": "data",
          *           "sizeBytes": 10737418240,
+         *           "format": "ext4",
          *           "labels": {
          *             "tier": "db"
          *           },

@@ -19,8 +19,8 @@ T = TypeVar("T", bound="VolumeList")
 class VolumeList:
     """
     Example:
-        {'items': [{'id': '0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f', 'name': 'data', 'sizeBytes': 10737418240, 'labels':
-            {'tier': 'db'}, 'createdAt': '2026-01-02T15:04:05Z'}]}
+        {'items': [{'id': '0f3c9d2e7b1a4c5d8e6f7a8b9c0d1e2f', 'name': 'data', 'sizeBytes': 10737418240, 'format':
+            'ext4', 'labels': {'tier': 'db'}, 'createdAt': '2026-01-02T15:04:05Z'}]}
 
     Attributes:
         items (list[Volume]):
