@@ -87,6 +87,7 @@ func (r *run) resumeMounting() {
 // as long as it takes. What is refused is taken back.
 func (r *run) followMounting() error {
 	change := *r.e.record().Run.Mounting
+	before, _ := r.svc.volumes.Get(r.ctx, change.Mount.Volume) // mountAsTold tells of an error
 	over, refused := r.mountAsTold(change)
 	switch {
 	case detached(r.ctx):
@@ -103,9 +104,22 @@ func (r *run) followMounting() error {
 		r.persist(func(rec *store.Record) { rec.Run.Mounting = &change })
 	case !change.Detach && !change.Refused:
 		r.noteMounting()
+		r.followSize(before)
 		return nil
 	}
 	return errors.Join(sandbox.Explain(refused), r.freeVolume(change))
+}
+
+// followSize grows a volume that was mounted while it was being resized, when nobody
+// was yet known to write to it.
+func (r *run) followSize(before cardplane.Volume) {
+	now, err := r.svc.volumes.Get(r.ctx, before.Name)
+	if err == nil && now.SizeBytes != before.SizeBytes {
+		err = r.svc.growVolume(r.ctx, now)
+	}
+	if err != nil {
+		r.log.WithError(err).Warn("a volume that was attached has not got its new size yet")
+	}
 }
 
 // mountAsTold makes the change in the guest. over tells that the run ends before.
