@@ -152,10 +152,14 @@ func (r *run) pursue(do func() error) (over bool, refused error) {
 	}
 }
 
-// passing reports whether err is of a host that is away, or of a container that is
-// about to end.
+// passing reports whether err is of a host that is away, or of a container or a
+// machine that has ended, which is about to be known.
 func passing(err error) bool {
-	return apierr.ClassOf(err) == apierr.Unavailable || apierr.Is(err, "container_not_running") || apierr.Is(err, "container_not_found")
+	switch apierr.From(err).Code {
+	case "container_not_running", "container_not_found", "vm_exited", "vm_deleted", "vm_not_found":
+		return true
+	}
+	return apierr.ClassOf(err) == apierr.Unavailable
 }
 
 // mount plugs a volume in and has the guest mount it. It may be repeated.
