@@ -49,9 +49,9 @@ var completers = map[string]completer{
 
 	"port-forward": first(containers(cardplane.Running)),
 
-	"volume attach":  volumeThenContainer(filesOf(containers())),
+	"volume attach":  inOrder(volumes, filesOf(containers())),
 	"volume clone":   first(volumes),
-	"volume detach":  volumeThenContainer(containers()),
+	"volume detach":  inOrder(volumes, containers()),
 	"volume export":  first(volumes),
 	"volume import":  first(volumes),
 	"volume inspect": volumes,
@@ -69,8 +69,8 @@ var completers = map[string]completer{
 	"sandbox rm":         sandboxes,
 	"network inspect":    networks,
 	"network rm":         networks,
-	"network connect":    networkThenContainer,
-	"network disconnect": networkThenContainer,
+	"network connect":    inOrder(networks, containers()),
+	"network disconnect": inOrder(networks, containers()),
 	"port":               first(containers(cardplane.Running, cardplane.Paused)),
 }
 
@@ -237,25 +237,15 @@ func sandboxes(ctx context.Context, client *httpclient.Client, args []string, la
 	return out, err
 }
 
-// networkThenContainer proposes a network and then a container.
-func networkThenContainer(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
-	switch len(args) {
-	case 0:
-		return networks(ctx, client, args, last)
-	case 1:
-		return containers()(ctx, client, nil, last)
-	}
-	return nil, nil
-}
-
-// volumeThenContainer proposes a volume and then what words are for its container.
-func volumeThenContainer(words completer) completer {
+// inOrder proposes for the first argument what one completer does, and for the
+// second what another does.
+func inOrder(one, two completer) completer {
 	return func(ctx context.Context, client *httpclient.Client, args []string, last string) ([]string, error) {
 		switch len(args) {
 		case 0:
-			return volumes(ctx, client, args, last)
+			return one(ctx, client, nil, last)
 		case 1:
-			return words(ctx, client, nil, last)
+			return two(ctx, client, nil, last)
 		}
 		return nil, nil
 	}

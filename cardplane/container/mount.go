@@ -139,7 +139,7 @@ func mountsOf(rec store.Record) []cardplane.VolumeMount {
 
 // namesVolume reports whether a container names a volume.
 func namesVolume(rec store.Record, volume string) bool {
-	_, uses := usesOf(mountsOf(rec))[volume]
+	_, uses := volumeUses(mountsOf(rec))[volume]
 	return uses
 }
 

@@ -238,7 +238,7 @@ func (r *run) unplug(volume string) error {
 // mounts are not there.
 func (r *run) needs(change store.Mounting) bool {
 	name := change.Mount.Volume
-	if _, uses := volumeUses(r.e.record().Container.Spec)[name]; uses && !change.Detach {
+	if _, uses := volumeUses(r.e.record().Container.Spec.Volumes)[name]; uses && !change.Detach {
 		return true
 	}
 	if r.seat == nil {

@@ -72,7 +72,7 @@ func (s *Service) sandboxWrites(sandbox, volume string) bool {
 	}
 	for _, e := range s.all() {
 		rec := e.record()
-		if rec.Container.Spec.Sandbox == sandbox && usesOf(mountsOf(rec))[volume] {
+		if rec.Container.Spec.Sandbox == sandbox && volumeUses(mountsOf(rec))[volume] {
 			return true
 		}
 	}

@@ -105,13 +105,7 @@ func (s *Service) awaitQuiet(ctx context.Context) bool {
 }
 
 func (s *Service) anyStarting() bool {
-	s.mu.Lock()
-	entries := make([]*entry, 0, len(s.entries))
-	for _, e := range s.entries {
-		entries = append(entries, e)
-	}
-	s.mu.Unlock()
-	return slices.ContainsFunc(entries, func(e *entry) bool { return e.snapshot().State == cardplane.Starting })
+	return slices.ContainsFunc(s.all(), func(e *entry) bool { return e.snapshot().State == cardplane.Starting })
 }
 
 // makeTemplate makes the template for spec's size, if there is none. A failure

@@ -49,7 +49,7 @@ func (s *Service) growVolume(ctx context.Context, v cardplane.Volume) error {
 func (s *Service) volumeWriter(name string) (*entry, error) {
 	for _, e := range s.all() {
 		c := e.snapshot()
-		if _, uses := volumeUses(c.Spec)[name]; !uses || c.Spec.Sandbox != "" && !c.State.Active() {
+		if _, uses := volumeUses(c.Spec.Volumes)[name]; !uses || c.Spec.Sandbox != "" && !c.State.Active() {
 			continue
 		}
 		leases, err := s.cfg.Store.Leases(s.machineOwner(c))

@@ -158,7 +158,7 @@ func (s *Service) confirmVolumes(ctx context.Context, spec cardplane.ContainerSp
 // container's volumes.
 func (s *Service) claimVolumes(c cardplane.Container) ([]store.Change, error) {
 	var claims []store.Change
-	for name := range volumeUses(c.Spec) {
+	for name := range volumeUses(c.Spec.Volumes) {
 		v, err := s.volumes.Get(s.ctx, name)
 		if err != nil {
 			return nil, err
@@ -177,7 +177,7 @@ func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
 	}
 	var leases []store.Change
 	owner := r.svc.machineOwner(c)
-	for name, write := range volumeUses(c.Spec) {
+	for name, write := range volumeUses(c.Spec.Volumes) {
 		leases = append(leases, store.Lease(name, owner, write || r.svc.sandboxWrites(c.Spec.Sandbox, name)))
 	}
 	if err := r.svc.cfg.Store.Update(leases...); err != nil {
@@ -186,11 +186,9 @@ func (r *run) leaseVolumes(c cardplane.Container) (map[string]bool, error) {
 	return r.svc.cfg.Store.Leases(owner)
 }
 
-// volumeUses returns the names of the volumes, each with whether it is to be
-// written to.
-func volumeUses(spec cardplane.ContainerSpec) map[string]bool { return usesOf(spec.Volumes) }
-
-func usesOf(mounts []cardplane.VolumeMount) map[string]bool {
+// volumeUses returns the names of the volumes that are mounted, each with whether
+// it is to be written to.
+func volumeUses(mounts []cardplane.VolumeMount) map[string]bool {
 	uses := make(map[string]bool)
 	for _, m := range mounts {
 		uses[m.Volume] = uses[m.Volume] || !m.ReadOnly

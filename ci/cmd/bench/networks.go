@@ -103,20 +103,31 @@ func attachTimes(ctx context.Context, s *harness.Stack, id string) error {
 	if out, err := s.Cardctl(ctx, "network", "create", "bench-second").CombinedOutput(); err != nil {
 		return fmt.Errorf("network: %w: %s", err, out)
 	}
+	return comeAndGo("an interface", func() error {
+		_, err := s.Client.Containers().Connect(ctx, id, cardplane.NIC{Network: "bench-second"})
+		return err
+	}, func() error {
+		_, err := s.Client.Containers().Disconnect(ctx, id, "bench-second")
+		return err
+	})
+}
+
+// comeAndGo times the plugging in of something and its taking away, in turn.
+func comeAndGo(what string, attach, detach func() error) error {
 	var on, off sample
 	for range attachRounds {
 		begun := time.Now()
-		if _, err := s.Client.Containers().Connect(ctx, id, cardplane.NIC{Network: "bench-second"}); err != nil {
+		if err := attach(); err != nil {
 			return err
 		}
 		on = append(on, time.Since(begun))
 		begun = time.Now()
-		if _, err := s.Client.Containers().Disconnect(ctx, id, "bench-second"); err != nil {
+		if err := detach(); err != nil {
 			return err
 		}
 		off = append(off, time.Since(begun))
 	}
-	fmt.Printf("attach an interface          %v\ndetach it                    %v\n", on, off)
+	fmt.Printf("%-28s %v\n%-28s %v\n", "attach "+what, on, "detach it", off)
 	return nil
 }
 

@@ -64,21 +64,13 @@ func volumes(ctx context.Context, s *harness.Stack) error {
 // mountTimes times the coming and going of a volume of a container that runs.
 func mountTimes(ctx context.Context, s *harness.Stack) error {
 	_, err := withContainer(ctx, s, probe("forever"), func(id string) (struct{}, error) {
-		var on, off sample
-		for range attachRounds {
-			begun := time.Now()
-			if _, err := s.Client.Containers().AttachVolume(ctx, id, cardplane.VolumeMount{Volume: "bench", Path: "/data"}); err != nil {
-				return struct{}{}, err
-			}
-			on = append(on, time.Since(begun))
-			begun = time.Now()
-			if _, err := s.Client.Containers().DetachVolume(ctx, id, "bench"); err != nil {
-				return struct{}{}, err
-			}
-			off = append(off, time.Since(begun))
-		}
-		fmt.Printf("attach a volume              %v\ndetach it                    %v\n", on, off)
-		return struct{}{}, nil
+		return struct{}{}, comeAndGo("a volume", func() error {
+			_, err := s.Client.Containers().AttachVolume(ctx, id, cardplane.VolumeMount{Volume: "bench", Path: "/data"})
+			return err
+		}, func() error {
+			_, err := s.Client.Containers().DetachVolume(ctx, id, "bench")
+			return err
+		})
 	})
 	return err
 }
