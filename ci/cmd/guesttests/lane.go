@@ -124,7 +124,7 @@ func goTest(ctx context.Context, root string, env []string, pattern string, t *t
 	if pattern != "" {
 		args = append([]string{"-run", pattern}, args...)
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-p", "1", "-timeout", "60m"}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-p", "1", "-timeout", "2h"}, args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = root, env, os.Stderr
 	// Interrupted, the tests shall clean up behind them: go test passes no
 	// signal on, so that each of its group gets it.
