@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cardplane/cardplane/vmm/chqemu"
 	"github.com/cardplane/cardplane/vmm/kvm"
 )
 
@@ -57,5 +58,5 @@ func (a Accel) arguments() []string {
 	if a.KVM {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,+svm"}
+	return []string{"-accel", "tcg,thread=multi", "-cpu", chqemu.CPU + ",svm=on"}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cardplane/cardplane/ci/harness"
 	"github.com/cardplane/cardplane/rootfs/manifest"
+	"github.com/cardplane/cardplane/vmm/chqemu"
 )
 
 // startRounds is how often each way to start is timed, in turn.
@@ -100,7 +101,7 @@ func bareBoot(ctx context.Context, dir, init, want string) (booted, error) {
 		return booted{}, err
 	}
 	args := []string{
-		"-M", "q35,smm=off,hpet=off,vmport=off,sata=off,smbus=off,usb=off", "-accel", "tcg,thread=multi", "-cpu", "max",
+		"-M", "q35,smm=off,hpet=off,vmport=off,sata=off,smbus=off,usb=off", "-accel", "tcg,thread=multi", "-cpu", chqemu.CPU,
 		"-nodefaults", "-no-user-config", "-display", "none", "-smp", "1", "-m", "256M", "-no-reboot", "-serial", "stdio",
 		"-kernel", filepath.Join(dir, m.Kernel.File),
 		"-append", strings.ReplaceAll(m.Cmdline, "init=/sbin/guest-agent", "init=/sbin/"+init),
