@@ -1,10 +1,12 @@
 package guestclient_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +147,52 @@ func TestOutputResumes(t *testing.T) {
 	if lines := strings.Split(all.String(), "\n"); len(lines) != 5001 || lines[4999] != "4999" {
 		t.Errorf("%d lines", len(lines))
 	}
+}
+
+// The guest learns what is safe once a stream pauses, and at its end, although
+// so little is put off while it flows.
+func TestOutputIsAcknowledged(t *testing.T) {
+	var piece bytes.Buffer
+	if _, err := guestwire.WriteData(&piece, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan int64, 10)
+	c := hostile(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		if _, err := guestwire.ReadRequest(r); err != nil {
+			t.Error(err)
+		}
+		_ = guestwire.WriteLine(conn, guestwire.StreamReply{})
+		_, _ = conn.Write(bytes.Repeat(piece.Bytes(), 3))
+		readAck(t, r, asked) // the stream pauses until then
+		_, _ = conn.Write(append(piece.Bytes(), guestwire.EndFrame()...))
+		readAck(t, r, asked)
+	})
+	out, err := c.OpenOutput(testContext(t), guestclient.Process{Container: "c1"}, guestwire.Stdout, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	for err == nil {
+		if _, err = out.Next(); err == nil {
+			err = out.Ack()
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	if first, last := <-asked, <-asked; first != 15 || last != 20 {
+		t.Errorf("acknowledged %d and %d", first, last)
+	}
+}
+
+// readAck passes on the next acknowledgement.
+func readAck(t *testing.T, r *bufio.Reader, to chan<- int64) {
+	offset, err := guestwire.ReadAck(r)
+	if err != nil {
+		t.Error(err)
+	}
+	to <- offset
 }
 
 // A reader whose acknowledgements were all lost with its connections goes on,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
@@ -22,7 +23,11 @@ const (
 	// maxOffset bounds a stream's length, so that no sum of offsets overflows.
 	maxOffset = 1 << 60
 	// ackEvery bounds what is not acknowledged although it could be, in bytes.
-	ackEvery = 128 << 10
+	ackEvery = 256 << 10
+	// ackDelay is how long a stream pauses before that is acknowledged all the
+	// same. Each acknowledgement wakes the guest's agent, which costs a stream
+	// that flows as much as its bytes.
+	ackDelay = 5 * time.Millisecond
 	// streamBuffer is the read buffer of a stream connection, in bytes. Large
 	// reads go past it.
 	streamBuffer = 1 << 10
@@ -53,8 +58,9 @@ type Output struct {
 	unbind func() bool
 	in     *bufio.Reader
 	frames *guestwire.FrameReader
-	offset int64
-	acked  int64
+	offset int64 // after what Next has returned
+	safe   int64 // what Ack was last called at
+	acked  int64 // what the guest was told, at most safe
 	lost   int64 // not yet returned by Next
 }
 
@@ -80,7 +86,7 @@ func (c *Client) OpenOutput(ctx context.Context, p Process, stream string, offse
 		unbind: context.AfterFunc(ctx, func() { _ = conn.Close() }),
 		offset: offset, lost: reply.Lost,
 	}
-	if offset > 0 {
+	if out.safe = offset; offset > 0 {
 		_ = out.acknowledge() // a connection that is cut already shows in Next
 	}
 	return out, nil
@@ -134,8 +140,8 @@ func (o *Output) Next() (Piece, error) {
 	if o.lost > 0 {
 		return o.take(Piece{Lost: o.lost})
 	}
-	if o.in.Buffered() == 0 {
-		o.frames.Release()
+	if err := o.pause(); err != nil {
+		return Piece{}, unreachable(err)
 	}
 	frame, err := o.frames.Next()
 	switch {
@@ -146,9 +152,30 @@ func (o *Output) Next() (Piece, error) {
 	case err != nil:
 		return Piece{}, err
 	case frame.Kind == guestwire.End:
+		_ = o.acknowledge() // all is here, whether or not the guest learns it
 		return Piece{}, io.EOF
 	}
 	return o.take(Piece{Lost: frame.Lost, Data: frame.Data})
+}
+
+// pause waits a while for the next frame. Where none comes, the guest learns
+// what is safe, and no memory is held for the frame.
+func (o *Output) pause() error {
+	if o.in.Buffered() > 0 {
+		return nil
+	}
+	err := o.conn.SetReadDeadline(time.Now().Add(ackDelay))
+	if err == nil {
+		_, err = o.in.Peek(1)
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		o.frames.Release()
+		err = o.acknowledge()
+	case err != nil:
+		return nil // the next read tells of it
+	}
+	return errors.Join(err, o.conn.SetReadDeadline(time.Time{}))
 }
 
 // take advances the offset over p.
@@ -161,24 +188,29 @@ func (o *Output) take(p Piece) (Piece, error) {
 	return p, nil
 }
 
-// Ack tells the guest that everything that Next has returned is safe here, so
-// that the guest may free it. While more is waiting to be read it puts that
-// off, up to ackEvery bytes.
+// Ack says that everything that Next has returned is safe here, so that the
+// guest may free it. The guest is told once that is much, once nothing more
+// comes for a while, and at the stream's end.
 func (o *Output) Ack() error {
-	if o.in.Buffered() > 0 && o.offset-o.acked < ackEvery {
+	o.safe = o.offset
+	if o.safe-o.acked < ackEvery {
 		return nil
 	}
 	return o.acknowledge()
 }
 
+// acknowledge tells the guest what is safe, if it does not know.
 func (o *Output) acknowledge() error {
-	o.acked = o.offset
+	if o.acked == o.safe {
+		return nil
+	}
 	if err := o.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	if err := guestwire.WriteAck(o.conn, o.offset); err != nil {
+	if err := guestwire.WriteAck(o.conn, o.safe); err != nil {
 		return unreachable(err)
 	}
+	o.acked = o.safe
 	return nil
 }
 

@@ -4,9 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+const (
+	// bulk is how many bytes at once show that a program writes much.
+	bulk = 4 << 10
+	// gathering is how long Pump then leaves it alone, so that the next read
+	// finds more: to wake this process for each write of a program costs the
+	// guest more than the bytes do.
+	gathering = time.Millisecond
+	// pipeSize is how much a program can write meanwhile, in bytes.
+	pipeSize = 256 << 10
+)
+
+// widen makes the pipe f hold pipeSize bytes. A pipe that stays as it was is
+// only slower.
+func widen(f *os.File) {
+	if raw, err := f.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
+	}
+}
 
 // Pump reads f, the read end of a pipe or a terminal's master, until the
 // program has closed it or the Output is closed, and then ends the stream.
@@ -18,10 +38,12 @@ func (o *Output) Pump(f *os.File) error {
 		return fmt.Errorf("read %s: %w", f.Name(), err)
 	}
 	for o.waitRoom() {
-		var n int
+		var n, room int
 		var readErr error
 		err := raw.Read(func(fd uintptr) bool {
-			n, readErr = unix.Read(int(fd), o.reserve())
+			place := o.reserve()
+			room = len(place)
+			n, readErr = unix.Read(int(fd), place)
 			o.commit(max(n, 0))
 			return !errors.Is(readErr, unix.EAGAIN)
 		})
@@ -37,6 +59,8 @@ func (o *Output) Pump(f *os.File) error {
 			return fmt.Errorf("read %s: %w", f.Name(), readErr)
 		case n == 0:
 			return nil
+		case n >= bulk && n < room:
+			time.Sleep(gathering)
 		}
 	}
 	return nil
@@ -59,7 +83,7 @@ func (o *Output) waitRoom() bool {
 func (o *Output) reserve() []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.chunks) == 0 || len(o.chunks[len(o.chunks)-1].room()) == 0 {
+	if len(o.chunks) == 0 || len(o.chunks[len(o.chunks)-1].room()) < bulk {
 		o.chunks = append(o.chunks, o.pool.get(o.Written))
 	}
 	o.filling = o.chunks[len(o.chunks)-1]

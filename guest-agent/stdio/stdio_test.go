@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"go.uber.org/goleak"
@@ -329,5 +330,22 @@ func TestStreamsClose(t *testing.T) {
 	s.CloseChildFiles()
 	if err := s.Resize(1, 1); !errors.Is(err, stdio.ErrNoTerminal) {
 		t.Fatal(err)
+	}
+}
+
+// A program goes on for a while although nobody reads yet what it writes.
+func TestPipesAreWide(t *testing.T) {
+	s, err := stdio.Open(logrus.StandardLogger(), new(stdio.Pool), stdio.Options{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	defer s.CloseChildFiles()
+	out := s.ChildFiles()[1]
+	if err := out.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := out.Write(make([]byte, 200<<10)); err != nil {
+		t.Errorf("wrote %d bytes: %v", n, err)
 	}
 }

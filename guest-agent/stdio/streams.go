@@ -89,6 +89,7 @@ func (s *Streams) open() (err error) {
 		if r, s.child[1+i], err = os.Pipe(); err != nil {
 			return err
 		}
+		widen(r)
 		s.own = append(s.own, r)
 		s.pump(out, r)
 	}
