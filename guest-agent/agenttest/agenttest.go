@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -78,7 +79,7 @@ func StartWithVolumes(tb testing.TB, volumes string) *Agent {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
-	a.Network = network.New(&a.links, "127.0.0.1:0")
+	a.Network = network.New(&a.links, netip.MustParseAddrPort("127.0.0.1:53"))
 	srv := server.New(log, a.Containers, machine{agent: a, started: time.Now()}, a.Network)
 	control, streams := a.mux.port(guestwire.ControlPort), a.mux.port(guestwire.StreamPort)
 	go func() { a.done <- srv.Serve(ctx, control, streams) }()

@@ -2,7 +2,9 @@ package agenttest
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -26,6 +28,9 @@ func (l *links) Apply(_ context.Context, list []guestapi.Interface) error {
 	l.list = slices.Clone(list)
 	return nil
 }
+
+// Divert implements network.Links: nothing of a test asks at the address.
+func (l *links) Divert(_, _ netip.AddrPort) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // Interfaces are those that the agent was told of last.
 func (a *Agent) Interfaces() []guestapi.Interface {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/cardplane/cardplane/guest-agent/divert"
 	"github.com/cardplane/cardplane/openapi/apierr"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 )
@@ -24,6 +26,8 @@ const (
 	appearPause   = 5 * time.Millisecond
 	// sysctlDir has the kernel's settings for IPv6 of each interface.
 	sysctlDir = "/proc/sys/net/ipv6/conf"
+	// cgroupRoot is where the hierarchy of cgroups is.
+	cgroupRoot = "/sys/fs/cgroup"
 )
 
 // Kernel is the Links of the running kernel, in the network namespace of the
@@ -51,6 +55,11 @@ func (Kernel) Apply(ctx context.Context, list []guestapi.Interface) error {
 		}
 	}
 	return nil
+}
+
+// Divert implements Links, for all programs of the machine.
+func (Kernel) Divert(from, to netip.AddrPort) (io.Closer, error) {
+	return divert.Start(cgroupRoot, from, to)
 }
 
 func failed(err error) error {

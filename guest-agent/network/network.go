@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/netip"
 	"reflect"
 	"sync"
 
@@ -17,13 +19,16 @@ import (
 
 // ResolverAddress is where containers ask for names, as those of other runtimes
 // do.
-const ResolverAddress = "127.0.0.11:53"
+var ResolverAddress = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 11}), 53)
 
 // Links configures interfaces.
 type Links interface {
 	// Apply makes the machine's interfaces, the loopback aside, what list says.
 	// It may be repeated. Errors: interface_not_found, network_failed.
 	Apply(ctx context.Context, list []guestapi.Interface) error
+	// Divert has what containers send to from reach to, until the diversion is
+	// closed, so that they can listen on the port of from themselves.
+	Divert(from, to netip.AddrPort) (io.Closer, error)
 	// Tap makes an interface with a MAC address whose frames are the caller's to
 	// carry, for Apply to configure. Errors: network_failed.
 	Tap(mac net.HardwareAddr) (Tap, error)
@@ -32,19 +37,19 @@ type Links interface {
 // Network is the machine's network. Its methods are safe for concurrent use.
 type Network struct {
 	links    Links
-	address  string
+	address  netip.AddrPort
 	resolver *resolver.Resolver
 
 	mu      sync.Mutex
 	applied []guestapi.Interface
 	wires   map[string]*wire // by MAC address
 	dirty   bool             // applying has failed
-	server  *resolver.Server
+	names   io.Closer        // the resolver's server, nil while it has none
 }
 
 // New returns a network of which nothing is configured, and whose resolver
-// listens at address once there is need for one.
-func New(links Links, address string) *Network {
+// answers at address once there is need for one.
+func New(links Links, address netip.AddrPort) *Network {
 	return &Network{links: links, address: address, resolver: resolver.New(), wires: make(map[string]*wire)}
 }
 
@@ -83,16 +88,14 @@ func (n *Network) applyLocked(ctx context.Context, list []guestapi.Interface) er
 	return nil
 }
 
-// listenLocked has the resolver listen, once it was wanted for good.
-func (n *Network) listenLocked(wanted bool) error {
-	if n.server != nil || !wanted {
-		return nil
+// listenLocked has the resolver answer, once it was wanted for good.
+func (n *Network) listenLocked(wanted bool) (err error) {
+	if n.names == nil && wanted {
+		n.names, err = n.listen()
 	}
-	server, err := resolver.Listen(n.resolver, n.address)
 	if err != nil {
-		return apierr.New(apierr.FailedPrecondition, "network_failed", "the resolver cannot listen: %w", err)
+		return apierr.New(apierr.FailedPrecondition, "network_failed", "the resolver cannot answer at %v: %w", n.address, err)
 	}
-	n.server = server
 	return nil
 }
 
@@ -111,11 +114,11 @@ func (n *Network) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closeWiresLocked(nil)
-	if n.server == nil {
+	if n.names == nil {
 		return nil
 	}
-	err := n.server.Close()
-	n.server = nil
+	err := n.names.Close()
+	n.names = nil
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"errors"
+	"net/netip"
 	"runtime"
 	"slices"
 	"testing"
@@ -92,7 +93,7 @@ func TestKernel(t *testing.T) {
 }
 
 func TestChecks(t *testing.T) {
-	n := network.New(network.Kernel{}, "127.0.0.1:0")
+	n := network.New(network.Kernel{}, netip.MustParseAddrPort("127.0.0.1:53"))
 	good := guestapi.Interface{Name: "eth0", Mac: "02:00:00:00:00:01", Mtu: 1500}
 	for name, change := range map[string]func(*guestapi.Network){
 		"mac":     func(c *guestapi.Network) { c.Interfaces[0].Mac = "x" },

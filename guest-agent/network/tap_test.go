@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"testing"
@@ -21,6 +23,8 @@ import (
 type fakeLinks struct{ tap *fakeTap }
 
 func (l *fakeLinks) Apply(context.Context, []guestapi.Interface) error { return nil }
+
+func (l *fakeLinks) Divert(_, _ netip.AddrPort) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 func (l *fakeLinks) Tap(net.HardwareAddr) (network.Tap, error) {
 	l.tap = &fakeTap{up: make(chan []byte), down: make(chan []byte, 10), deadline: make(chan time.Time, 10), closed: make(chan struct{})}
@@ -67,7 +71,7 @@ func (t *fakeTap) Close() error {
 func wired(t testing.TB) (*network.Network, *fakeLinks) {
 	t.Helper()
 	links := &fakeLinks{}
-	n := network.New(links, "127.0.0.1:0")
+	n := network.New(links, netip.MustParseAddrPort("127.0.0.1:53"))
 	eth0 := guestapi.Interface{Name: "eth0", Mac: "02:63:0a:09:00:02", Mtu: 1500, Frames: guestapi.FramesOverStream}
 	if err := n.Set(t.Context(), &guestapi.Network{Interfaces: []guestapi.Interface{eth0}}); err != nil {
 		t.Fatal(err)
@@ -179,7 +183,7 @@ func FuzzFrames(f *testing.F) {
 func TestKernelTap(t *testing.T) {
 	inNamespace(t)
 	eth0 := guestapi.Interface{Name: "eth0", Mac: "02:63:0a:09:00:02", Mtu: 1400, Addresses: []string{"10.9.0.2/24"}, Frames: guestapi.FramesOverStream}
-	n := network.New(network.Kernel{}, "127.0.0.1:0")
+	n := network.New(network.Kernel{}, netip.MustParseAddrPort("127.0.0.1:53"))
 	err := n.Set(t.Context(), &guestapi.Network{Interfaces: []guestapi.Interface{eth0}})
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
 		t.Skipf("this machine has no tun driver: %v", err)

@@ -84,7 +84,10 @@ func anyPort(addr string) bool {
 }
 
 // Addr is where it listens.
-func (s *Server) Addr() string { return s.packets.LocalAddr().String() }
+func (s *Server) Addr() netip.AddrPort {
+	addr := s.packets.LocalAddr().(*net.UDPAddr).AddrPort()
+	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+}
 
 // Close ends serving and returns once that has ended.
 func (s *Server) Close() error {

@@ -187,7 +187,7 @@ func TestServer(t *testing.T) {
 		}
 	}()
 	host := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, s.Addr())
+		return new(net.Dialer).DialContext(ctx, network, s.Addr().String())
 	}}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -1448,7 +1448,8 @@ type ClientInterface interface {
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
-	// and for all others through the stream `names`.
+	// and for all others through the stream `names`. Containers may listen on
+	// that port all the same.
 	//
 	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 	//
@@ -1467,7 +1468,8 @@ type ClientInterface interface {
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
-	// and for all others through the stream `names`.
+	// and for all others through the stream `names`. Containers may listen on
+	// that port all the same.
 	//
 	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 	//
@@ -2307,7 +2309,8 @@ func (c *Client) GetMemory(ctx context.Context, reqEditors ...RequestEditorFn) (
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
-// and for all others through the stream `names`.
+// and for all others through the stream `names`. Containers may listen on
+// that port all the same.
 //
 // Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 //
@@ -2336,7 +2339,8 @@ func (c *Client) PutNetworkWithBody(ctx context.Context, params *PutNetworkParam
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
-// and for all others through the stream `names`.
+// and for all others through the stream `names`. Containers may listen on
+// that port all the same.
 //
 // Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 //
@@ -4852,7 +4856,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
-	// and for all others through the stream `names`.
+	// and for all others through the stream `names`. Containers may listen on
+	// that port all the same.
 	//
 	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 	//
@@ -4871,7 +4876,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 	// 53, UDP and TCP: for `names` itself, also while no client is connected,
-	// and for all others through the stream `names`.
+	// and for all others through the stream `names`. Containers may listen on
+	// that port all the same.
 	//
 	// Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 	//
@@ -7132,7 +7138,8 @@ func (c *ClientWithResponses) GetMemoryWithResponse(ctx context.Context, reqEdit
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
-// and for all others through the stream `names`.
+// and for all others through the stream `names`. Containers may listen on
+// that port all the same.
 //
 // Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 //
@@ -7157,7 +7164,8 @@ func (c *ClientWithResponses) PutNetworkWithBodyWithResponse(ctx context.Context
 //
 // Where there is a `resolver` the agent answers DNS on 127.0.0.11, port
 // 53, UDP and TCP: for `names` itself, also while no client is connected,
-// and for all others through the stream `names`.
+// and for all others through the stream `names`. Containers may listen on
+// that port all the same.
 //
 // Errors: `interface_not_found`, `network_failed`, `invalid_config`.
 //
