@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,27 +48,37 @@ func networks(ctx context.Context, s *harness.Stack) error {
 		return err
 	}
 	defer unlink()
+	cfg := harness.DefaultConfig()
+	cfg.Bin, cfg.Guest, cfg.Unprivileged = s.Bin(), s.Guest(), true
+	return withStack(ctx, cfg, func(ctx context.Context, user *harness.Stack) error {
+		return served(ctx, s, program, "", func(id string, ways []*way) error {
+			err := served(ctx, user, program, ", user mode", func(_ string, further []*way) error {
+				return compare(ctx, slices.Concat([]*way{{name: "namespaces over a veth", fetch: veth}}, ways, further))
+			})
+			return errors.Join(err, attachTimes(ctx, s, id))
+		})
+	})
+}
+
+// served runs a server in a VM, and calls fn with its container and the ways to
+// it, whose names end in suffix.
+func served(ctx context.Context, s *harness.Stack, program, suffix string, fn func(id string, ways []*way) error) error {
 	if out, err := s.Cardctl(ctx, "network", "create", "bench").CombinedOutput(); err != nil {
 		return fmt.Errorf("network: %w: %s", err, out)
 	}
 	spec := probe(fmt.Sprint("serve ", servePort))
 	spec.Name, spec.Networks = "bench-server", []cardplane.NIC{{Network: "bench"}}
 	spec.Ports = []cardplane.Port{{HostAddress: "127.0.0.1", HostPort: servePort, ContainerPort: servePort}}
-	_, err = withContainer(ctx, s, spec, func(id string) (struct{}, error) {
-		ways := []*way{
-			{name: "namespaces over a veth", fetch: veth},
-			{name: "VM to VM", fetch: func(ctx context.Context) ([]byte, error) {
+	_, err := withContainer(ctx, s, spec, func(id string) (struct{}, error) {
+		return struct{}{}, fn(id, []*way{
+			{name: "VM to VM" + suffix, fetch: func(ctx context.Context) ([]byte, error) {
 				return output(s.Cardctl(ctx, "run", "--rm", "--network", "bench", "demo/probe", "/probe", "fetch", fmt.Sprint(fetchBytes), fmt.Sprint("bench-server:", servePort)))
 			}},
-			{name: "host to published port", fetch: func(context.Context) ([]byte, error) {
+			{name: "host to published port" + suffix, fetch: func(context.Context) ([]byte, error) {
 				out, err := s.OnHost(fmt.Sprintf("%s fetch %d 127.0.0.1:%d", program, fetchBytes, servePort))
 				return []byte(out), err
 			}},
-		}
-		if err := compare(ctx, ways); err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, attachTimes(ctx, s, id)
+		})
 	})
 	return err
 }
@@ -88,7 +99,7 @@ func compare(ctx context.Context, ways []*way) error {
 		}
 	}
 	for _, w := range ways {
-		fmt.Printf("%-28s %.0f MB/s, %.0f requests/s\n", w.name, 1/w.bytes.median().Seconds(), 1/w.calls.median().Seconds())
+		fmt.Printf("%-33s %.0f MB/s, %.0f requests/s\n", w.name, 1/w.bytes.median().Seconds(), 1/w.calls.median().Seconds())
 	}
 	for _, w := range ways[1:] {
 		fmt.Printf("  %s to %s: bytes %v\n", w.name, ways[0].name, paired(ways[0].bytes, w.bytes))
