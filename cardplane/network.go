@@ -39,8 +39,11 @@ type Subnet struct {
 // Defaults and bounds of networks.
 const (
 	DefaultMTU = 1500
-	MinMTU     = 1280
-	MaxMTU     = 65535
+	// UserMTU is the MTU, in user mode, of a network that has the default. Its
+	// frames pass no wire, and a large one costs little more than a small one.
+	UserMTU = 16 << 10
+	MinMTU  = 1280
+	MaxMTU  = 65535
 	// MaxSubnets is how many subnets a network can have.
 	MaxSubnets = 4
 	// MaxNICs is how many networks a container can be on, MaxAliases how many

@@ -68,7 +68,7 @@ func (a *App) networkCreateCommand() *cobra.Command {
 	flags.StringArrayVar(&subnets, "subnet", nil, "its addresses, such as 10.5.0.0/24; chosen where there is none")
 	flags.StringArrayVar(&gateways, "gateway", nil, "gateway of the subnet, in the same order (default its first address)")
 	flags.BoolVar(&spec.IPv6, "ipv6", false, "choose an IPv6 subnet too")
-	flags.IntVar(&spec.MTU, "mtu", 0, "largest packet (default 1500)")
+	flags.IntVar(&spec.MTU, "mtu", 0, "largest packet in bytes (default 1500; in user mode 16384)")
 	flags.BoolVar(&spec.Internal, "internal", false, "let nothing lead out of it")
 	flags.BoolVar(&spec.Isolated, "isolated", false, "keep its containers from each other")
 	flags.StringArrayVarP(&labels, "label", "l", nil, "set the label KEY or KEY=VALUE")

@@ -11,7 +11,6 @@ import (
 	"github.com/cardplane/cardplane/cardplane/network"
 	"github.com/cardplane/cardplane/cardplane/store"
 	"github.com/cardplane/cardplane/openapi/apierr"
-	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
 // assign gives the machine its interfaces and their addresses, and claims what
@@ -167,7 +166,7 @@ func (s *Service) assignOne(a *assignment, mode cardplane.NetworkMode, field str
 	if mode == cardplane.HostMode {
 		a.changes = append(a.changes, store.Claim(s.hostNetwork(n.ID)))
 	} else {
-		i.MTU = min(i.MTU, guestwire.MaxStreamMTU)
+		i.MTU = userMTU(n)
 	}
 	a.interfaces = append(a.interfaces, i)
 	for _, addr := range given {

@@ -13,6 +13,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane/usernet/usernettest"
 	"github.com/cardplane/cardplane/guest-agent/agenttest"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
 // userWorld is a world whose host has no networks.
@@ -263,6 +264,23 @@ func TestUserModeIsTold(t *testing.T) {
 	for _, c := range checks {
 		if c.Name == "networks" && c.Status != cardplane.CheckWarn {
 			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// Where no wire bounds frames they are large, unless the network says otherwise,
+// and never larger than a stream carries.
+func TestUserModeMTU(t *testing.T) {
+	w := userWorld(t)
+	p := w.open(nil)
+	for asked, want := range map[int]int{0: cardplane.UserMTU, 1400: 1400, cardplane.MaxMTU: guestwire.MaxStreamMTU} {
+		n, err := p.Networks().Create(w.ctx, cardplane.NetworkSpec{MTU: asked}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := p.run("sleep 1000", onNetwork(n.Name))
+		if got := c.Interfaces[0].MTU; got != want {
+			t.Errorf("asked for %d, got %d", asked, got)
 		}
 	}
 }

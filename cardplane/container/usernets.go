@@ -9,6 +9,7 @@ import (
 	"github.com/cardplane/cardplane/cardplane"
 	"github.com/cardplane/cardplane/cardplane/usernet"
 	"github.com/cardplane/cardplane/openapi/apierr"
+	"github.com/cardplane/cardplane/openapi/guestwire"
 )
 
 // usernets are the networks in user mode, each for as long as a machine is on
@@ -53,7 +54,7 @@ func (u *usernets) join(ctx context.Context, i cardplane.Interface) (*userPlug, 
 	defer u.mu.Unlock()
 	on := u.open[n.ID]
 	if on == nil {
-		if on, err = u.openLocked(n, i.MTU); err != nil {
+		if on, err = u.openLocked(n); err != nil {
 			return nil, err
 		}
 	}
@@ -67,9 +68,17 @@ func (u *usernets) join(ctx context.Context, i cardplane.Interface) (*userPlug, 
 	return &userPlug{Port: port, network: on, leave: func() { once.Do(func() { u.leave(n.ID, port) }) }}, nil
 }
 
-func (u *usernets) openLocked(n cardplane.Network, mtu int) (*userNetwork, error) {
+// userMTU is the MTU of n in user mode.
+func userMTU(n cardplane.Network) int {
+	if n.MTU == cardplane.DefaultMTU {
+		return cardplane.UserMTU
+	}
+	return min(n.MTU, guestwire.MaxStreamMTU)
+}
+
+func (u *usernets) openLocked(n cardplane.Network) (*userNetwork, error) {
 	cfg := usernet.Config{
-		MTU: mtu, Internal: n.Internal, Isolated: n.Isolated, Blocked: u.blocked,
+		MTU: userMTU(n), Internal: n.Internal, Isolated: n.Isolated, Blocked: u.blocked,
 		Dial: u.svc.cfg.DialOutside, Log: u.svc.log.WithField("network", n.Name),
 	}
 	for _, subnet := range n.Subnets {

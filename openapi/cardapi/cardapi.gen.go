@@ -1636,7 +1636,9 @@ type NetworkSpec struct {
 	// Isolated Its containers do not reach each other.
 	Isolated *bool              `json:"isolated,omitempty"`
 	Labels   *map[string]string `json:"labels,omitempty"`
-	Mtu      *int               `json:"mtu,omitempty"`
+
+	// Mtu In bytes. In user mode, where no wire bounds it, one of 1500 counts as 16384, and 65514 is the most.
+	Mtu *int `json:"mtu,omitempty"`
 
 	// Name Made up when it is left out.
 	Name *string `json:"name,omitempty"`

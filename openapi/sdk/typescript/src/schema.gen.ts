@@ -1675,7 +1675,10 @@ export interface components {
              * @default false
              */
             ipv6?: boolean;
-            /** @default 1500 */
+            /**
+             * @description In bytes. In user mode, where no wire bounds it, one of 1500 counts as 16384, and 65514 is the most.
+             * @default 1500
+             */
             mtu?: number;
             /**
              * @description Nothing leads out of it, and names from elsewhere are not found.

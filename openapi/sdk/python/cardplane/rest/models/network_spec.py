@@ -23,7 +23,8 @@ class NetworkSpec:
         name (str | Unset): Made up when it is left out.
         subnets (list[Subnet] | Unset): An IPv4 subnet is chosen when none is given.
         ipv6 (bool | Unset): Choose an IPv6 subnet too where none is given. Default: False.
-        mtu (int | Unset):  Default: 1500.
+        mtu (int | Unset): In bytes. In user mode, where no wire bounds it, one of 1500 counts as 16384, and 65514 is
+            the most. Default: 1500.
         internal (bool | Unset): Nothing leads out of it, and names from elsewhere are not found. Default: False.
         isolated (bool | Unset): Its containers do not reach each other. Default: False.
         labels (NetworkSpecLabels | Unset):
