@@ -57,7 +57,7 @@ func TestArguments(t *testing.T) {
 		accel Accel
 		want  []string
 	}{
-		{Accel{}, []string{"-accel tcg,thread=multi", "-cpu max,+svm"}},
+		{Accel{}, []string{"-accel tcg,thread=multi", "-cpu max,erms=off,fsrm=off,svm=on"}},
 		{Accel{KVM: true}, []string{"-accel kvm", "-cpu host"}},
 	} {
 		args := arguments(Config{Image: "/img", CPUs: 2, MemoryMiB: 64, Accel: c.accel}, m, "/dir")
