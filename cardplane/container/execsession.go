@@ -85,7 +85,7 @@ func (a *execSession) readOnce(stream cardplane.Stream, offset *int64, retry *gu
 		}
 		*offset += piece.Lost + int64(len(piece.Data))
 		retry.Reset()
-		if err := out.Ack(); err != nil {
+		if err := out.AckNow(); err != nil {
 			return err
 		}
 	}

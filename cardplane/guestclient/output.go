@@ -199,6 +199,13 @@ func (o *Output) Ack() error {
 	return o.acknowledge()
 }
 
+// AckNow is Ack that tells the guest at once, for what the next connection must
+// not get again.
+func (o *Output) AckNow() error {
+	o.safe = o.offset
+	return o.acknowledge()
+}
+
 // acknowledge tells the guest what is safe, if it does not know.
 func (o *Output) acknowledge() error {
 	if o.acked == o.safe {
