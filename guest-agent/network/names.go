@@ -3,7 +3,6 @@ package network
 import (
 	"errors"
 	"io"
-	"net/netip"
 
 	"github.com/cardplane/cardplane/guest-agent/resolver"
 )
@@ -17,7 +16,7 @@ type names struct {
 
 // listen has the resolver answer at n.address without listening there.
 func (n *Network) listen() (io.Closer, error) {
-	server, err := resolver.Listen(n.resolver, netip.AddrPortFrom(n.address.Addr(), 0).String())
+	server, err := resolver.Listen(n.resolver, n.address.Addr())
 	if err != nil {
 		return nil, err
 	}

@@ -44,11 +44,11 @@ type Server struct {
 	conns    chan struct{} // and for each connection
 }
 
-// Listen serves r at addr until Close.
-func Listen(r *Resolver, addr string) (*Server, error) {
-	packets, streams, err := listenBoth(addr)
-	for tries := 1; tries < maxTries && anyPort(addr) && errors.Is(err, syscall.EADDRINUSE); tries++ {
-		packets, streams, err = listenBoth(addr)
+// Listen serves r on a free port of ip until Close.
+func Listen(r *Resolver, ip netip.Addr) (*Server, error) {
+	packets, streams, err := listenBoth(ip)
+	for tries := 1; tries < maxTries && errors.Is(err, syscall.EADDRINUSE); tries++ {
+		packets, streams, err = listenBoth(ip)
 	}
 	if err != nil {
 		return nil, err
@@ -63,9 +63,10 @@ func Listen(r *Resolver, addr string) (*Server, error) {
 	return s, nil
 }
 
-// listenBoth listens over UDP and, on the same port, over TCP.
-func listenBoth(addr string) (net.PacketConn, net.Listener, error) {
-	packets, err := net.ListenPacket("udp", addr)
+// listenBoth listens over UDP and, on the same port, over TCP, where that may be
+// taken.
+func listenBoth(ip netip.Addr) (net.PacketConn, net.Listener, error) {
+	packets, err := net.ListenPacket("udp", netip.AddrPortFrom(ip, 0).String())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,13 +75,6 @@ func listenBoth(addr string) (net.PacketConn, net.Listener, error) {
 		return nil, nil, errors.Join(err, packets.Close())
 	}
 	return packets, streams, nil
-}
-
-// anyPort reports whether addr leaves the port open. One that is free on UDP may
-// be taken on TCP.
-func anyPort(addr string) bool {
-	a, err := netip.ParseAddrPort(addr)
-	return err == nil && a.Port() == 0
 }
 
 // Addr is where it listens.

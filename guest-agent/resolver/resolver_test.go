@@ -177,7 +177,7 @@ func TestServer(t *testing.T) {
 	}
 	many["one"] = many["many"][:1]
 	r.Set(many, false)
-	s, err := resolver.Listen(r, "127.0.0.1:0")
+	s, err := resolver.Listen(r, netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
