@@ -26,12 +26,25 @@ const startRounds = 7
 func starts(ctx context.Context, s *harness.Stack) error {
 	cfg := harness.DefaultConfig()
 	cfg.Bin, cfg.Guest = s.Bin(), s.Guest()
+	return withTemplate(ctx, cfg, func(ctx context.Context, templated *harness.Stack) error {
+		return compareStarts(ctx, s, templated)
+	})
+}
+
+// templateTimeout bounds the wait for a template, in an emulated host too.
+const templateTimeout = 10 * time.Minute
+
+// withTemplate is withStack with the template of the usual size, once that is
+// there.
+func withTemplate(ctx context.Context, cfg harness.Config, fn func(context.Context, *harness.Stack) error) error {
 	cfg.CardArgs = append(cfg.CardArgs, "--templates", "1")
-	return withStack(ctx, cfg, func(ctx context.Context, templated *harness.Stack) error {
-		if err := templated.AwaitTemplates(ctx, 1); err != nil {
+	return withStack(ctx, cfg, func(ctx context.Context, s *harness.Stack) error {
+		waiting, cancel := context.WithTimeout(ctx, templateTimeout)
+		defer cancel()
+		if err := s.AwaitTemplates(waiting, 1); err != nil {
 			return err
 		}
-		return compareStarts(ctx, s, templated)
+		return fn(ctx, s)
 	})
 }
 
