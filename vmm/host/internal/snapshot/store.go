@@ -164,8 +164,9 @@ func (s *Store) take(id string, spec hostapi.SnapshotSpec, saved Saved) error {
 	return durable.SyncDir(s.path(id))
 }
 
-// takeFile moves a file that a VMM has written, makes it one that all may read
-// who reach it and that nobody may write, and has it written out.
+// takeFile moves a file that a VMM has written, frees what holds only zeros,
+// makes it one that all may read who reach it and that nobody may write, and
+// has it written out.
 func takeFile(from, to string) error {
 	info, err := os.Lstat(from)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !ownFile(info) {
@@ -177,14 +178,20 @@ func takeFile(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return fmt.Errorf("take snapshot: %w", err)
 	}
-	if err := errors.Join(os.Lchown(to, os.Geteuid(), os.Getegid()), os.Chmod(to, 0o444)); err != nil {
+	if err := errors.Join(os.Lchown(to, os.Geteuid(), os.Getegid()), os.Chmod(to, 0o600)); err != nil {
 		return fmt.Errorf("take snapshot: %w", err)
 	}
-	f, err := os.Open(to)
+	f, err := os.OpenFile(to, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("take snapshot: %w", err)
 	}
 	defer func() { _ = f.Close() }()
+	if err := dig(f); err != nil {
+		return spaceError(err)
+	}
+	if err := f.Chmod(0o444); err != nil {
+		return fmt.Errorf("take snapshot: %w", err)
+	}
 	if err := f.Sync(); err != nil {
 		return spaceError(fmt.Errorf("write snapshot: %w", err))
 	}
