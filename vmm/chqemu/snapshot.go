@@ -33,7 +33,7 @@ type savedState struct {
 }
 
 // stateWriter is the Writer of this version.
-const stateWriter = "ch-qemu 1"
+const stateWriter = "ch-qemu 2"
 
 // maxState bounds state.json in bytes. It has some hundred.
 const maxState = 64 << 10
@@ -116,6 +116,12 @@ func (m *machine) describe() *savedState {
 func (m *machine) migrate(ctx context.Context, command, path string) error {
 	// Without it QEMU takes care not to fill a network.
 	if err := m.qmp.Execute(ctx, "migrate-set-parameters", map[string]any{"max-bandwidth": int64(1) << 40}, nil); err != nil {
+		return err
+	}
+	// Each page has its place in the file, so that what is not zero is read in
+	// long pieces, and the rest is a hole.
+	capability := map[string]any{"capability": "mapped-ram", "state": true}
+	if err := m.qmp.Execute(ctx, "migrate-set-capabilities", map[string]any{"capabilities": []any{capability}}, nil); err != nil {
 		return err
 	}
 	channel := map[string]any{

@@ -17,13 +17,13 @@ func savedConfig() *chapi.VmConfig {
 }
 
 func TestParseState(t *testing.T) {
-	const good = `{"writer":"ch-qemu 1","qemu":"10.0.2","vcpus":1,"boot_memory":4096,"added_memory":[4096],"slots":{"d":4,"v":2}}`
+	const good = `{"writer":"ch-qemu 2","qemu":"10.0.2","vcpus":1,"boot_memory":4096,"added_memory":[4096],"slots":{"d":4,"v":2}}`
 	state, err := parseState([]byte(good), savedConfig())
 	if err != nil || state.Slots["d"] != 4 || state.BootMemory != 4096 {
 		t.Fatalf("%+v %v", state, err)
 	}
 	for _, tc := range []struct{ old, now, want string }{
-		{`"ch-qemu 1"`, `"other"`, "written by"},
+		{`"ch-qemu 2"`, `"other"`, "written by"},
 		{`"vcpus":1`, `"vcpus":2`, "2 vCPUs"},
 		{`"boot_memory":4096`, `"boot_memory":0`, "no memory"},
 		{`[4096]`, `[-1]`, "no memory"},
@@ -39,7 +39,7 @@ func TestParseState(t *testing.T) {
 }
 
 func FuzzParseState(f *testing.F) {
-	f.Add([]byte(`{"writer":"ch-qemu 1","vcpus":1,"boot_memory":4096,"added_memory":[4096],"slots":{"d":4,"v":2}}`))
+	f.Add([]byte(`{"writer":"ch-qemu 2","vcpus":1,"boot_memory":4096,"added_memory":[4096],"slots":{"d":4,"v":2}}`))
 	f.Add([]byte(`{"slots":null}`))
 	cfg := savedConfig()
 	f.Fuzz(func(t *testing.T, text []byte) {
