@@ -2,7 +2,6 @@ package agenttest
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -30,7 +29,16 @@ func (l *links) Apply(_ context.Context, list []guestapi.Interface) error {
 }
 
 // Divert implements network.Links: nothing of a test asks at the address.
-func (l *links) Divert(_, _ netip.AddrPort) (io.Closer, error) { return io.NopCloser(nil), nil }
+func (l *links) Divert(_, _ netip.AddrPort) (network.Diversion, error) { return noDiversion{}, nil }
+
+// noDiversion diverts nothing.
+type noDiversion struct{}
+
+// Start implements network.Diversion.
+func (noDiversion) Start() error { return nil }
+
+// Close implements network.Diversion.
+func (noDiversion) Close() error { return nil }
 
 // Interfaces are those that the agent was told of last.
 func (a *Agent) Interfaces() []guestapi.Interface {

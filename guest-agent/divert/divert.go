@@ -50,24 +50,47 @@ var hooks = []hook{
 	{name: "getpeername6", at: ebpf.AttachCgroupInet6GetPeername, v6: true, back: true},
 }
 
-// Diversion is one that is in force until it is closed.
-type Diversion struct{ links []io.Closer }
+// Diversion is one that is in force from Start to Close.
+type Diversion struct {
+	path  string
+	ready []program
+	links []io.Closer
+}
 
-// Start diverts, for programs in the cgroup at path and below, TCP and UDP for
-// from to the port of to. Both have the same IPv4 address.
-func Start(path string, from, to netip.AddrPort) (*Diversion, error) {
+// program is one that is in the kernel, for its hook.
+type program struct {
+	hook
+	*ebpf.Program
+}
+
+// New readies the diversion, for programs in the cgroup at path and below, of
+// TCP and UDP for from to the port of to. Both have the same IPv4 address. To
+// have the kernel check the programs takes far longer than to start them.
+func New(path string, from, to netip.AddrPort) (*Diversion, error) {
 	if !from.Addr().Is4() || from.Addr() != to.Addr() {
 		return nil, fmt.Errorf("divert %v to %v: not the same IPv4 address", from, to)
 	}
-	d := new(Diversion)
+	d := &Diversion{path: path}
 	for _, h := range hooks {
-		l, err := h.attach(path, from.Addr(), from.Port(), to.Port())
+		p, err := h.load(from.Addr(), from.Port(), to.Port())
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("divert %v to %v: %s: %w", from, to, h.name, err), d.Close())
 		}
-		d.links = append(d.links, l)
+		d.ready = append(d.ready, program{h, p})
 	}
 	return d, nil
+}
+
+// Start puts it in force. After an error it can only be closed.
+func (d *Diversion) Start() error {
+	for _, p := range d.ready {
+		l, err := link.AttachCgroup(link.CgroupOptions{Path: d.path, Attach: p.at, Program: p.Program})
+		if err != nil {
+			return fmt.Errorf("divert: %s: %w", p.name, err)
+		}
+		d.links = append(d.links, l)
+	}
+	return nil
 }
 
 // Close ends it. Connections that were diverted stay.
@@ -75,22 +98,21 @@ func (d *Diversion) Close() (err error) {
 	for _, l := range d.links {
 		err = errors.Join(err, l.Close())
 	}
+	for _, p := range d.ready {
+		err = errors.Join(err, p.Close())
+	}
+	d.ready, d.links = nil, nil
 	return err
 }
 
-func (h hook) attach(path string, ip netip.Addr, asked, real uint16) (io.Closer, error) {
+func (h hook) load(ip netip.Addr, asked, real uint16) (*ebpf.Program, error) {
 	if h.back {
 		asked, real = real, asked
 	}
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+	return ebpf.NewProgram(&ebpf.ProgramSpec{
 		Type: ebpf.CGroupSockAddr, AttachType: h.at, License: "Apache-2.0",
 		Instructions: h.instructions(ip, asked, real),
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = program.Close() }() // the link holds it
-	return link.AttachCgroup(link.CgroupOptions{Path: path, Attach: h.at, Program: program})
 }
 
 // instructions make, where the address is ip, the port want into put. All go on.

@@ -157,11 +157,17 @@ func echo(t *testing.T) netip.AddrPort {
 // asked; those outside, and those after the end, are not.
 func TestDivert(t *testing.T) {
 	group, to := cgroup(t), echo(t)
-	d, err := divert.Start(group.Name(), asked, to)
+	d, err := divert.New(group.Name(), asked, to)
 	if errors.Is(err, unix.EPERM) {
 		t.Skipf("needs to be allowed BPF: %v", err)
 	}
 	if err != nil {
+		t.Fatal(err)
+	}
+	if got := askIn(t, group, "tcp"); !strings.Contains(got, "refused") {
+		t.Errorf("before the start: %q", got)
+	}
+	if err := d.Start(); err != nil {
 		t.Fatal(err)
 	}
 	want := "hello " + asked.String() + " <nil>"
@@ -183,7 +189,7 @@ func TestDivert(t *testing.T) {
 
 func TestDivertElsewhere(t *testing.T) {
 	for _, to := range []string{"127.0.0.12:1", "[::1]:1"} {
-		if _, err := divert.Start("/nonesuch", asked, netip.MustParseAddrPort(to)); err == nil {
+		if _, err := divert.New("/nonesuch", asked, netip.MustParseAddrPort(to)); err == nil {
 			t.Errorf("diverted to %s", to)
 		}
 	}

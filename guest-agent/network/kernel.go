@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -58,8 +57,8 @@ func (Kernel) Apply(ctx context.Context, list []guestapi.Interface) error {
 }
 
 // Divert implements Links, for all programs of the machine.
-func (Kernel) Divert(from, to netip.AddrPort) (io.Closer, error) {
-	return divert.Start(cgroupRoot, from, to)
+func (Kernel) Divert(from, to netip.AddrPort) (Diversion, error) {
+	return divert.New(cgroupRoot, from, to)
 }
 
 func failed(err error) error {

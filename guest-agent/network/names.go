@@ -2,30 +2,42 @@ package network
 
 import (
 	"errors"
-	"io"
+	"net/netip"
 
 	"github.com/cardplane/cardplane/guest-agent/resolver"
 )
 
 // names is a resolver's server on a port of its own, to which the one that
-// containers ask at is diverted.
+// containers ask at is diverted from start to Close.
 type names struct {
 	server    *resolver.Server
-	diversion io.Closer
+	diversion Diversion
+	started   bool
 }
 
-// listen has the resolver answer at n.address without listening there.
-func (n *Network) listen() (io.Closer, error) {
-	server, err := resolver.Listen(n.resolver, n.address.Addr())
+// listen has the resolver answer on a free port of the address, and readies the
+// diversion to it.
+func listen(links Links, r *resolver.Resolver, address netip.AddrPort) (*names, error) {
+	server, err := resolver.Listen(r, address.Addr())
 	if err != nil {
 		return nil, err
 	}
-	diversion, err := n.links.Divert(n.address, server.Addr())
+	diversion, err := links.Divert(address, server.Addr())
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	return names{server: server, diversion: diversion}, nil
+	return &names{server: server, diversion: diversion}, nil
+}
+
+// start has what containers ask reach the server.
+func (n *names) start() error {
+	if n.started {
+		return nil
+	}
+	err := n.diversion.Start()
+	n.started = err == nil
+	return err
 }
 
 // Close ends both.
-func (n names) Close() error { return errors.Join(n.diversion.Close(), n.server.Close()) }
+func (n *names) Close() error { return errors.Join(n.diversion.Close(), n.server.Close()) }

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"reflect"
@@ -26,12 +25,21 @@ type Links interface {
 	// Apply makes the machine's interfaces, the loopback aside, what list says.
 	// It may be repeated. Errors: interface_not_found, network_failed.
 	Apply(ctx context.Context, list []guestapi.Interface) error
-	// Divert has what containers send to from reach to, until the diversion is
-	// closed, so that they can listen on the port of from themselves.
-	Divert(from, to netip.AddrPort) (io.Closer, error)
+	// Divert readies a diversion of what containers send to from, so that they
+	// can listen on the port of from themselves.
+	Divert(from, to netip.AddrPort) (Diversion, error)
 	// Tap makes an interface with a MAC address whose frames are the caller's to
 	// carry, for Apply to configure. Errors: network_failed.
 	Tap(mac net.HardwareAddr) (Tap, error)
+}
+
+// Diversion has what is sent to one port of the machine reach another one, from
+// Start to Close.
+type Diversion interface {
+	// Start puts it in force. After an error it can only be closed.
+	Start() error
+	// Close ends it, or gives up what was readied.
+	Close() error
 }
 
 // Network is the machine's network. Its methods are safe for concurrent use.
@@ -44,13 +52,28 @@ type Network struct {
 	applied []guestapi.Interface
 	wires   map[string]*wire // by MAC address
 	dirty   bool             // applying has failed
-	names   io.Closer        // the resolver's server, nil while it has none
+	names   *names           // nil while nothing is ready
 }
 
 // New returns a network of which nothing is configured, and whose resolver
 // answers at address once there is need for one.
 func New(links Links, address netip.AddrPort) *Network {
 	return &Network{links: links, address: address, resolver: resolver.New(), wires: make(map[string]*wire)}
+}
+
+// Prepare readies all that does not depend on what Set is told, which Set does
+// otherwise.
+func (n *Network) Prepare(context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.prepareLocked()
+}
+
+func (n *Network) prepareLocked() (err error) {
+	if n.names == nil {
+		n.names, err = listen(n.links, n.resolver, n.address)
+	}
+	return err
 }
 
 // Set makes the network what config says. It may be repeated.
@@ -68,7 +91,7 @@ func (n *Network) Set(ctx context.Context, config *guestapi.Network) error {
 		return err
 	}
 	n.resolver.Set(names, config.Resolver.Forward)
-	return n.listenLocked(config.Resolver.Names != nil)
+	return n.answerLocked(config.Resolver.Names != nil)
 }
 
 // applyLocked configures the interfaces, unless they are so already.
@@ -88,15 +111,29 @@ func (n *Network) applyLocked(ctx context.Context, list []guestapi.Interface) er
 	return nil
 }
 
-// listenLocked has the resolver answer, once it was wanted for good.
-func (n *Network) listenLocked(wanted bool) (err error) {
-	if n.names == nil && wanted {
-		n.names, err = n.listen()
+// answerLocked has the resolver answer containers, once it was wanted for good.
+func (n *Network) answerLocked(wanted bool) error {
+	if !wanted {
+		return nil
+	}
+	err := n.prepareLocked()
+	if err == nil {
+		err = n.startLocked()
 	}
 	if err != nil {
 		return apierr.New(apierr.FailedPrecondition, "network_failed", "the resolver cannot answer at %v: %w", n.address, err)
 	}
 	return nil
+}
+
+// startLocked starts what is ready, and gives it up where that fails.
+func (n *Network) startLocked() error {
+	err := n.names.start()
+	if err != nil {
+		err = errors.Join(err, n.names.Close())
+		n.names = nil
+	}
+	return err
 }
 
 // ServeNames is [resolver.Resolver.Serve].

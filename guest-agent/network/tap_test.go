@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -24,7 +23,13 @@ type fakeLinks struct{ tap *fakeTap }
 
 func (l *fakeLinks) Apply(context.Context, []guestapi.Interface) error { return nil }
 
-func (l *fakeLinks) Divert(_, _ netip.AddrPort) (io.Closer, error) { return io.NopCloser(nil), nil }
+func (l *fakeLinks) Divert(_, _ netip.AddrPort) (network.Diversion, error) { return noDiversion{}, nil }
+
+// noDiversion diverts nothing.
+type noDiversion struct{}
+
+func (noDiversion) Start() error { return nil }
+func (noDiversion) Close() error { return nil }
 
 func (l *fakeLinks) Tap(net.HardwareAddr) (network.Tap, error) {
 	l.tap = &fakeTap{up: make(chan []byte), down: make(chan []byte, 10), deadline: make(chan time.Time, 10), closed: make(chan struct{})}

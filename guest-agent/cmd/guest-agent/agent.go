@@ -62,7 +62,8 @@ func NewMain(console io.Writer) *Main {
 // Run boots, serves, and returns when the machine is to be powered off: nil
 // when that was asked for.
 func (m *Main) Run(ctx context.Context) error {
-	stages := append(boot.Stages(boot.Kernel{}, "/"), boot.Stage{{Name: "listen", Run: m.listen}})
+	network := network.New(network.Kernel{}, network.ResolverAddress)
+	stages := append(boot.Stages(boot.Kernel{}, "/"), boot.Stage{{Name: "network", Run: network.Prepare}}, boot.Stage{{Name: "listen", Run: m.listen}})
 	var err error
 	if m.timings, err = boot.Run(ctx, stages); err != nil {
 		return err
@@ -72,7 +73,6 @@ func (m *Main) Run(ctx context.Context) error {
 	reaper := reap.New()
 	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
 	manager := container.NewManager(m.log, m.identity, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log), sysctl.Dir("/proc/sys"))
-	network := network.New(network.Kernel{}, network.ResolverAddress)
 	// A power-off still needs the reaper and the streams: it ends them last.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
