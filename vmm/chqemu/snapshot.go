@@ -15,8 +15,8 @@ import (
 )
 
 // savedState is what a snapshot's state.json holds: how the machine was made
-// up. Its memory and the state of its parts are QEMU's migration stream, in the
-// file memory-ranges.
+// up. Its memory and the state of its parts are in the file memory-ranges, which
+// QEMU has written as one to migrate from.
 type savedState struct {
 	// Writer and QEMU name who wrote it; no other reads it.
 	Writer string `json:"writer"`
