@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cardplane/cardplane/vmm/host/internal/space"
 )
 
 // copySparse copies size bytes of src to the empty file dst: by sharing its
@@ -21,7 +23,7 @@ func copySparse(dst, src *os.File, size int64) error {
 		return fmt.Errorf("share blocks: %w", err)
 	}
 	for at := int64(0); at < size; {
-		start, end, err := nextExtent(src, at, size)
+		start, end, err := space.NextData(src, at, size)
 		if err != nil {
 			return fmt.Errorf("find data: %w", err)
 		}
@@ -31,20 +33,6 @@ func copySparse(dst, src *os.File, size int64) error {
 		at = end
 	}
 	return nil
-}
-
-// nextExtent returns the first range of data at or after at; an empty range
-// at size where there is none.
-func nextExtent(src *os.File, at, size int64) (start, end int64, err error) {
-	start, err = src.Seek(at, unix.SEEK_DATA)
-	if errors.Is(err, unix.ENXIO) {
-		return size, size, nil
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	end, err = src.Seek(start, unix.SEEK_HOLE)
-	return start, min(end, size), err
 }
 
 // copyExtent copies bytes start to end. io.Copy between files uses

@@ -8,15 +8,13 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cardplane/cardplane/vmm/host/internal/space"
 )
 
-const (
-	// holeUnit is the least hole that is made, in bytes: smaller ones would cost
-	// whoever reads the file more calls than they save it bytes.
-	holeUnit = 64 << 10
-	// digUnit is how much is looked at at once, in bytes; a multiple of holeUnit.
-	digUnit = 1 << 20
-)
+// holeUnit is the least hole that is made, in bytes: smaller ones would cost
+// whoever reads the file more calls than they save it bytes.
+const holeUnit = 64 << 10
 
 // dig frees the blocks of f that hold nothing but zeros, and leaves its length
 // and its bytes as they are. The memory of a guest that has just booted is
@@ -24,27 +22,40 @@ const (
 // for its holes; one that restores skips holes. On a filesystem without holes
 // dig does nothing.
 func dig(f *os.File) error {
-	chunk, zeros := make([]byte, digUnit), make([]byte, holeUnit)
-	for at := int64(0); ; {
-		n, err := f.ReadAt(chunk, at)
-		for unit := 0; unit+holeUnit <= n; unit += holeUnit {
-			if !bytes.Equal(chunk[unit:unit+holeUnit], zeros) {
-				continue
-			}
-			switch err := punch(f, at+int64(unit)); {
-			case errors.Is(err, unix.EOPNOTSUPP):
-				return nil
-			case err != nil:
-				return fmt.Errorf("free zeros of a snapshot: %w", err)
-			}
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("stat snapshot: %w", err)
+	}
+	for at := int64(0); at < info.Size(); {
+		start, end, err := space.NextData(f, at, info.Size())
+		if err == nil {
+			err = digIn(io.NewSectionReader(f, start, end-start), func(offset int64) error { return punch(f, start+offset) })
 		}
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, unix.EOPNOTSUPP) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read snapshot: %w", err)
+			return fmt.Errorf("free zeros of a snapshot: %w", err)
 		}
-		at += int64(n)
+		at = end
+	}
+	return nil
+}
+
+// digIn calls free with the offset of each whole unit of data that is zero.
+func digIn(data io.Reader, free func(offset int64) error) error {
+	unit, zeros := make([]byte, holeUnit), make([]byte, holeUnit)
+	for at := int64(0); ; at += holeUnit {
+		_, err := io.ReadFull(data, unit)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil // what is left is less than a unit
+		}
+		if err == nil && bytes.Equal(unit, zeros) {
+			err = free(at)
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
