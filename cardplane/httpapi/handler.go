@@ -14,6 +14,7 @@ package httpapi
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -61,10 +62,14 @@ func New(services Services, log logrus.FieldLogger) http.Handler {
 	return s.handler()
 }
 
+// publicDocument is the embedded document, which is read once: to compile it
+// takes longer than all else that makes a handler.
+var publicDocument = sync.OnceValues(func() (*validate.Document, error) { return validate.Parse(openapi.Cardplane) })
+
 // handler builds the layers. It panics when the embedded document and the
 // generated code do not fit each other, which is a fault of the build.
 func (s *server) handler() http.Handler {
-	document, err := validate.Parse(openapi.Cardplane)
+	document, err := publicDocument()
 	if err != nil {
 		panic(err)
 	}
