@@ -68,6 +68,7 @@ func places(t *testing.T, n int64, life func(w *world), fn func(t *testing.T, w 
 // Wherever the link is cut in a container's life, the program runs once, and
 // its output and exit code are whole.
 func TestLinkCutAnywhere(t *testing.T) {
+	t.Parallel()
 	script := func(w *world) string {
 		return fmt.Sprintf("echo ran >> %s/ran; i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; exit 7", w.dir)
 	}
@@ -96,6 +97,7 @@ func TestLinkCutAnywhere(t *testing.T) {
 // Wherever the link is cut during an exec, not a byte of its input or output
 // is lost or doubled, and its exit code is right.
 func TestLinkCutDuringExec(t *testing.T) {
+	t.Parallel()
 	life := func(w *world) { w.execCat(w.open(nil), func() {}) }
 	places(t, 6, life, func(t *testing.T, w *world, d linktest.Direction, at int64) {
 		w.execCat(w.open(nil), func() { w.cutAt(d, at) })
@@ -148,6 +150,7 @@ func (w *world) execCat(p *plane, begin func()) {
 // a stop is done when the link is back, and the time until then counts for
 // nothing.
 func TestLinkDown(t *testing.T) {
+	t.Parallel()
 	for name, fail := range map[string]func(*linktest.Cutter){
 		"cut":   (*linktest.Cutter).Down,
 		"stall": (*linktest.Cutter).Stall,

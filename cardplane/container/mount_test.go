@@ -168,6 +168,7 @@ func TestDetachInSandbox(t *testing.T) {
 // The control plane is killed before and after every call and event of an attach and
 // a detach. The next one finishes it, or takes it back, and nothing is left over.
 func TestKilledWhileMounting(t *testing.T) {
+	t.Parallel()
 	for _, point := range crashPoints(t, (*plane).liveMount) {
 		t.Run(point.String(), func(t *testing.T) {
 			w := newWorld(t, "")

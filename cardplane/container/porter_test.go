@@ -77,6 +77,7 @@ func TestVolumeExportWithoutHost(t *testing.T) {
 // The control plane is killed before and after every step of an import. The next
 // one takes the machine away, and the volume is free.
 func TestVolumeImportKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{
 		"before PutDisk", "after PutDisk", "before PutVM", "after PutVM", "before Tunnel vsock", "after Tunnel vsock", "before DeleteVM", "after DeleteVM",
 	} {

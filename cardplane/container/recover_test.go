@@ -111,6 +111,7 @@ func (p *plane) claims() int {
 // brings the container to its end, the program runs exactly once, its output and
 // exit code are whole, and each event is there once and in its place.
 func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	points := crashPoints(t, func(p *plane) (string, error) { return p.live(p.w.script(), p.wantOutput) })
 	if len(points) < 24 {
 		t.Fatalf("only %d points: %v", len(points), points)
@@ -318,6 +319,7 @@ func (w *world) cutStreams() {
 // While the host is away the API works, and the container is taken up when
 // the host is back.
 func TestHostAwayAtStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "")
 	p := w.open(nil)
 	gate := filepath.Join(w.dir, "gate")

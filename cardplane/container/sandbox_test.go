@@ -240,6 +240,7 @@ func TestVolumeInSandbox(t *testing.T) {
 // the next one brings both to their end, each program runs exactly once, and
 // its output and exit code are whole.
 func TestSandboxKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for _, point := range sandboxCrashPoints(t) {
 		t.Run(point.String(), func(t *testing.T) {
 			w := newWorld(t, "")
@@ -361,6 +362,7 @@ func TestSandboxTakenUp(t *testing.T) {
 // Wherever the link is cut while two containers of a sandbox come up and down,
 // each program runs once, and its output and exit code are whole.
 func TestSandboxLinkCutAnywhere(t *testing.T) {
+	t.Parallel()
 	life := func(w *world) {
 		p := w.open(nil)
 		p.startInTurn(p.pair(w))

@@ -15,6 +15,7 @@ import (
 // The control plane is killed before and after every event. Whatever the point,
 // a client that goes on with the next one finds each event once and in order.
 func TestKilledAtEveryEvent(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		life func(*plane) (string, error)
 		want []cardplane.EventType

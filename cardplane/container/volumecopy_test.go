@@ -62,6 +62,7 @@ func TestVolumeCopy(t *testing.T) {
 // The control plane is killed before and after every step of a copy. The next
 // one finds nothing of it, or all, and the source free for a writer.
 func TestVolumeCopyKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{"before PutDisk", "after PutDisk", "before volume.create", "after volume.create"} {
 		t.Run(op, func(t *testing.T) {
 			w := newWorld(t, "")
