@@ -66,8 +66,8 @@ func (s *Service) hire(ctx context.Context, v cardplane.Volume, write bool) (*po
 	return p, nil
 }
 
-// start starts the machine. It is of the size that containers have by default,
-// which there may be a template of.
+// start starts the machine. It is of the size that containers have by default;
+// machines of sandboxes are like it, too, and share its template.
 func (p *porter) start(ctx context.Context, v cardplane.Volume) error {
 	leases, err := p.svc.cfg.Store.Leases(p.vm.Owner)
 	if err != nil {
@@ -78,12 +78,15 @@ func (p *porter) start(ctx context.Context, v cardplane.Volume) error {
 		return err
 	}
 	p.volume = p.svc.volumeDevice(v, leases[v.Name])
-	p.sb, err = p.svc.cfg.Sandboxes.Start(ctx, sandbox.Spec{
+	spec := sandbox.Spec{
 		ID:     p.vm.ID,
 		Labels: map[string]string{labelStore: p.svc.cfg.Store.ID(), labelName: v.Name},
 		VCPUs:  size.VCPUs, MemoryBytes: size.MemoryBytes,
 		Volumes: []sandbox.Volume{p.volume},
-	})
+	}
+	if p.sb, err = p.svc.cfg.Sandboxes.Start(ctx, spec); err == nil && !p.sb.FromTemplate() {
+		p.svc.templates.want(spec)
+	}
 	return err
 }
 

@@ -44,10 +44,9 @@ type Config struct {
 	// QuietTime is how long no container may be started before a template is
 	// made; 0 means 5 seconds.
 	QuietTime time.Duration
-	// ReadySize is the size of machine whose template is made as soon as the
-	// compute host is there and quiet; of other sizes it is made once one has
-	// booted. nil is none.
-	ReadySize *sandbox.Spec
+	// Ready is the machine whose template is made as soon as the compute host is
+	// there and quiet; that of others is made once one has booted. nil is none.
+	Ready *sandbox.Spec
 	// Names answers for names that no network has; nil answers for none.
 	Names NameService
 	// CardAddresses returns what guests may not reach; nil is nothing.

@@ -18,7 +18,7 @@ const ownerTemplate = "template"
 // templates is which templates are to be made. One is made at a time, when no
 // container is being started.
 type templates struct {
-	sizes chan sandbox.Spec // that somebody was started with
+	wanted chan sandbox.Spec // what was booted
 
 	mu     sync.Mutex
 	making string         // id, "" while none is made
@@ -30,14 +30,14 @@ type templates struct {
 const maxTemplateFailures = 3
 
 func newTemplates() *templates {
-	return &templates{sizes: make(chan sandbox.Spec, 1), failed: map[string]int{}}
+	return &templates{wanted: make(chan sandbox.Spec, 1), failed: map[string]int{}}
 }
 
-// want notes a size that was booted for lack of a template. Of sizes that are
+// want notes a machine that was booted for lack of a template. Of those that are
 // noted while one is made, the first counts: others will be started again.
 func (t *templates) want(spec sandbox.Spec) {
 	select {
-	case t.sizes <- spec:
+	case t.wanted <- spec:
 	default:
 	}
 }
@@ -71,14 +71,14 @@ func (t *templates) isMaking(id string) bool {
 // makeTemplates makes the templates that are wanted until ctx ends, and first
 // the one that is to be there before anybody wants it.
 func (s *Service) makeTemplates(ctx context.Context) {
-	if s.cfg.ReadySize != nil {
-		s.templates.want(*s.cfg.ReadySize)
+	if s.cfg.Ready != nil {
+		s.templates.want(*s.cfg.Ready)
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case spec := <-s.templates.sizes:
+		case spec := <-s.templates.wanted:
 			if s.awaitQuiet(ctx) {
 				s.makeTemplate(ctx, spec)
 			}
@@ -108,8 +108,8 @@ func (s *Service) anyStarting() bool {
 	return slices.ContainsFunc(s.all(), func(e *entry) bool { return e.snapshot().State == cardplane.Starting })
 }
 
-// makeTemplate makes the template for spec's size, if there is none. A failure
-// is told and costs nothing but the time that starts of that size take. Where
+// makeTemplate makes the template for machines like that of spec, if there is
+// none. A failure is told and costs nothing but the time that such starts take. Where
 // the host is away the template is still wanted.
 func (s *Service) makeTemplate(ctx context.Context, spec sandbox.Spec) {
 	id := s.cfg.Sandboxes.TemplateID(spec)
@@ -132,9 +132,9 @@ func (s *Service) makeTemplate(ctx context.Context, spec sandbox.Spec) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		log.WithError(err).Warn("a template could not be made; guests of its size boot")
+		log.WithError(err).Warn("a template could not be made; guests like it boot")
 	default:
-		log.WithField("took", time.Since(begun)).Info("a template was made; guests of its size start from it")
+		log.WithField("took", time.Since(begun)).Info("a template was made; guests like it start from it")
 	}
 	s.wakeJanitor() // the machine's claim, and what a failure has left
 }

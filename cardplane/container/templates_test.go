@@ -79,6 +79,7 @@ func larger(s *cardplane.ContainerSpec) { s.Resources.MemoryBytes = 512 << 20 }
 // used for the longest time; the next control plane without templates removes
 // them all.
 func TestTemplatesAreKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "")
 	w.templates = 1
 	p := w.open(nil)
@@ -101,12 +102,15 @@ func TestTemplatesAreKept(t *testing.T) {
 	w.awaitTemplates(w.open(nil), none)
 }
 
-// The template of the size that is to be ready is made before anybody starts a
+// The template that is to be ready is made before anybody starts a
 // container, and once; also when the host comes late.
-func TestReadySize(t *testing.T) {
+func TestReady(t *testing.T) {
 	w := newWiredWorld(t)
 	w.wire.Down()
-	w.templates, w.ready = 2, &sandbox.Spec{VCPUs: cardplane.DefaultVCPUs, MemoryBytes: cardplane.DefaultMemoryBytes}
+	w.templates, w.ready = 2, &sandbox.Spec{
+		VCPUs: cardplane.DefaultVCPUs, MemoryBytes: cardplane.DefaultMemoryBytes,
+		Image: sandbox.AnyImage, Disk: &sandbox.Disk{SizeBytes: cardplane.DefaultStorageBytes},
+	}
 	p := w.open(nil)
 	w.up()
 	made := w.awaitTemplates(p, one)
@@ -123,6 +127,7 @@ func TestReadySize(t *testing.T) {
 // The control plane is killed before and after every call that it makes to the
 // host while a template is made. The next one leaves nothing half made.
 func TestKilledWhileTemplateIsMade(t *testing.T) {
+	t.Parallel()
 	for n, whole := 1, false; !whole; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWorld(t, "")

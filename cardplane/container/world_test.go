@@ -166,7 +166,7 @@ func (w *world) open(fault func(op string) bool) *plane {
 		Store: p.store, Images: p.images, Events: faultyJournal{p.events, m}, LogDir: filepath.Join(w.dir, "logs"), Log: log,
 		Names:        w.names,
 		UserNetworks: w.user, DialOutside: w.dial,
-		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond, ReadySize: w.ready,
+		ReachTimeout: time.Second, KillTimeout: w.killTimeout, QuietTime: 5 * time.Millisecond, Ready: w.ready,
 		Sandboxes: sandbox.NewManager(sandbox.Config{
 			Host: p.host, Artefacts: p.artefacts, Epoch: p.store.Epoch(), BootTimeout: w.bootTimeout, Log: log,
 			Templates: w.templates, Prefix: p.store.ID() + "-",
@@ -241,6 +241,7 @@ func (p *plane) system() cardplane.SystemService {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	cardplanetest.Conform(t, func(t *testing.T) cardplanetest.Harness {
 		p := newWorld(t, "").open(nil)
 		return cardplanetest.Harness{

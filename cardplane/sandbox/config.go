@@ -54,7 +54,8 @@ type Spec struct {
 	// template is the snapshot on the host that the machine starts from; ""
 	// for a cold boot.
 	template string
-	// savable machines become templates. They have neither Image nor disks.
+	// savable machines become templates. In the place of Image and of Disk,
+	// of which only the size counts, they have blank files.
 	savable bool
 }
 
@@ -74,7 +75,7 @@ func VolumeSerial(id string) string { return "vol-" + id[:min(len(id), 16)] }
 // disks lists the disks that must be there before the VM is made.
 func (s Spec) disks() []Disk {
 	var list []Disk
-	if s.Disk != nil {
+	if s.Disk != nil && !s.savable {
 		list = append(list, *s.Disk)
 	}
 	for _, v := range s.Volumes {
@@ -98,7 +99,7 @@ type Disk struct {
 // blobs lists what the host must have before the disk and the VM are made.
 func (a *Artefacts) blobs(spec Spec) []File {
 	var list []File
-	if spec.Image != (File{}) {
+	if spec.Image != (File{}) && !spec.savable {
 		list = append(list, spec.Image)
 	}
 	for _, f := range a.files() {
@@ -110,9 +111,14 @@ func (a *Artefacts) blobs(spec Spec) []File {
 	return list
 }
 
+// diskSize is the size that d has on the host, in bytes.
+func (a *Artefacts) diskSize(d Disk) int64 {
+	return (max(d.SizeBytes, a.m.Scratch.Size) + diskBlock - 1) / diskBlock * diskBlock
+}
+
 func (a *Artefacts) diskSpec(d Disk) hostapi.DiskSpec {
 	template := a.m.Scratch.digest()
-	size := (max(d.SizeBytes, a.m.Scratch.Size) + diskBlock - 1) / diskBlock * diskBlock
+	size := a.diskSize(d)
 	if d.CopyOf != "" {
 		return hostapi.DiskSpec{FromDisk: &d.CopyOf, SizeBytes: size}
 	}
@@ -139,19 +145,39 @@ func (a *Artefacts) vmSpec(spec Spec) hostapi.VMSpec {
 	if spec.template != "" {
 		out.Snapshot = &spec.template
 	}
-	if spec.Image != (File{}) {
-		out.Attachments = append(out.Attachments, blob(attachImage, spec.Image.Digest))
-	}
 	if a.m.Initrd != nil {
 		out.Attachments = append(out.Attachments, blob(attachInitrd, a.m.Initrd.digest()))
 	}
-	if spec.Disk != nil {
-		out.Attachments = append(out.Attachments, hostapi.Attachment{Name: attachScratch, Disk: &spec.Disk.ID})
-	}
+	out.Attachments = append(out.Attachments, a.ownAttachments(spec)...)
 	for _, v := range spec.Volumes {
 		out.Attachments = append(out.Attachments, hostapi.Attachment{Name: v.Serial, Disk: &v.ID, Readonly: v.ReadOnly})
 	}
 	return out
+}
+
+// ownAttachments are the machine's image and disk, or what holds their places.
+func (a *Artefacts) ownAttachments(spec Spec) []hostapi.Attachment {
+	var list []hostapi.Attachment
+	if spec.Image != (File{}) {
+		image := hostapi.Attachment{Name: attachImage, Readonly: true}
+		if spec.savable {
+			image.BlankBytes = &spec.Image.Size
+		} else {
+			image.Blob = &spec.Image.Digest
+		}
+		list = append(list, image)
+	}
+	if spec.Disk != nil {
+		disk := hostapi.Attachment{Name: attachScratch}
+		if spec.savable {
+			size := a.diskSize(*spec.Disk)
+			disk.BlankBytes = &size
+		} else {
+			disk.Disk = &spec.Disk.ID
+		}
+		list = append(list, disk)
+	}
+	return list
 }
 
 // vmConfig is the VMM's configuration, with the paths that vmmd gave. Memory
@@ -194,7 +220,7 @@ func netDevice(nic hostapi.NIC) chapi.NetConfig {
 	return chapi.NetConfig{Id: nic.Name, Tap: nic.Tap, Mac: nic.Spec.Mac, NumQueues: queues}
 }
 
-// ownDisks are the disks that a template lacks.
+// ownDisks are the disks that are not every machine's.
 func ownDisks(spec Spec, vm hostapi.VM) []chapi.DiskConfig {
 	paths := vm.Paths
 	var disks []chapi.DiskConfig

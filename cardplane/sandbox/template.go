@@ -21,9 +21,15 @@ import (
 )
 
 // A template is a snapshot, on the host, of a machine that has booted and has
-// done nothing since: no image, no disk, no program. A machine that starts
-// from it gets its disks and interfaces while it is paused, and entropy of its own and the
-// time before anything else.
+// done nothing since: it has looked at no disk and run no program. In the place
+// of an image and of a writable disk it has blank files. A machine that starts
+// from it has its own there, as if they had always been, so that its guest has
+// fewer new devices to find. Volumes and interfaces are plugged in while it is
+// paused. It gets entropy of its own and the time before anything else.
+//
+// A guest goes on to believe in the sizes that disks had when it was saved. So a
+// template is of one size of disk too; and as images, which are of all sizes,
+// are read where their file system says, it believes in a very large one.
 //
 // A template's id says what it is of: the files that guests boot from, and all
 // that the VMM is told. So the host's list of snapshots is the only one.
@@ -42,15 +48,21 @@ const (
 	codeNoTemplate = "snapshot_not_found"
 )
 
-// TemplateID returns the id of the template for machines of spec's size, and
+// AnyImage stands for whatever image in the Spec of a template. Its size is what
+// guests from templates see the device of their image have; machines of larger
+// images boot.
+var AnyImage = File{Size: 1 << 40}
+
+// TemplateID returns the id of the template for machines like that of spec, and
 // "" where they have none: where templates are off, and for machines that are
 // tied to pages or processors of the host.
 func (m *Manager) TemplateID(spec Spec) string {
-	if m.templates == 0 || spec.HugePages || len(spec.HostCPUs) > 0 {
+	if m.templates == 0 || spec.HugePages || len(spec.HostCPUs) > 0 || spec.Image.Size > AnyImage.Size {
 		return ""
 	}
-	cfg := m.artefacts.vmConfig(templateSpec("", spec), hostapi.VM{})
-	text, err := json.Marshal(cfg)
+	template := templateSpec("", spec)
+	template.Labels = nil
+	text, err := json.Marshal([]any{m.artefacts.vmSpec(template), m.artefacts.vmConfig(template, hostapi.VM{})})
 	if err != nil {
 		return "" // it has no value that JSON lacks
 	}
@@ -74,9 +86,17 @@ func (m *Manager) TemplateCurrent(id string) bool {
 	return m.templates > 0 && strings.HasPrefix(id, m.currentPrefix())
 }
 
-// templateSpec describes the machine that becomes the template for spec's size.
+// templateSpec describes the machine that becomes the template for machines like
+// that of spec.
 func templateSpec(id string, spec Spec) Spec {
-	return Spec{ID: id, Labels: spec.Labels, VCPUs: spec.VCPUs, MemoryBytes: spec.MemoryBytes, savable: true}
+	out := Spec{ID: id, Labels: spec.Labels, VCPUs: spec.VCPUs, MemoryBytes: spec.MemoryBytes, savable: true}
+	if spec.Image != (File{}) {
+		out.Image = AnyImage
+	}
+	if spec.Disk != nil {
+		out.Disk = &Disk{SizeBytes: spec.Disk.SizeBytes}
+	}
+	return out
 }
 
 // unfit is the error of a start that a boot may not have.
@@ -186,7 +206,7 @@ func (m *Manager) Templates(ctx context.Context) ([]hostapi.Snapshot, error) {
 // MaxTemplates is how many templates are kept.
 func (m *Manager) MaxTemplates() int { return m.templates }
 
-// MakeTemplate makes the template for machines of spec's size, in a machine
+// MakeTemplate makes the template for machines like that of spec, in a machine
 // that has the template's id and is gone when MakeTemplate returns. A machine
 // that an earlier attempt has left is in the way, and is removed.
 func (m *Manager) MakeTemplate(ctx context.Context, spec Spec) (err error) {

@@ -105,6 +105,10 @@ func TestTemplate(t *testing.T) {
 	for name, change := range map[string]func(*sandbox.Spec){
 		"larger": func(s *sandbox.Spec) { s.MemoryBytes *= 2 },
 		"wider":  func(s *sandbox.Spec) { s.VCPUs++ },
+		// A guest keeps the sizes of the disks that it was saved with.
+		"another disk": func(s *sandbox.Spec) { s.Disk = &sandbox.Disk{ID: "large", SizeBytes: 2 * s.Disk.SizeBytes} },
+		"read-only":    func(s *sandbox.Spec) { s.Disk = nil },
+		"bare":         func(s *sandbox.Spec) { s.Disk, s.Image = nil, sandbox.File{} },
 	} {
 		spec := f.spec
 		change(&f.spec)
@@ -119,6 +123,7 @@ func TestTemplate(t *testing.T) {
 	for name, change := range map[string]func(*sandbox.Spec){
 		"huge pages": func(s *sandbox.Spec) { s.HugePages = true },
 		"pinned":     func(s *sandbox.Spec) { s.HostCPUs = []int{0} },
+		"too large":  func(s *sandbox.Spec) { s.Image.Size = sandbox.AnyImage.Size + 1 },
 	} {
 		spec := f.spec
 		change(&spec)

@@ -169,8 +169,13 @@ type Address = string
 // Example: 10.88.0.1/24
 type AddressWithPrefix = string
 
-// Attachment Exactly one of `blob` and `disk` is set.
+// Attachment Exactly one of `blob`, `disk` and `blankBytes` is set.
 type Attachment struct {
+	// BlankBytes The size of a file of zeros, a multiple of 4096, which takes no space but
+	// for what the VM writes to it, and goes with the VM. It holds the place of
+	// what VMs have that start from this one's snapshot.
+	BlankBytes *int64 `json:"blankBytes,omitempty"`
+
 	// Blob SHA-256 of the bytes, in lower-case hexadecimal.
 	//
 	// Example: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855

@@ -211,15 +211,17 @@ func (s *Server) shutdown() error {
 	return errors.Join(failed...)
 }
 
-// resolveAttachments finds the files of attachments on this host. It finds no
-// disk to write to that is being copied.
+// resolveAttachments finds the files of attachments on this host, but for blank
+// ones, which have none yet. It finds no disk to write to that is being copied.
 func (s *Server) resolveAttachments(attachments []hostapi.Attachment) (map[string]string, error) {
 	paths := make(map[string]string, len(attachments))
 	for _, a := range attachments {
 		var err error
-		if a.Blob != nil {
+		switch {
+		case a.BlankBytes != nil: // the VM's own
+		case a.Blob != nil:
 			paths[a.Name], _, err = s.blobs.Path(*a.Blob)
-		} else {
+		default:
 			paths[a.Name], err = s.disks.Path(*a.Disk)
 			if err == nil && !a.Readonly {
 				err = s.disks.Lent(*a.Disk)

@@ -84,6 +84,40 @@ func TestSharedReadonlyDisk(t *testing.T) {
 	}
 }
 
+// A blank attachment is a file of zeros that takes no space, which the VM has for
+// itself and which goes with it.
+func TestBlankAttachment(t *testing.T) {
+	b := newBed(t)
+	spec := emptySpec
+	size := int64(1 << 40)
+	spec.Attachments = []hostapi.Attachment{
+		{Name: "image", BlankBytes: &size, Readonly: true}, {Name: "scratch", BlankBytes: &size},
+	}
+	vm, err := b.link.PutVM(b.ctx, "a", spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range vm.Paths.Attachments {
+		var st unix.Stat_t
+		if err := unix.Stat(path, &st); err != nil || st.Size != size || st.Blocks != 0 {
+			t.Errorf("%s has %d bytes in %d blocks, %v", name, st.Size, st.Blocks, err)
+		}
+		if vm.Uid != 0 && (st.Uid == uint32(vm.Uid)) != (name == "scratch") {
+			t.Errorf("%s is the user %d's, and the VM's is %d", name, st.Uid, vm.Uid)
+		}
+	}
+	b.host.Stop()
+	b.host.Start()
+	if err := b.link.DeleteVM(b.ctx, "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range vm.Paths.Attachments {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", name, err)
+		}
+	}
+}
+
 func TestBadAttachments(t *testing.T) {
 	b := newBed(t)
 	blob := b.upload([]byte("x"))
@@ -92,16 +126,20 @@ func TestBadAttachments(t *testing.T) {
 		attachments []hostapi.Attachment
 		code        string
 	}{
-		"neither":       {[]hostapi.Attachment{{Name: "x"}}, "invalid_attachment"},
-		"both":          {[]hostapi.Attachment{{Name: "x", Blob: &blob, Disk: ptr("d"), Readonly: true}}, "invalid_attachment"},
-		"writable blob": {[]hostapi.Attachment{{Name: "x", Blob: &blob}}, "invalid_attachment"},
-		"twice":         {[]hostapi.Attachment{{Name: "x", Blob: &blob, Readonly: true}, {Name: "x", Blob: &blob, Readonly: true}}, "invalid_attachment"},
-		"bad name":      {[]hostapi.Attachment{{Name: "../x", Blob: &blob, Readonly: true}}, "invalid_attachment"},
-		"too many":      {make([]hostapi.Attachment, 65), "invalid_attachment"},
-		"no blob":       {[]hostapi.Attachment{{Name: "x", Blob: &absent, Readonly: true}}, "blob_not_found"},
-		"no digest":     {[]hostapi.Attachment{{Name: "x", Blob: ptr("sha256:../../etc/passwd"), Readonly: true}}, "invalid_digest"},
-		"no disk":       {[]hostapi.Attachment{{Name: "x", Disk: ptr("d")}}, "disk_not_found"},
-		"bad disk":      {[]hostapi.Attachment{{Name: "x", Disk: ptr("../../etc")}}, "invalid_id"},
+		"neither":          {[]hostapi.Attachment{{Name: "x"}}, "invalid_attachment"},
+		"both":             {[]hostapi.Attachment{{Name: "x", Blob: &blob, Disk: ptr("d"), Readonly: true}}, "invalid_attachment"},
+		"writable blob":    {[]hostapi.Attachment{{Name: "x", Blob: &blob}}, "invalid_attachment"},
+		"twice":            {[]hostapi.Attachment{{Name: "x", Blob: &blob, Readonly: true}, {Name: "x", Blob: &blob, Readonly: true}}, "invalid_attachment"},
+		"bad name":         {[]hostapi.Attachment{{Name: "../x", Blob: &blob, Readonly: true}}, "invalid_attachment"},
+		"blank and a blob": {[]hostapi.Attachment{{Name: "x", Blob: &blob, BlankBytes: ptr(int64(4096)), Readonly: true}}, "invalid_attachment"},
+		"blank, odd":       {[]hostapi.Attachment{{Name: "x", BlankBytes: ptr(int64(4097))}}, "invalid_attachment"},
+		"blank, none":      {[]hostapi.Attachment{{Name: "x", BlankBytes: ptr(int64(0))}}, "invalid_attachment"},
+		"blank, too large": {[]hostapi.Attachment{{Name: "x", BlankBytes: ptr(int64(1<<40 + 4096))}}, "invalid_attachment"},
+		"too many":         {make([]hostapi.Attachment, 65), "invalid_attachment"},
+		"no blob":          {[]hostapi.Attachment{{Name: "x", Blob: &absent, Readonly: true}}, "blob_not_found"},
+		"no digest":        {[]hostapi.Attachment{{Name: "x", Blob: ptr("sha256:../../etc/passwd"), Readonly: true}}, "invalid_digest"},
+		"no disk":          {[]hostapi.Attachment{{Name: "x", Disk: ptr("d")}}, "disk_not_found"},
+		"bad disk":         {[]hostapi.Attachment{{Name: "x", Disk: ptr("../../etc")}}, "invalid_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := emptySpec

@@ -15,6 +15,8 @@ const (
 	maxLabels      = 64
 	maxLabel       = 4096
 	maxVCPUs       = 8192
+	blankUnit      = 4096
+	maxBlank       = 1 << 40
 )
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
@@ -127,14 +129,34 @@ func checkAttachment(a hostapi.Attachment) error {
 	switch {
 	case !idPattern.MatchString(a.Name):
 		return invalidAttachment("%.100q is no attachment name; give 1 to 64 letters, digits, '_', '.' or '-'", a.Name)
-	case (a.Blob == nil) == (a.Disk == nil):
-		return invalidAttachment("attachment %q needs a blob or a disk, and not both", a.Name)
+	case count(a.Blob != nil, a.Disk != nil, a.BlankBytes != nil) != 1:
+		return invalidAttachment("attachment %q needs a blob, a disk or blankBytes, and only one of them", a.Name)
 	case a.Blob != nil && !a.Readonly:
 		return invalidAttachment("attachment %q is a blob and so read-only; set readonly, or make a disk from the blob", a.Name)
 	case a.Disk != nil:
 		return checkID("disk", *a.Disk)
+	case a.BlankBytes != nil:
+		return checkBlank(a.Name, *a.BlankBytes)
 	}
 	return nil
+}
+
+func checkBlank(name string, size int64) error {
+	if size < blankUnit || size > maxBlank || size%blankUnit != 0 {
+		return invalidAttachment("attachment %q has blankBytes %d; give a multiple of %d, at most %d", name, size, blankUnit, int64(maxBlank))
+	}
+	return nil
+}
+
+// count returns how many of the conditions hold.
+func count(conditions ...bool) int {
+	n := 0
+	for _, c := range conditions {
+		if c {
+			n++
+		}
+	}
+	return n
 }
 
 func invalidAttachment(format string, args ...any) error {

@@ -154,6 +154,15 @@ func (b *bench) disk(name string) string {
 	return path
 }
 
+// diskOf is disk with a word on it.
+func (b *bench) diskOf(name, word string) string {
+	b.Helper()
+	path := b.disk(name)
+	b.ok(os.WriteFile(path, []byte(word), 0o600))
+	b.ok(os.Truncate(path, 1<<20))
+	return path
+}
+
 // mkdir makes a directory for a snapshot.
 func (b *bench) mkdir(name string) string {
 	b.Helper()

@@ -124,17 +124,20 @@ func testRestoreAfterKill(t *testing.T, s Subject) {
 }
 
 // testRestoreElsewhere makes a second VM from the snapshot beside the first: it
-// has another disk, vsock socket and serial file.
+// has other disks, vsock socket and serial file. One of the disks is smaller than
+// the blank one in whose place it is, which no guest has looked at.
 func testRestoreElsewhere(t *testing.T, s Subject) {
 	source, b := newBench(t, s, StartOptions{}), newBench(t, s, StartOptions{})
-	dir := source.snapshotGuest(source.guestConfig())
+	cfg := source.guestConfig()
+	blank := source.disk("blank")
+	source.ok(os.Truncate(blank, 1<<40))
+	cfg.Disks = append(cfg.Disks, chapi.DiskConfig{Id: "image", Path: blank, Readonly: true, ImageType: chapi.Raw, Serial: "image"})
+	dir := source.snapshotGuest(cfg)
 	source.ok(source.vmm.Resume(source.ctx))
-	disk := b.disk("root")
-	content := make([]byte, mib)
-	copy(content, "copied")
-	b.ok(os.WriteFile(disk, content, 0o600))
+	disk, image := b.diskOf("root", "copied"), b.diskOf("image", "content")
 	editConfig(t, dir, func(cfg map[string]any) {
-		cfg["disks"].([]any)[0].(map[string]any)["path"] = disk
+		cfg["disks"].([]any)[0].(map[string]any)["path"] = image
+		cfg["disks"].([]any)[1].(map[string]any)["path"] = disk
 		cfg["vsock"].(map[string]any)["socket"] = b.dir + "/vsock"
 		cfg["serial"].(map[string]any)["file"] = b.dir + "/serial"
 	})
@@ -142,6 +145,7 @@ func testRestoreElsewhere(t *testing.T, s Subject) {
 	b.awaitGuest()
 	b.wants("recall", "elephant")
 	b.wants("read root", "copied")
+	b.wants("read image", "content")
 	b.wants("write root mine", "ok")
 	source.awaitGuest()
 	source.wants("recall", "elephant")

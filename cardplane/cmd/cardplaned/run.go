@@ -143,10 +143,13 @@ func (m *Main) open() (services httpapi.Services, epoch int64, err error) {
 			Host: host, Artefacts: artefacts, Epoch: st.Epoch(), BootTimeout: m.BootTimeout,
 			Templates: m.Templates, Prefix: st.ID() + "-", Log: m.log,
 		}),
-		ReadySize: &sandbox.Spec{VCPUs: cardplane.DefaultVCPUs, MemoryBytes: cardplane.DefaultMemoryBytes},
-		LogDir:    filepath.Join(m.DataDir, "logs"),
-		Log:       m.log,
-		Names:     dns.New(m.ResolvConf), CardAddresses: cardAddresses(m.Link),
+		Ready: &sandbox.Spec{
+			VCPUs: cardplane.DefaultVCPUs, MemoryBytes: cardplane.DefaultMemoryBytes,
+			Image: sandbox.AnyImage, Disk: &sandbox.Disk{SizeBytes: cardplane.DefaultStorageBytes},
+		},
+		LogDir: filepath.Join(m.DataDir, "logs"),
+		Log:    m.log,
+		Names:  dns.New(m.ResolvConf), CardAddresses: cardAddresses(m.Link),
 		UserNetworks: m.UserNetworks, HostAddresses: hostAddresses(m.Link),
 	})
 	if err != nil {

@@ -11,16 +11,17 @@ import (
 )
 
 // A VM reaches its attachments through links of its own, in a directory that
-// only its user may pass. The stores of blobs and disks stay closed to it.
+// only its user may pass. The stores of blobs and disks stay closed to it. What
+// is blank is there and nowhere else.
 
 // links is the directory of the links of the VM with that key.
 func (m *Manager) links(key string) string { return filepath.Join(m.cfg.AttachDir, key) }
 
-// linkPaths returns where the links to sources will be.
-func (m *Manager) linkPaths(dir layout, sources map[string]string) map[string]string {
-	paths := make(map[string]string, len(sources))
-	for name := range sources {
-		paths[name] = filepath.Join(m.links(dir.key()), name)
+// linkPaths returns where the links to attachments will be.
+func (m *Manager) linkPaths(dir layout, attachments []hostapi.Attachment) map[string]string {
+	paths := make(map[string]string, len(attachments))
+	for _, a := range attachments {
+		paths[a.Name] = filepath.Join(m.links(dir.key()), a.Name)
 	}
 	return paths
 }
@@ -40,7 +41,7 @@ func (m *Manager) link(v *vm) error {
 		}
 	}
 	for _, a := range rec.Spec.Attachments {
-		if err := os.Link(v.sources[a.Name], rec.Attachments[a.Name]); err != nil {
+		if err := place(a, v.sources[a.Name], rec.Attachments[a.Name]); err != nil {
 			return fmt.Errorf("link attachment %s: %w", a.Name, err)
 		}
 		if err := giveDisk(a, rec.Attachments[a.Name], rec.UID); err != nil {
@@ -50,11 +51,23 @@ func (m *Manager) link(v *vm) error {
 	return nil
 }
 
+// place makes the link at path to source, or the blank file that a is.
+func place(a hostapi.Attachment, source, path string) error {
+	if a.BlankBytes == nil {
+		return os.Link(source, path)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(*a.BlankBytes), f.Close())
+}
+
 // giveDisk lets uid use the disk at path as a says. A disk that is only read
 // may be read by several users; each has a link of its own to it.
 func giveDisk(a hostapi.Attachment, path string, uid int) error {
 	switch {
-	case a.Disk == nil || uid == 0:
+	case a.Blob != nil || uid == 0:
 		return nil // a blob may be read by all who reach it
 	case a.Readonly:
 		return errors.Join(os.Lchown(path, os.Geteuid(), os.Getegid()), os.Chmod(path, 0o444))

@@ -211,7 +211,7 @@ func (m *Manager) claim(id string, spec hostapi.VMSpec, program Program) (*vm, e
 		return nil, errors.Join(err, dir.remove())
 	}
 	v := newVM(m.ctx, dir, record{
-		ID: id, Spec: spec, Kind: program.Kind, Attachments: m.linkPaths(dir, sources),
+		ID: id, Spec: spec, Kind: program.Kind, Attachments: m.linkPaths(dir, spec.Attachments),
 		CreatedAt: time.Now().UTC(), BootID: m.cfg.BootID, UID: uid,
 		SaveDir: m.saveDir(dir, spec), RestoreDir: m.restoreDir(dir, spec),
 	})
