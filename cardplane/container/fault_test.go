@@ -48,9 +48,12 @@ func (m *mortal) dieLocked() {
 
 func (m *mortal) check(op string) error {
 	now, dead := m.strike(op)
-	if now {
+	switch {
+	case now:
 		defer m.dying.Done()
 		m.crash()
+	case dead != nil:
+		m.dying.Wait() // what is done about a death comes after it
 	}
 	return dead
 }

@@ -104,8 +104,10 @@ func (m *machine) reach() (*sandbox.Sandbox, error) {
 	}
 	close(m.ready)
 	switch {
-	case m.served || m.stale:
+	case m.served:
 		return m.persevere(func() (*sandbox.Sandbox, error) { return m.svc.cfg.Sandboxes.Adopt(m.ctx, m.id) })
+	case m.stale:
+		return m.persevere(func() (*sandbox.Sandbox, error) { return m.svc.cfg.Sandboxes.AdoptRunning(m.ctx, m.id) })
 	case m.recovered:
 		return m.persevere(func() (*sandbox.Sandbox, error) { return m.bring(m.svc.cfg.Sandboxes.Resume) })
 	}

@@ -240,7 +240,6 @@ func TestVolumeInSandbox(t *testing.T) {
 // the next one brings both to their end, each program runs exactly once, and
 // its output and exit code are whole.
 func TestSandboxKilledAtEveryStep(t *testing.T) {
-	t.Parallel()
 	for _, point := range sandboxCrashPoints(t) {
 		t.Run(point.String(), func(t *testing.T) {
 			w := newWorld(t, "")
@@ -332,6 +331,29 @@ func sandboxCrashPoints(t *testing.T) []crashPoint {
 		t.Fatalf("only %d points: %v", len(points), points)
 	}
 	return points
+}
+
+// A control plane that ends begins no machine in the place of one whose start it
+// has let go of.
+func TestSandboxIsLeftWhenEnding(t *testing.T) {
+	w := newWorld(t, "silent")
+	p := w.open(nil)
+	p.sandbox()
+	a, b := p.create("true", inPod), p.create("true", inPod)
+	var starting sync.WaitGroup
+	starting.Go(func() { _, _ = p.Start(w.ctx, a.ID) })
+	w.until(p, a.ID, func(c cardplane.Container) bool { return c.State == cardplane.Starting })
+	machine := p.claimed(store.VM)
+	if err := p.Service.Close(); err != nil {
+		t.Error(err)
+	}
+	starting.Wait()
+	if _, err := p.Start(w.ctx, b.ID); !apierr.Is(err, "shutting_down") {
+		t.Errorf("start: %v", err)
+	}
+	if got := p.claimed(store.VM); !slices.Equal(got, machine) {
+		t.Errorf("machines %v, had %v", got, machine)
+	}
 }
 
 // A control plane that ends leaves a sandbox as it is, and the next one takes

@@ -95,6 +95,11 @@ func (e *entry) claimLocked(again bool, volumes []store.Change) (seat *machine, 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if e.svc.ctx.Err() != nil {
+		// The machine may have stopped booting for that. It is taken up later, and
+		// no other must have its place then.
+		return nil, shuttingDown()
+	}
 	seat, machine := b.enterLocked(e)
 	err = e.beginRunLocked(again, seat.id, append(volumes, machine...))
 	b.enteredLocked(seat, e, err)

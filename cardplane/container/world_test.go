@@ -197,9 +197,9 @@ func (p *plane) close() {
 // closeDead releases what a control plane holds that was killed.
 func (p *plane) closeDead() {
 	p.closed = true
-	// The store is closed already, so some of this fails.
-	_ = errors.Join(p.Service.Close(), p.images.Close())
 	p.host.dying.Wait()
+	// The store is closed, so some of this fails.
+	_ = errors.Join(p.Service.Close(), p.images.Close())
 }
 
 // forget deletes a container from the store of a control plane that has ended.

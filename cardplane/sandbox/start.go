@@ -322,12 +322,39 @@ func (m *Manager) Adopt(ctx context.Context, id string) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := m.attach(ctx, vm)
-	if err := s.answerOrLost(ctx); err != nil {
-		s.Close()
+	return m.adopt(ctx, vm)
+}
+
+// AdoptRunning is Adopt for a machine in which no program may have been started
+// yet, and whose start nobody will finish: it is lost where it does not run.
+func (m *Manager) AdoptRunning(ctx context.Context, id string) (*Sandbox, error) {
+	vm, err := m.host.VM(ctx, id)
+	if err != nil {
 		return nil, err
 	}
+	return m.adopt(ctx, vm, (*Sandbox).requireRunning)
+}
+
+// adopt takes over vm once its agent has answered, and before that the steps.
+func (m *Manager) adopt(ctx context.Context, vm hostapi.VM, steps ...func(*Sandbox, context.Context) error) (*Sandbox, error) {
+	s := m.attach(ctx, vm)
+	for _, step := range append(steps, (*Sandbox).answerOrLost) {
+		if err := step(s, ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+// requireRunning loses a machine that does not run.
+func (s *Sandbox) requireRunning(ctx context.Context) error {
+	state, err := s.state(ctx)
+	if err == nil && state != chapi.Running {
+		s.lose(CodeLost, "its start was cut short before it ran")
+		return s.LostError()
+	}
+	return err
 }
 
 func (s *Sandbox) answerOrLost(ctx context.Context) error {

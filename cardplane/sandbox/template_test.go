@@ -140,6 +140,9 @@ func TestResumeFromTemplate(t *testing.T) {
 	f.make()
 	for _, left := range []string{"process", "restored"} {
 		f.LeaveRestored(f.ctx, f.spec, left)
+		if _, err := f.AdoptRunning(f.ctx, f.spec.ID); !sandbox.Lost(err) {
+			t.Errorf("%s: a machine that nobody boots was adopted: %v", left, err)
+		}
 		s, err := f.Resume(f.ctx, f.spec)
 		if err != nil {
 			t.Fatalf("%s: %+v", left, err)

@@ -105,16 +105,33 @@ func checkPeer(conn *net.UnixConn, kind hostapi.TunnelKind, uid int) error {
 // joinTunnel takes the request's connection over and relays it. An error
 // means that the response has not been begun.
 func (s *Server) joinTunnel(w http.ResponseWriter, inner relay.Conn) error {
+	// Close waits for requests first and for tunnels then. It must find this one
+	// among the tunnels as soon as it is no request any more.
+	s.tunnels.Add(1)
+	outer, sent, err := takeOver(w)
+	if err != nil {
+		s.tunnels.Done()
+		return err
+	}
+	go func() {
+		defer s.tunnels.Done()
+		s.runTunnel(outer, inner, sent)
+	}()
+	return nil
+}
+
+// takeOver takes the request's connection from the HTTP server, with what was
+// read from it already.
+func takeOver(w http.ResponseWriter) (relay.Conn, *bufio.Reader, error) {
 	conn, rest, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return fmt.Errorf("take over connection: %w", err)
+		return nil, nil, fmt.Errorf("take over connection: %w", err)
 	}
 	outer, ok := conn.(relay.Conn)
 	if !ok {
-		return errors.Join(fmt.Errorf("a %T cannot carry a tunnel", conn), conn.Close())
+		return nil, nil, errors.Join(fmt.Errorf("a %T cannot carry a tunnel", conn), conn.Close())
 	}
-	s.tunnels.Go(func() { s.runTunnel(outer, inner, rest.Reader) })
-	return nil
+	return outer, rest.Reader, nil
 }
 
 // runTunnel answers 101, passes on what the card has sent already, and
