@@ -83,12 +83,9 @@ func (r *run) start(rec store.Record) (*sandbox.Sandbox, error) {
 		return nil, err
 	}
 	r.e.setReason("booting the virtual machine")
-	sb, err := r.svc.cfg.Sandboxes.Start(r.ctx, p.sandbox)
+	sb, err := r.svc.startSandbox(r.ctx, p.sandbox)
 	if err != nil {
 		return nil, err
-	}
-	if !sb.FromTemplate() {
-		r.svc.templates.want(p.sandbox)
 	}
 	return sb, r.runProgram(sb, p, append([]cardplane.Timing{image}, sb.Timings()...))
 }

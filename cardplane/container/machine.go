@@ -136,11 +136,7 @@ func (m *machine) boot() (*sandbox.Sandbox, error) {
 	if err := m.svc.destroyStale(m.ctx, m.box.owner(), m.id); err != nil {
 		return nil, err
 	}
-	sb, err := m.bring(m.svc.cfg.Sandboxes.Start)
-	if err == nil && !sb.FromTemplate() {
-		m.svc.templates.want(m.spec(nil))
-	}
-	return sb, err
+	return m.bring(m.svc.startSandbox)
 }
 
 // persevere repeats try for as long as the host is away, or the guest does not

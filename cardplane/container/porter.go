@@ -78,15 +78,12 @@ func (p *porter) start(ctx context.Context, v cardplane.Volume) error {
 		return err
 	}
 	p.volume = p.svc.volumeDevice(v, leases[v.Name])
-	spec := sandbox.Spec{
+	p.sb, err = p.svc.startSandbox(ctx, sandbox.Spec{
 		ID:     p.vm.ID,
 		Labels: map[string]string{labelStore: p.svc.cfg.Store.ID(), labelName: v.Name},
 		VCPUs:  size.VCPUs, MemoryBytes: size.MemoryBytes,
 		Volumes: []sandbox.Volume{p.volume},
-	}
-	if p.sb, err = p.svc.cfg.Sandboxes.Start(ctx, spec); err == nil && !p.sb.FromTemplate() {
-		p.svc.templates.want(spec)
-	}
+	})
 	return err
 }
 

@@ -42,6 +42,16 @@ func (t *templates) want(spec sandbox.Spec) {
 	}
 }
 
+// startSandbox is [sandbox.Manager.Start]. A machine that had to boot is noted as
+// one that there should be a template of.
+func (s *Service) startSandbox(ctx context.Context, spec sandbox.Spec) (*sandbox.Sandbox, error) {
+	sb, err := s.cfg.Sandboxes.Start(ctx, spec)
+	if err == nil && !sb.FromTemplate() {
+		s.templates.want(spec)
+	}
+	return sb, err
+}
+
 // begin makes id the one that is made, unless it has failed too often.
 func (t *templates) begin(id string) bool {
 	t.mu.Lock()

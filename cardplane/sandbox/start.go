@@ -318,31 +318,30 @@ func untilReached(ctx context.Context, try func(context.Context) error) error {
 // Errors: vm_not_found when there is no such machine, one of Lost when it has
 // ended, and those of a host that is away.
 func (m *Manager) Adopt(ctx context.Context, id string) (*Sandbox, error) {
-	vm, err := m.host.VM(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return m.adopt(ctx, vm)
+	return m.adopt(ctx, id, (*Sandbox).answerOrLost)
 }
 
 // AdoptRunning is Adopt for a machine in which no program may have been started
 // yet, and whose start nobody will finish: it is lost where it does not run.
 func (m *Manager) AdoptRunning(ctx context.Context, id string) (*Sandbox, error) {
+	return m.adopt(ctx, id, func(s *Sandbox, ctx context.Context) error {
+		if err := s.requireRunning(ctx); err != nil {
+			return err
+		}
+		return s.answerOrLost(ctx)
+	})
+}
+
+// adopt takes over the machine with that id once reached returns without an error.
+func (m *Manager) adopt(ctx context.Context, id string, reached func(*Sandbox, context.Context) error) (*Sandbox, error) {
 	vm, err := m.host.VM(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return m.adopt(ctx, vm, (*Sandbox).requireRunning)
-}
-
-// adopt takes over vm once its agent has answered, and before that the steps.
-func (m *Manager) adopt(ctx context.Context, vm hostapi.VM, steps ...func(*Sandbox, context.Context) error) (*Sandbox, error) {
 	s := m.attach(ctx, vm)
-	for _, step := range append(steps, (*Sandbox).answerOrLost) {
-		if err := step(s, ctx); err != nil {
-			s.Close()
-			return nil, err
-		}
+	if err := reached(s, ctx); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
