@@ -20,6 +20,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cardplane/cardplane/guest-agent/timerslack"
 )
 
 // ErrExited is returned when a process that has ended is signalled.
@@ -138,7 +140,11 @@ func peek() (int, Status, error) {
 func (r *Reaper) Start(argv []string, attr *syscall.ProcAttr) (*Child, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	pid, err := syscall.ForkExec(argv[0], argv, attr)
+	var pid int
+	err := timerslack.Usual(func() (err error) {
+		pid, err = syscall.ForkExec(argv[0], argv, attr)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}

@@ -18,8 +18,8 @@ const (
 	maxEntropy = 512
 )
 
-// Handler returns the HTTP API.
-func (s *Server) Handler() http.Handler {
+// handler returns the HTTP API.
+func (s *Server) handler() http.Handler {
 	strict := guestapi.NewStrictHandlerWithOptions(&control{s}, nil, guestapi.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc: badRequest,
 		ResponseErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {

@@ -65,11 +65,14 @@ type Server struct {
 	machine Machine
 	network Network
 	epoch   epoch
+	api     http.Handler
 }
 
 // New returns a Server that has seen no epoch.
 func New(log logrus.FieldLogger, manager *container.Manager, machine Machine, network Network) *Server {
-	return &Server{log: log, manager: manager, machine: machine, network: network}
+	s := &Server{log: log, manager: manager, machine: machine, network: network}
+	s.api = s.handler()
+	return s
 }
 
 // Serve serves the API on control and the streams on streams until ctx is
@@ -87,7 +90,7 @@ func (s *Server) serveControl(ctx context.Context, l net.Listener) error {
 	// Requests that wait end with ctx, not only with their client.
 	srv := &http.Server{
 		Protocols:         &http1,
-		Handler:           s.Handler(),
+		Handler:           s.api,
 		ReadHeaderTimeout: headerTimeout,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },

@@ -20,6 +20,7 @@ import (
 	"github.com/cardplane/cardplane/guest-agent/rootdir"
 	"github.com/cardplane/cardplane/guest-agent/server"
 	"github.com/cardplane/cardplane/guest-agent/sysctl"
+	"github.com/cardplane/cardplane/guest-agent/timerslack"
 	"github.com/cardplane/cardplane/openapi/guestapi"
 	"github.com/cardplane/cardplane/openapi/guestwire"
 	"github.com/cardplane/cardplane/openapi/hostonly"
@@ -29,6 +30,9 @@ const (
 	// signalGrace is the time for containers to end when PID 1 is told to end
 	// by a signal, as Ctrl-Alt-Del does.
 	signalGrace = 10 * time.Second
+	// timerSlack is how late a timer of the agent may be. None is shorter, but for
+	// the runtime's own.
+	timerSlack = 4 * time.Millisecond
 	// runDir takes mounts and bundles. It is on a tmpfs.
 	runDir = "/run/cardplane"
 	// logEnv is the environment variable for the log level. The kernel hands
@@ -63,24 +67,23 @@ func NewMain(console io.Writer) *Main {
 // when that was asked for.
 func (m *Main) Run(ctx context.Context) error {
 	network := network.New(network.Kernel{}, network.ResolverAddress)
-	stages := append(boot.Stages(boot.Kernel{}, "/"), boot.Stage{{Name: "network", Run: network.Prepare}}, boot.Stage{{Name: "listen", Run: m.listen}})
+	reaper := reap.New()
+	manager := m.newManager(reaper)
+	// A machine that becomes a template is saved once it listens: what is made
+	// before that, no machine from the template has to make.
+	server := server.New(m.log, manager, machine{m}, network)
 	var err error
-	if m.timings, err = boot.Run(ctx, stages); err != nil {
+	if m.timings, err = boot.Run(ctx, m.stages(network)); err != nil {
 		return err
 	}
 	m.log.WithField("steps", m.timings).Info("ready")
 
-	reaper := reap.New()
-	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
-	manager := container.NewManager(m.log, m.identity, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log), sysctl.Dir("/proc/sys"))
 	// A power-off still needs the reaper and the streams: it ends them last.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, running := errgroup.WithContext(running)
 	group.Go(func() error { return reaper.Run(running) })
-	group.Go(func() error {
-		return server.New(m.log, manager, machine{m}, network).Serve(running, m.control, m.streams)
-	})
+	group.Go(func() error { return server.Serve(running, m.control, m.streams) })
 	group.Go(func() error {
 		defer stop()
 		if grace, ok := m.awaitPowerOff(ctx, running); ok {
@@ -89,6 +92,19 @@ func (m *Main) Run(ctx context.Context) error {
 		return nil
 	})
 	return group.Wait()
+}
+
+// stages are the steps of the boot, with those that this program adds.
+func (m *Main) stages(network *network.Network) []boot.Stage {
+	return append(boot.Stages(boot.Kernel{}, "/"),
+		boot.Stage{{Name: "network", Run: network.Prepare}},
+		boot.Stage{{Name: "timers", Run: func(context.Context) error { return timerslack.Widen(timerSlack) }}},
+		boot.Stage{{Name: "listen", Run: m.listen}})
+}
+
+func (m *Main) newManager(reaper *reap.Reaper) *container.Manager {
+	runtime := crun.New(crun.DefaultConfig(), reaper, m.log)
+	return container.NewManager(m.log, m.identity, runtime, rootdir.New(runDir, rootdir.Kernel{}, m.log), sysctl.Dir("/proc/sys"))
 }
 
 // awaitPowerOff waits for a request or a signal. It returns false when the
