@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/cardplane/cardplane/openapi/apierr"
 )
@@ -30,10 +32,17 @@ type manifest struct {
 		artefact
 		Release string `json:"release"`
 	} `json:"kernel"`
-	Initrd  *artefact `json:"initrd"`
-	Rootfs  artefact  `json:"rootfs"`
-	Scratch artefact  `json:"scratch"`
+	Initrd *artefact `json:"initrd"`
+	Rootfs artefact  `json:"rootfs"`
+	// Scratch is in the order of DiskBytes.
+	Scratch []scratch `json:"scratch"`
 	Cmdline string    `json:"cmdline"`
+}
+
+// scratch is the beginning of a formatted disk of DiskBytes; the rest is zeros.
+type scratch struct {
+	artefact
+	DiskBytes int64 `json:"diskBytes"`
 }
 
 // artefact is one file of the directory.
@@ -79,6 +88,9 @@ func (a *Artefacts) checkSizes() error {
 	if a.m.Cmdline == "" || a.m.Kernel.Release == "" {
 		return errors.New("the manifest lacks cmdline or kernel.release")
 	}
+	if len(a.m.Scratch) == 0 || !slices.IsSortedFunc(a.m.Scratch, func(a, b scratch) int { return cmp.Compare(a.DiskBytes, b.DiskBytes) }) {
+		return errors.New("the manifest's scratch lacks templates of disks, or has them in another order than that of diskBytes")
+	}
 	for _, f := range a.files() {
 		if f.File == "" || f.File != filepath.Base(f.File) || f.File == ".." {
 			return fmt.Errorf("file name %q is not a plain name", f.File)
@@ -97,13 +109,34 @@ func (a *Artefacts) checkSizes() error {
 	return nil
 }
 
-// files lists the artefacts, the kernel first.
-func (a *Artefacts) files() []artefact {
+// bootFiles lists what every machine boots from, the kernel first.
+func (a *Artefacts) bootFiles() []artefact {
 	list := []artefact{a.m.Kernel.artefact}
 	if a.m.Initrd != nil {
 		list = append(list, *a.m.Initrd)
 	}
-	return append(list, a.m.Rootfs, a.m.Scratch)
+	return append(list, a.m.Rootfs)
+}
+
+// files lists all artefacts.
+func (a *Artefacts) files() []artefact {
+	list := a.bootFiles()
+	for _, s := range a.m.Scratch {
+		list = append(list, s.artefact)
+	}
+	return list
+}
+
+// scratchFor returns the template of a disk of size bytes: the largest that is
+// not larger, or else the smallest.
+func (a *Artefacts) scratchFor(size int64) scratch {
+	found := a.m.Scratch[0]
+	for _, s := range a.m.Scratch {
+		if s.DiskBytes <= size {
+			found = s
+		}
+	}
+	return found
 }
 
 // Kernel returns the release of the guest kernel.

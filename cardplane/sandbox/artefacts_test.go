@@ -47,6 +47,50 @@ func TestArtefacts(t *testing.T) {
 	}
 }
 
+// A disk is made from the largest template that it has room for.
+func TestTemplateOfDisk(t *testing.T) {
+	dir := vmtest.Artefacts(t, "quiet")
+	a, err := sandbox.OpenArtefacts(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		size, made int64
+		from       string
+	}{
+		{1, 4096, "scratch-small.ext4"},
+		{4097, 8192, "scratch-small.ext4"},
+		{vmtest.LargeScratch - 1, vmtest.LargeScratch, "scratch-small.ext4"},
+		{vmtest.LargeScratch, vmtest.LargeScratch, "scratch-large.ext4"},
+		{10 * vmtest.LargeScratch, 10 * vmtest.LargeScratch, "scratch-large.ext4"},
+	} {
+		content, err := os.ReadFile(filepath.Join(dir, c.from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := a.DiskSpec(sandbox.Disk{ID: "d", SizeBytes: c.size})
+		if *got.FromBlob != vmtest.Digest(content) || got.SizeBytes != c.made {
+			t.Errorf("a disk of %d bytes: %d bytes from %s, want %d from %s", c.size, got.SizeBytes, *got.FromBlob, c.made, c.from)
+		}
+	}
+}
+
+func TestTemplatesOfDisksAreSorted(t *testing.T) {
+	dir := vmtest.Artefacts(t, "quiet")
+	name := filepath.Join(dir, "manifest.json")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := strings.Replace(string(text), `"diskBytes":4096`, `"diskBytes":4294967296`, 1)
+	if err := os.WriteFile(name, []byte(spoilt), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sandbox.OpenArtefacts(dir); !apierr.Is(err, "guest_artefacts_invalid") || !strings.Contains(err.Error(), "diskBytes") {
+		t.Errorf("templates in another order: %v", err)
+	}
+}
+
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"kernel":{"file":"../x","sha256":"","size":1,"release":"r"},"cmdline":"c"}`))
 	f.Add([]byte(`{`))

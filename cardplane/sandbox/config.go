@@ -102,22 +102,24 @@ func (a *Artefacts) blobs(spec Spec) []File {
 	if spec.Image != (File{}) && !spec.savable {
 		list = append(list, spec.Image)
 	}
-	for _, f := range a.files() {
-		if f == a.m.Scratch && len(spec.disks()) == 0 {
-			continue
-		}
+	for _, f := range a.bootFiles() {
 		list = append(list, a.file(f))
+	}
+	for _, d := range spec.disks() {
+		if template := a.file(a.scratchFor(d.SizeBytes).artefact); !slices.Contains(list, template) {
+			list = append(list, template)
+		}
 	}
 	return list
 }
 
 // diskSize is the size that d has on the host, in bytes.
 func (a *Artefacts) diskSize(d Disk) int64 {
-	return (max(d.SizeBytes, a.m.Scratch.Size) + diskBlock - 1) / diskBlock * diskBlock
+	return (max(d.SizeBytes, a.m.Scratch[0].DiskBytes) + diskBlock - 1) / diskBlock * diskBlock
 }
 
 func (a *Artefacts) diskSpec(d Disk) hostapi.DiskSpec {
-	template := a.m.Scratch.digest()
+	template := a.scratchFor(d.SizeBytes).digest()
 	size := a.diskSize(d)
 	if d.CopyOf != "" {
 		return hostapi.DiskSpec{FromDisk: &d.CopyOf, SizeBytes: size}

@@ -52,3 +52,6 @@ func (m *Manager) LeaveRestored(ctx context.Context, spec Spec, step string) {
 		panic(err)
 	}
 }
+
+// DiskSpec returns what the host is asked for.
+func (a *Artefacts) DiskSpec(d Disk) hostapi.DiskSpec { return a.diskSpec(d) }

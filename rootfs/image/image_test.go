@@ -173,33 +173,52 @@ func TestScratchIsReproducibleAndSparse(t *testing.T) {
 	if _, err := mkfsProgram(); err != nil {
 		t.Skip(err)
 	}
-	dir := t.TempDir()
-	var images [2][]byte
-	for i, name := range []string{"one", "two"} {
-		path := filepath.Join(dir, name)
-		if err := MakeScratch(t.Context(), path); err != nil {
-			t.Fatal(err)
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		images[i] = content
+	for _, s := range Scratches {
+		t.Run(s.Name, func(t *testing.T) {
+			var images [2][]byte
+			dirs := []string{t.TempDir(), t.TempDir()}
+			for i, dir := range dirs {
+				if err := s.Make(t.Context(), dir); err != nil {
+					t.Fatal(err)
+				}
+				content, err := os.ReadFile(filepath.Join(dir, s.Name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				images[i] = content
+			}
+			if !bytes.Equal(images[0], images[1]) {
+				t.Error("two builds differ")
+			}
+			if int64(len(images[0])) != s.FileBytes {
+				t.Errorf("template has %d bytes, want %d", len(images[0]), s.FileBytes)
+			}
+			if used := len(images[0]) - bytes.Count(images[0], []byte{0}); used > 64<<10 {
+				t.Errorf("template has %d bytes that are not zero", used)
+			}
+			entries, err := os.ReadDir(dirs[0])
+			if err != nil || len(entries) != 1 {
+				t.Errorf("left behind: %v (%v)", entries, err)
+			}
+			disk := filepath.Join(dirs[0], s.Name)
+			if err := os.Truncate(disk, s.DiskBytes); err != nil {
+				t.Fatal(err)
+			}
+			checkFilesystem(t, disk)
+		})
 	}
-	if !bytes.Equal(images[0], images[1]) {
-		t.Error("two builds differ")
+}
+
+// A template that mkfs.ext4 has written more of than the file has is no good.
+func TestScratchIsWhole(t *testing.T) {
+	if _, err := mkfsProgram(); err != nil {
+		t.Skip(err)
 	}
-	if len(images[0]) != ScratchBytes {
-		t.Errorf("template has %d bytes, want %d", len(images[0]), ScratchBytes)
+	s := Scratches[1]
+	s.FileBytes = 16 << 20
+	if err := s.Make(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "the file ends at 16777216") {
+		t.Errorf("a template without its journal: error %v", err)
 	}
-	if used := len(images[0]) - bytes.Count(images[0], []byte{0}); used > 64<<10 {
-		t.Errorf("template has %d bytes that are not zero", used)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 2 {
-		t.Errorf("left behind: %v (%v)", entries, err)
-	}
-	checkFilesystem(t, filepath.Join(dir, "one"))
 }
 
 // checkFilesystem runs e2fsck, which comes with mkfs.ext4, without repairs.

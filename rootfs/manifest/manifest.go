@@ -47,6 +47,14 @@ type Kernel struct {
 	Release string `json:"release"`
 }
 
+// Scratch is a template for disks of DiskBytes or more: copy it, make the copy as
+// long as the disk is to be, and grow the file system in the guest.
+type Scratch struct {
+	Artefact
+	// DiskBytes is the size of the file system, which may be more than the file's.
+	DiskBytes int64 `json:"diskBytes"`
+}
+
 // Manifest is the content of manifest.json.
 type Manifest struct {
 	// Kernel is the PVH vmlinux.
@@ -56,10 +64,9 @@ type Manifest struct {
 	Initrd *Artefact `json:"initrd"`
 	// Rootfs is the read-only EROFS root, to be attached as the first disk.
 	Rootfs Artefact `json:"rootfs"`
-	// Scratch is the formatted ext4 template for writable disks: copy it, make
-	// the copy as long as the disk is to be, and grow the file system in the
-	// guest. A machine that is no guest of ours may do without.
-	Scratch Artefact `json:"scratch,omitzero"`
+	// Scratch is the formatted ext4 templates for writable disks, by their size.
+	// A machine that is no guest of ours may do without.
+	Scratch []Scratch `json:"scratch,omitempty"`
 	// Cmdline is the kernel command line, whole.
 	Cmdline string `json:"cmdline"`
 }
@@ -71,8 +78,8 @@ func (m *Manifest) Artefacts() []Artefact {
 		list = append(list, *m.Initrd)
 	}
 	list = append(list, m.Rootfs)
-	if m.Scratch.File != "" {
-		list = append(list, m.Scratch)
+	for _, s := range m.Scratch {
+		list = append(list, s.Artefact)
 	}
 	return list
 }
@@ -165,6 +172,11 @@ func (m *Manifest) validate() error {
 	for _, a := range m.Artefacts() {
 		if err := a.validate(); err != nil {
 			return err
+		}
+	}
+	for _, s := range m.Scratch {
+		if s.DiskBytes < s.Size {
+			return fmt.Errorf("artefact %s: a disk of %d bytes is smaller than the file", s.File, s.DiskBytes)
 		}
 	}
 	return nil

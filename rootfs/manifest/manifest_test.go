@@ -26,7 +26,7 @@ func fixture(t *testing.T, withInitrd bool) (string, *Manifest) {
 	m := &Manifest{
 		Kernel:  Kernel{Artefact: describe("vmlinux"), Release: "6.12.0"},
 		Rootfs:  describe("rootfs.erofs"),
-		Scratch: describe("scratch.ext4"),
+		Scratch: []Scratch{{Artefact: describe("scratch.ext4"), DiskBytes: 1 << 20}},
 		Cmdline: "console=ttyS0",
 	}
 	if withInitrd {
@@ -91,7 +91,8 @@ func TestReadRefuses(t *testing.T) {
 		"path in file name": func(m *Manifest) { m.Rootfs.File = "../rootfs.erofs" },
 		"parent directory":  func(m *Manifest) { m.Rootfs.File = ".." },
 		"short digest":      func(m *Manifest) { m.Rootfs.SHA256 = "abcd" },
-		"no size":           func(m *Manifest) { m.Scratch.Size = 0 },
+		"no size":           func(m *Manifest) { m.Rootfs.Size = 0 },
+		"file beyond disk":  func(m *Manifest) { m.Scratch = []Scratch{{Artefact: m.Rootfs, DiskBytes: m.Rootfs.Size - 1}} },
 		"no cmdline":        func(m *Manifest) { m.Cmdline = "" },
 		"no release":        func(m *Manifest) { m.Kernel.Release = "" },
 	}

@@ -10,6 +10,10 @@ import (
 	"testing"
 )
 
+// LargeScratch is the size in bytes from which a disk is made from the larger
+// of two templates, "scratch-large.ext4", which takes less than that.
+const LargeScratch = 1 << 30
+
 // Artefacts makes a directory of guest artefacts that the VMM boots, with
 // cmdline as the kernel command line, and returns its path.
 func Artefacts(t testing.TB, cmdline string) string {
@@ -25,9 +29,11 @@ func Artefacts(t testing.TB, cmdline string) string {
 	}
 	kernel := file("vmlinux", 8192)
 	kernel["release"] = "6.12.0-test"
+	small, large := file("scratch-small.ext4", 4096), file("scratch-large.ext4", 8192)
+	small["diskBytes"], large["diskBytes"] = 4096, LargeScratch
 	raw, err := json.Marshal(map[string]any{
 		"kernel": kernel, "initrd": file("initrd", 4096), "rootfs": file("rootfs.erofs", 4096),
-		"scratch": file("scratch.ext4", 4096), "cmdline": "console=ttyS0 " + cmdline,
+		"scratch": []any{small, large}, "cmdline": "console=ttyS0 " + cmdline,
 	})
 	if err != nil {
 		t.Fatal(err)

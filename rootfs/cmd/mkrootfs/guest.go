@@ -28,7 +28,6 @@ const (
 	vmlinuxName = "vmlinux"
 	initrdName  = "initrd"
 	rootfsName  = "rootfs.erofs"
-	scratchName = "scratch.ext4"
 )
 
 // buildGuest makes the artefacts directory unless it is up to date, and prints
@@ -105,13 +104,24 @@ func (g *guest) write(ctx context.Context, dir string) error {
 	if err := g.writeRootfs(ctx, dir, m); err != nil {
 		return err
 	}
-	if err := image.MakeScratch(ctx, filepath.Join(dir, scratchName)); err != nil {
-		return err
-	}
-	if m.Scratch, err = manifest.Describe(dir, scratchName, []string{"mkfs.ext4"}); err != nil {
+	if err := writeScratches(ctx, dir, m); err != nil {
 		return err
 	}
 	return m.Write(dir)
+}
+
+func writeScratches(ctx context.Context, dir string, m *manifest.Manifest) error {
+	for _, s := range image.Scratches {
+		if err := s.Make(ctx, dir); err != nil {
+			return err
+		}
+		a, err := manifest.Describe(dir, s.Name, []string{"mkfs.ext4"})
+		if err != nil {
+			return err
+		}
+		m.Scratch = append(m.Scratch, manifest.Scratch{Artefact: a, DiskBytes: s.DiskBytes})
+	}
+	return nil
 }
 
 func (g *guest) writePrebuiltKernel(ctx context.Context, dir string, m *manifest.Manifest) error {

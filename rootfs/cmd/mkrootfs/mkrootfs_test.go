@@ -140,7 +140,7 @@ func buildDeb(t *testing.T, name string, files map[string][]byte) debian.Package
 
 func requireMkfs(t *testing.T) {
 	t.Helper()
-	if err := image.MakeScratch(t.Context(), filepath.Join(t.TempDir(), "probe")); err != nil {
+	if err := image.Scratches[0].Make(t.Context(), t.TempDir()); err != nil {
 		t.Skip(err)
 	}
 }
