@@ -22,7 +22,7 @@ import (
 
 const (
 	// execRounds is how often both kinds of exec are timed, in turn.
-	execRounds = 5
+	execRounds = 9
 	// execsPerRound is how many execs through the API a round times; benchinit
 	// times as many.
 	execsPerRound = 20
