@@ -57,7 +57,9 @@ func cutAt(t *testing.T, s *harness.Stack, d linktest.Direction, n int64) {
 	cut := s.Wire.DownAfter(d, n)
 	mended.Go(func() {
 		<-cut
-		_ = s.Wire.Up()
+		if err := s.Wire.Up(); err != nil {
+			t.Error(err)
+		}
 	})
 	t.Cleanup(func() {
 		must(t, s.Wire.Up())

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 )
@@ -44,6 +45,7 @@ func TCP(address string) Dial {
 type Cutter struct {
 	network, address string
 	dial             Dial
+	reserved         io.Closer // of TCP, so that the link can be taken up again
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -67,8 +69,19 @@ type budget struct {
 // reaches. The caller closes it.
 func New(path string, dial Dial) (*Cutter, error) { return start("unix", path, dial) }
 
-// NewTCP is New from an address of TCP, whose port is given.
-func NewTCP(address string, dial Dial) (*Cutter, error) { return start("tcp", address, dial) }
+// NewTCP is New from an address of TCP over IPv4, whose port is given.
+func NewTCP(address string, dial Dial) (*Cutter, error) {
+	port, err := reserve(address)
+	if err != nil {
+		return nil, err
+	}
+	c, err := start("tcp", address, dial)
+	if err != nil {
+		return nil, errors.Join(err, port.Close())
+	}
+	c.reserved = port
+	return c, nil
+}
 
 func start(network, address string, dial Dial) (*Cutter, error) {
 	c := &Cutter{network: network, address: address, dial: dial, pairs: make(map[*pair]bool), moves: make(chan struct{})}
@@ -178,6 +191,9 @@ func (c *Cutter) Close() error {
 	c.Down()
 	_ = c.Up() // only forgets
 	c.work.Wait()
+	if c.reserved != nil {
+		return c.reserved.Close()
+	}
 	return nil
 }
 
