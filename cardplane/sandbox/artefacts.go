@@ -63,7 +63,7 @@ func OpenArtefacts(dir string) (*Artefacts, error) {
 	f, err := os.Open(filepath.Join(dir, manifestFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, apierr.New(apierr.FailedPrecondition, "guest_artefacts_missing",
-			"there is no %s in %s; build the guest with `make rootfs` or name its directory with --guest: %w", manifestFile, dir, err)
+			"there is no %s in %s; build the guest with `make guest` or name its directory with --guest: %w", manifestFile, dir, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open guest artefacts: %w", err)
@@ -81,7 +81,7 @@ func OpenArtefacts(dir string) (*Artefacts, error) {
 
 func invalidArtefacts(dir string, err error) error {
 	return apierr.New(apierr.FailedPrecondition, "guest_artefacts_invalid",
-		"the guest artefacts in %s cannot be used; build them anew with `make rootfs`: %w", dir, err)
+		"the guest artefacts in %s cannot be used; build them anew with `make guest`: %w", dir, err)
 }
 
 func (a *Artefacts) checkSizes() error {

@@ -160,7 +160,7 @@ func (s *Service) checkWritable() cardplane.Check {
 func (s *Service) checkArtefacts() cardplane.Check {
 	const name = "guest-artefacts"
 	if err := s.cfg.Artefacts.Verify(); err != nil {
-		return card(name, cardplane.CheckFail, "build them anew with `make rootfs`", "%v", err)
+		return card(name, cardplane.CheckFail, "build them anew with `make guest`", "%v", err)
 	}
 	return card(name, cardplane.CheckOK, "", "kernel %s and the root image have the digests of their manifest", s.cfg.Artefacts.Kernel())
 }
