@@ -127,16 +127,16 @@ func (a *Artefacts) files() []artefact {
 	return list
 }
 
-// scratchFor returns the template of a disk of size bytes: the largest that is
-// not larger, or else the smallest.
-func (a *Artefacts) scratchFor(size int64) scratch {
+// diskTemplate returns the file that d is made from: that of the largest template
+// that d has room for, or else the smallest.
+func (a *Artefacts) diskTemplate(d Disk) File {
 	found := a.m.Scratch[0]
 	for _, s := range a.m.Scratch {
-		if s.DiskBytes <= size {
+		if s.DiskBytes <= d.SizeBytes {
 			found = s
 		}
 	}
-	return found
+	return a.file(found.artefact)
 }
 
 // Kernel returns the release of the guest kernel.

@@ -106,7 +106,7 @@ func (a *Artefacts) blobs(spec Spec) []File {
 		list = append(list, a.file(f))
 	}
 	for _, d := range spec.disks() {
-		if template := a.file(a.scratchFor(d.SizeBytes).artefact); !slices.Contains(list, template) {
+		if template := a.diskTemplate(d); !slices.Contains(list, template) {
 			list = append(list, template)
 		}
 	}
@@ -119,7 +119,7 @@ func (a *Artefacts) diskSize(d Disk) int64 {
 }
 
 func (a *Artefacts) diskSpec(d Disk) hostapi.DiskSpec {
-	template := a.scratchFor(d.SizeBytes).digest()
+	template := a.diskTemplate(d).Digest
 	size := a.diskSize(d)
 	if d.CopyOf != "" {
 		return hostapi.DiskSpec{FromDisk: &d.CopyOf, SizeBytes: size}

@@ -93,7 +93,7 @@ func (s *Sandbox) bring(ctx context.Context, devices []Device) (vm hostapi.VM, e
 	for _, d := range devices {
 		files := []File{d.Image}
 		if d.Disk != nil {
-			files = []File{s.manager.artefacts.file(s.manager.artefacts.scratchFor(d.Disk.SizeBytes).artefact)}
+			files = []File{s.manager.artefacts.diskTemplate(*d.Disk)}
 		}
 		if err := s.manager.blobs.ensure(ctx, files...); err != nil {
 			return vm, err

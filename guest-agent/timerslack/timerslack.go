@@ -28,7 +28,6 @@ const usual = 50 * time.Microsecond
 // Widen gives all threads of this process the slack. Threads to come inherit it,
 // and so would children: see Usual. It needs CAP_SYS_NICE and procfs.
 func Widen(slack time.Duration) error {
-	text := []byte(strconv.FormatInt(slack.Nanoseconds(), 10))
 	widened := map[string]bool{}
 	for {
 		threads, err := os.ReadDir("/proc/self/task")
@@ -40,11 +39,8 @@ func Widen(slack time.Duration) error {
 			if widened[thread.Name()] {
 				continue
 			}
-			// procfs has the file for processes, and shows a thread's under its own
-			// id though it does not list it. A thread may have ended meanwhile.
-			err := os.WriteFile(filepath.Join("/proc", thread.Name(), "timerslack_ns"), text, 0)
-			if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("timer slack of thread %s: %w", thread.Name(), err)
+			if err := widen(thread.Name(), slack); err != nil {
+				return err
 			}
 			widened[thread.Name()] = true
 		}
@@ -53,6 +49,17 @@ func Widen(slack time.Duration) error {
 			return nil
 		}
 	}
+}
+
+// widen gives a thread the slack, unless it has ended. procfs has the file for
+// processes, and shows a thread's under its own id though it does not list it.
+func widen(thread string, slack time.Duration) error {
+	text := strconv.AppendInt(nil, slack.Nanoseconds(), 10)
+	err := os.WriteFile(filepath.Join("/proc", thread, "timerslack_ns"), text, 0)
+	if err == nil || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return fmt.Errorf("timer slack of thread %s: %w", thread, err)
 }
 
 // Usual calls start on a thread of the usual slack, which a child that it

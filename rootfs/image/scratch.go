@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Scratch is one template of a writable disk: a formatted file system, of which
@@ -113,7 +116,13 @@ func (s Scratch) copyBeginning(to, from string) (err error) {
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	block, zeros := make([]byte, scratchBlock), make([]byte, scratchBlock)
-	for offset := int64(0); offset < s.DiskBytes; offset += scratchBlock {
+	for offset, err := nextBlock(in, 0); ; offset, err = nextBlock(in, offset+scratchBlock) {
+		if errors.Is(err, io.EOF) {
+			return out.Truncate(s.FileBytes)
+		}
+		if err != nil {
+			return err
+		}
 		if _, err := in.ReadAt(block, offset); err != nil {
 			return err
 		}
@@ -130,7 +139,16 @@ func (s Scratch) copyBeginning(to, from string) (err error) {
 			return err
 		}
 	}
-	return out.Truncate(s.FileBytes)
+}
+
+// nextBlock returns where the first block at offset or behind it is that is in no
+// hole of the file, and io.EOF where there is none.
+func nextBlock(f *os.File, offset int64) (int64, error) {
+	data, err := f.Seek(offset, unix.SEEK_DATA)
+	if errors.Is(err, unix.ENXIO) {
+		return 0, io.EOF
+	}
+	return data / scratchBlock * scratchBlock, err
 }
 
 // isCopy reports whether a block is in the place of the copies that begin some
